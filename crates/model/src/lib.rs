@@ -1,0 +1,20 @@
+//! Plain types that every room of femtosnitch speaks: who ([`ProcKey`], [`Process`], [`Image`]),
+//! what ([`FileId`], [`Digest`]), where ([`FlowKey`]), how much ([`Counters`]), and the rows that
+//! reach the history ([`Row`]).
+//!
+//! Nothing here does I/O, reads a clock or knows libbpf, SQLite or JSON.
+#![forbid(unsafe_code)]
+
+mod counters;
+mod flow;
+mod identity;
+mod process;
+mod row;
+mod text;
+
+pub use counters::Counters;
+pub use flow::{Endpoint, FlowKey, protocol_name};
+pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};
+pub use process::{Image, ImageId, ProcKey, Process};
+pub use row::{Executable, Row};
+pub use text::{escape_bytes, printable};

@@ -1,0 +1,70 @@
+//! Text that comes from the outside: kept without loss, shown without harm.
+
+use std::fmt::Write;
+
+/// Turns bytes from the kernel (paths, arguments) into text without losing any: valid UTF-8
+/// stays, a stray byte becomes `\xNN`, a backslash becomes `\\` so that the two never collide.
+#[must_use]
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for ch in chunk.valid().chars() {
+            if ch == '\\' {
+                out.push_str("\\\\");
+            } else {
+                out.push(ch);
+            }
+        }
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _: std::fmt::Result = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// The same text with everything replaced that could move a cursor, set a title or reorder what
+/// a person reads: control characters and Unicode's bidirectional and invisible format controls.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars().map(|ch| if is_harmful(ch) { '\u{fffd}' } else { ch }).collect()
+}
+
+fn is_harmful(ch: char) -> bool {
+    ch.is_control()
+        || matches!(ch,
+            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bytes_stay_apart() {
+        assert_eq!(escape_bytes(b"/bin/caf\xc3\xa9"), "/bin/café");
+        assert_eq!(escape_bytes(b"a\xffb"), "a\\xffb");
+        assert_eq!(escape_bytes(b"a\\xffb"), "a\\\\xffb");
+    }
+
+    #[test]
+    fn terminal_and_bidi_controls_are_replaced() {
+        assert_eq!(printable("a\x1b]0;x\x07b"), "a\u{fffd}]0;x\u{fffd}b");
+        assert_eq!(printable("exe\u{202e}gpj"), "exe\u{fffd}gpj");
+        assert_eq!(printable("naïve 名"), "naïve 名");
+    }
+
+    proptest! {
+        #[test]
+        fn different_bytes_give_different_text(a: Vec<u8>, b: Vec<u8>) {
+            prop_assert_eq!(a == b, escape_bytes(&a) == escape_bytes(&b));
+        }
+
+        #[test]
+        fn printable_text_has_no_controls(text: String) {
+            prop_assert!(!printable(&text).chars().any(is_harmful));
+        }
+    }
+}
