@@ -27,6 +27,9 @@ pub struct FileId {
     pub mtime: Timestamp,
     /// Last change of the inode; no unprivileged program can set it.
     pub ctime: Timestamp,
+    /// How often a change of this inode was noticed that its time stamps may be too coarse to
+    /// show; 0 as the kernel side reports it.
+    pub epoch: u32,
 }
 
 /// A SHA-256 digest.

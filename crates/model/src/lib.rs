@@ -5,6 +5,7 @@
 //! Nothing here does I/O, reads a clock or knows libbpf, SQLite or JSON.
 #![forbid(unsafe_code)]
 
+mod capture;
 mod counters;
 mod flow;
 mod identity;
@@ -12,6 +13,7 @@ mod process;
 mod row;
 mod text;
 
+pub use capture::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 pub use counters::Counters;
 pub use flow::{Endpoint, FlowKey, protocol_name};
 pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};

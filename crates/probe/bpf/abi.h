@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Everything that kernel and user space both see. Rust gets these types from the object's BTF
+ * (libbpf-cargo), src/abi.rs asserts their layout again.
+ *
+ * Rules: fixed-width integers only, widest first, padding named and zero, addresses as 16 bytes in
+ * network order with IPv4 mapped (::ffff:a.b.c.d), ports in host order, units in the name.
+ */
+#ifndef FS_ABI_H
+#define FS_ABI_H
+
+/* Sizes that both sides must agree on. */
+enum fs_limits {
+	FS_COMM_LEN = 16,
+	/* Path components, cgroup components and arguments of one process event together. */
+	FS_DATA_MAX = 4096,
+	FS_PATH_MAX = 2048,
+	FS_CGROUP_MAX = 768,
+	FS_ARGS_MAX = 1024,
+	/* Longest single name a file system may have, with its NUL (NAME_MAX + 1). */
+	FS_NAME_MAX = 256,
+	/* Flows whose one-byte marks share an element of the `dirty` and `alive` maps. */
+	FS_MARKS = 64,
+};
+
+/* A program run: see femtosnitch_model::ProcKey. All zero: kernel threads. */
+struct fs_who {
+	__u64 start_ns; /* group leader's start_boottime */
+	__u32 tgid;
+	__u32 exec_id; /* self_exec_id, low 32 bits */
+};
+
+enum fs_flow_flags {
+	FS_FLOW_CLOSED = 1, /* the socket was closed: these counters are final */
+	FS_FLOW_EXTRA = 2,  /* found through the `extras` hash, not through its socket */
+	FS_FLOW_BUCKET = 4, /* one process' traffic that found no flow of its own */
+	FS_FLOW_MANY = 8,   /* one process' traffic with the many further peers of one socket */
+};
+
+/*
+ * The ledger: what one owner moved over one socket to and from one peer. Counters only grow until
+ * user space gives the slot back. Two cache lines; a repeated call touches the first only.
+ */
+struct fs_flow {
+	__u64 send_bytes;
+	__u64 recv_bytes;
+	__u32 send_calls; /* wraps */
+	__u32 recv_calls; /* wraps */
+	__u64 raddr[2];   /* 0: unknown */
+	struct fs_who who;
+	__u16 rport;
+	__u16 lport;
+	__u16 family;
+	__u16 protocol;
+
+	__u64 cookie;
+	__u64 laddr[2];
+	__u64 cgroup_id;
+	__u32 netns;
+	__u32 uid;
+	__u32 flags; /* enum fs_flow_flags */
+	__u32 _pad[5];
+};
+
+/* Key of a flow that is not its socket's first: another owner, another peer. */
+struct fs_extra_key {
+	__u64 cookie;
+	struct fs_who who;
+	__u64 raddr[2];
+	__u16 rport;
+	__u16 _pad[3];
+};
+
+/* An element of the `dirty` and `alive` maps: one byte a flow. */
+struct fs_marks {
+	__u8 mark[FS_MARKS];
+};
+
+enum fs_event_kind {
+	FS_EVENT_EXEC = 1,
+	FS_EVENT_FORK = 2,
+	FS_EVENT_EXIT = 3,
+	FS_EVENT_SNAPSHOT = 4, /* an fs_proc of a process that was there before */
+};
+
+enum fs_proc_flags {
+	FS_PROC_MEMFD = 1,    /* the executable lies outside every mount (memfd_create(2)) */
+	FS_PROC_UNLINKED = 2, /* no name leads to the file any more */
+	FS_PROC_PATH_CUT = 4,
+	FS_PROC_ARGS_CUT = 8,
+	FS_PROC_NO_FILE = 16, /* no executable: a process on its way out */
+};
+
+/* What a process runs. Only the first `sizeof(head) + lengths` bytes travel. */
+struct fs_proc {
+	__u32 kind; /* enum fs_event_kind */
+	__u32 flags; /* enum fs_proc_flags */
+	struct fs_who who;
+	struct fs_who parent;      /* real_parent at this moment */
+	struct fs_who grandparent; /* its real_parent */
+	__u64 dev; /* kernel encoding: major << 20 | minor */
+	__u64 ino;
+	__u64 size_bytes;
+	__s64 mtime_sec;
+	__s64 ctime_sec;
+	__u64 cgroup_id;
+	__u32 mtime_nsec;
+	__u32 ctime_nsec;
+	__u32 generation;
+	__u32 uid; /* real */
+	__u32 mntns;
+	__u16 path_len;   /* NUL-terminated names, leaf first */
+	__u16 cgroup_len; /* the same */
+	__u16 args_len;   /* NUL-separated, as in /proc/PID/cmdline */
+	__u16 _pad;
+	char comm[FS_COMM_LEN];
+	__u8 data[FS_DATA_MAX];
+};
+
+struct fs_fork {
+	__u32 kind;
+	__u32 uid;
+	struct fs_who child;
+	struct fs_who parent; /* who called fork, whatever getppid(2) will say later */
+};
+
+struct fs_exit {
+	__u32 kind;
+	__u32 _pad;
+	struct fs_who who;
+};
+
+/* Everything that can be lost, or that costs detail, is counted here (fs_counts in .bss). */
+enum fs_count {
+	FS_COUNT_EVENT_LOST = 0,      /* process events that found the ring full */
+	FS_COUNT_STORAGE_FAILED = 1,  /* calls whose socket got no storage: counted per process */
+	FS_COUNT_FLOWS_FULL = 2,      /* calls that found all flows in use: counted per process */
+	FS_COUNT_BUCKETS_FULL = 3,    /* calls that found all buckets in use: counted in total only */
+	FS_COUNT_MANY_PEERS = 4,      /* calls counted under "many peers" */
+	FS_COUNT_EXTRA_FAILED = 5,    /* updates of `extras` that failed: counted per process */
+	FS_COUNT_STASH_SPILLED = 6,   /* peers that had to take the slower way; nothing is lost */
+	FS_COUNT_PEER_UNKNOWN = 7,    /* datagram calls whose peer the kernel did not say */
+	FS_COUNT_READ_FAILED = 8,     /* arguments or names that could not be read */
+	FS_COUNT_KERNEL_CALLS = 9,    /* calls by kernel threads */
+	FS_COUNT_MAX = 10,
+};
+
+_Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
+_Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
+_Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
+_Static_assert(sizeof(struct fs_who) == 16, "no hidden padding in a key");
+
+#endif

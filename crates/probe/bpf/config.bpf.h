@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Knobs that user space sets before load, and the state it shares with the programs. */
+#ifndef FS_CONFIG_H
+#define FS_CONFIG_H
+
+/*
+ * Read-only once loaded, so that the verifier and the JIT see constants. The defaults are not zero
+ * so that a tool which loads the object by itself (veristat) sees the real code.
+ */
+const volatile __u32 fs_max_flows = 65536;
+const volatile __u32 fs_max_buckets = 1024;
+const volatile __u32 fs_max_new_peers = 512; /* per socket and minute */
+const volatile __u32 fs_ring_bytes = 2097152;
+
+/* How many slots were ever handed out, besides those that came back through the free lists. */
+__u32 fs_fresh_flows = 0;
+__u32 fs_fresh_buckets = 0;
+
+/* 1 once the sockets that are older than the daemon have been noted. */
+__u32 fs_snapshot_done = 0;
+
+/* 1 once a socket was refused storage: TCP's receive side then also looks at return values. */
+__u32 fs_storage_failed = 0;
+
+/* enum fs_count. Written by all programs, read by user space. */
+__u64 fs_counts[FS_COUNT_MAX] = {};
+
+static __always_inline void count(enum fs_count what)
+{
+	__sync_fetch_and_add(&fs_counts[what], 1);
+}
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The hot path: finds the slot of (socket, owner, peer) and adds to it. */
+#ifndef FS_FLOW_H
+#define FS_FLOW_H
+
+static __always_inline struct fs_flow *flow_at(__u32 slot)
+{
+	return bpf_map_lookup_elem(&flows, &slot);
+}
+
+/*
+ * After the addition, never before: user space clears the mark, then reads. Whoever still sees the
+ * mark here added before that read; whoever does not, sets it for the next one.
+ */
+static __always_inline void mark_dirty(__u32 slot)
+{
+	__u32 group = slot / FS_MARKS;
+	struct fs_marks *marks = bpf_map_lookup_elem(&dirty, &group);
+
+	if (marks && !marks->mark[slot % FS_MARKS])
+		marks->mark[slot % FS_MARKS] = 1;
+}
+
+/* A value-returning atomic is a full barrier on every architecture; mark_dirty() needs one. */
+static __always_inline void add(struct fs_flow *flow, __u32 slot, enum fs_dir dir, __u64 bytes)
+{
+	__u32 calls;
+
+	if (dir == FS_SEND) {
+		__sync_fetch_and_add(&flow->send_bytes, bytes);
+		calls = __sync_fetch_and_add(&flow->send_calls, 1);
+	} else {
+		__sync_fetch_and_add(&flow->recv_bytes, bytes);
+		calls = __sync_fetch_and_add(&flow->recv_calls, 1);
+	}
+	barrier_var(calls);
+	mark_dirty(slot);
+}
+
+static __always_inline bool same_peer(const struct fs_flow *flow, const struct fs_peer *peer)
+{
+	return flow->raddr[1] == peer->addr[1] && flow->raddr[0] == peer->addr[0] &&
+	       flow->rport == peer->port;
+}
+
+static __always_inline __u32 take_slot(void *returned, __u32 *fresh, __u32 first, __u32 limit)
+{
+	__u32 slot = 0;
+	__u32 nth;
+
+	if (!bpf_map_pop_elem(returned, &slot))
+		return slot;
+	if (*fresh >= limit)
+		return 0;
+	nth = __sync_fetch_and_add(fresh, 1);
+	return nth < limit ? first + nth : 0;
+}
+
+static __always_inline __u32 take_flow(void)
+{
+	return take_slot(&free_flows, &fs_fresh_flows, 1 + fs_max_buckets, fs_max_flows);
+}
+
+static __always_inline void begin_flow(struct fs_flow *flow, const struct fs_who *who)
+{
+	__builtin_memset(flow, 0, sizeof(*flow));
+	flow->who = *who;
+	flow->uid = (__u32)bpf_get_current_uid_gid();
+	flow->cgroup_id = bpf_get_current_cgroup_id();
+}
+
+/* The process' bucket: exact totals without detail. Slot 0 if there is not even that. */
+static __noinline __u32 bucket_slot(const struct fs_who *who)
+{
+	struct fs_who key = *who;
+	__u32 *known = bpf_map_lookup_elem(&buckets, &key);
+	struct fs_flow *flow;
+	__u32 slot;
+
+	if (known)
+		return *known;
+	slot = take_slot(&free_buckets, &fs_fresh_buckets, 1, fs_max_buckets);
+	flow = slot ? flow_at(slot) : NULL;
+	if (!flow) {
+		count(FS_COUNT_BUCKETS_FULL);
+		return 0;
+	}
+	begin_flow(flow, &key);
+	flow->flags = FS_FLOW_BUCKET;
+	if (!bpf_map_update_elem(&buckets, &key, &slot, BPF_NOEXIST))
+		return slot;
+	/* Another thread of the process was quicker, or the map is full. */
+	bpf_map_push_elem(&free_buckets, &slot, BPF_ANY);
+	known = bpf_map_lookup_elem(&buckets, &key);
+	if (known)
+		return *known;
+	count(FS_COUNT_BUCKETS_FULL);
+	return 0;
+}
+
+/* Fills in what identifies the flow; its counters are zero. */
+static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
+				     const struct fs_who *who, const struct fs_peer *peer,
+				     __u32 flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	begin_flow(flow, who);
+	flow->cookie = bpf_get_socket_cookie(sk);
+	flow->netns = sk->__sk_common.skc_net.net->ns.inum;
+	flow->family = family;
+	flow->protocol = sk->sk_protocol;
+	flow->flags = flags;
+	flow->raddr[0] = peer->addr[0];
+	flow->raddr[1] = peer->addr[1];
+	flow->rport = peer->port;
+	if (family == AF_PACKET)
+		return;
+	if (has_ports(flow->protocol))
+		flow->lport = sk->__sk_common.skc_num;
+	if (family == AF_INET) {
+		struct fs_peer local;
+
+		peer_v4(&local, sk->__sk_common.skc_rcv_saddr, 0);
+		flow->laddr[0] = local.addr[0];
+		flow->laddr[1] = local.addr[1];
+	} else {
+		flow->laddr[0] = *(__u64 *)&sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[0];
+		flow->laddr[1] = *(__u64 *)&sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+	}
+}
+
+/* True if this socket may still get a flow for one more peer or owner in this minute. */
+static __always_inline bool peer_budget(struct fs_sk *s)
+{
+	__u32 minute = bpf_ktime_get_ns() / 60000000000ULL;
+
+	if (s->minute != minute) {
+		s->minute = minute;
+		s->new_peers = 0;
+	}
+	return __sync_fetch_and_add(&s->new_peers, 1) < fs_max_new_peers;
+}
+
+/* Slot of a pair that is not the socket's first. */
+static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
+				   const struct fs_peer *peer)
+{
+	struct fs_extra_key key = {
+		.cookie = bpf_get_socket_cookie(sk),
+		.who = *who,
+		.raddr = { peer->addr[0], peer->addr[1] },
+		.rport = peer->port,
+	};
+	struct fs_peer whom = *peer;
+	__u32 flags = FS_FLOW_EXTRA;
+	__u32 *known = bpf_map_lookup_elem(&extras, &key);
+	struct fs_flow *flow;
+	__u32 slot;
+	long err;
+
+	if (known)
+		return *known;
+	if (!peer_budget(s)) {
+		count(FS_COUNT_MANY_PEERS);
+		whom.addr[0] = key.raddr[0] = ~0ULL;
+		whom.addr[1] = key.raddr[1] = ~0ULL;
+		whom.port = key.rport = 0;
+		flags |= FS_FLOW_MANY;
+		known = bpf_map_lookup_elem(&extras, &key);
+		if (known)
+			return *known;
+	}
+	slot = take_flow();
+	flow = slot ? flow_at(slot) : NULL;
+	if (!flow) {
+		count(FS_COUNT_FLOWS_FULL);
+		return bucket_slot(who);
+	}
+	describe(flow, sk, who, &whom, flags);
+	err = bpf_map_update_elem(&extras, &key, &slot, BPF_NOEXIST);
+	if (!err)
+		return slot;
+	bpf_map_push_elem(&free_flows, &slot, BPF_ANY);
+	known = bpf_map_lookup_elem(&extras, &key); /* another CPU was quicker? */
+	if (known)
+		return *known;
+	count(FS_COUNT_EXTRA_FAILED);
+	return bucket_slot(who);
+}
+
+/* Gives the socket its first flow; 0 if it has one by now or there is none left. */
+static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
+				   const struct fs_peer *peer)
+{
+	__u32 slot = take_flow();
+	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
+
+	if (!flow) {
+		count(FS_COUNT_FLOWS_FULL);
+		return bucket_slot(who);
+	}
+	describe(flow, sk, who, peer, 0);
+	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
+		return slot;
+	bpf_map_push_elem(&free_flows, &slot, BPF_ANY);
+	return extra_slot(sk, s, who, peer);
+}
+
+/* Counts `bytes` of one call that `who` made with `peer`. */
+static __always_inline void account(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
+				    const struct fs_peer *peer, enum fs_dir dir, __u64 bytes)
+{
+	__u32 slot = s->slot;
+	struct fs_flow *flow;
+
+	if (slot) {
+		flow = flow_at(slot);
+		if (flow && same_owner(&flow->who, who) && same_peer(flow, peer)) {
+			add(flow, slot, dir, bytes);
+			return;
+		}
+		slot = extra_slot(sk, s, who, peer);
+	} else {
+		slot = first_slot(sk, s, who, peer);
+	}
+	flow = flow_at(slot);
+	if (flow)
+		add(flow, slot, dir, bytes);
+}
+
+/* A call on a socket that could not get storage: the process still gets its bytes. */
+static __noinline void account_to_bucket(const struct fs_who *who, enum fs_dir dir, __u64 bytes)
+{
+	__u32 slot = bucket_slot(who);
+	struct fs_flow *flow = flow_at(slot);
+
+	count(FS_COUNT_STORAGE_FAILED);
+	if (flow)
+		add(flow, slot, dir, bytes);
+}
+
+#endif

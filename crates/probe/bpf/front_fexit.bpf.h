@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * fexit front, for kernels before 6.3: the protocol families' own entry points. Together they see
+ * each call once, with its message header, so the peer needs no other hook. Loaded only where the
+ * tracepoint front is missing; the two never feed the ledger at the same time.
+ */
+
+/* The address in a message header; false if there is none of a known family. */
+static __always_inline bool peer_in_message(struct msghdr *msg, struct fs_peer *peer)
+{
+	void *name = BPF_CORE_READ(msg, msg_name);
+	int len = BPF_CORE_READ(msg, msg_namelen);
+	struct sockaddr_in6 addr = {};
+
+	if (!name || len < (int)sizeof(struct sockaddr_in))
+		return false;
+	/* The kernel's own copy, always as large as a sockaddr_storage. */
+	if (bpf_probe_read_kernel(&addr, sizeof(addr), name))
+		return false;
+	if (addr.sin6_family == AF_INET) {
+		struct sockaddr_in *in = (void *)&addr;
+
+		peer_v4(peer, in->sin_addr, in->sin_port);
+		return true;
+	}
+	if (addr.sin6_family == AF_INET6 && len >= (int)sizeof(addr)) {
+		peer_v6(peer, addr.sin6_addr, addr.sin6_port);
+		return true;
+	}
+	return false;
+}
+
+static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, enum fs_dir dir,
+				      int flags, int ret)
+{
+	struct sock *sk = sock->sk;
+	struct fs_peer peer = {};
+	__u16 family;
+
+	if (!sk || ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
+		return 0;
+	if (dir == FS_RECV && flags & (MSG_PEEK | MSG_ERRQUEUE))
+		return 0;
+	family = sk->__sk_common.skc_family;
+	if (!watched(family))
+		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		if (dir == FS_RECV)
+			tcp_recv_returned(sk, ret);
+		else
+			call_done(sk, family, dir, ret, NULL);
+		return 0;
+	}
+	if (family != AF_PACKET && msg && peer_in_message(msg, &peer))
+		call_done(sk, family, dir, ret, &peer);
+	else
+		call_done(sk, family, dir, ret, NULL);
+	return 0;
+}
+
+SEC("fexit/inet_sendmsg")
+int BPF_PROG(fs_inet_sendmsg, struct socket *sock, struct msghdr *msg, size_t size, int ret)
+{
+	return fexit_done(sock, msg, FS_SEND, 0, ret);
+}
+
+SEC("fexit/inet6_sendmsg")
+int BPF_PROG(fs_inet6_sendmsg, struct socket *sock, struct msghdr *msg, size_t size, int ret)
+{
+	return fexit_done(sock, msg, FS_SEND, 0, ret);
+}
+
+SEC("fexit/inet_recvmsg")
+int BPF_PROG(fs_inet_recvmsg, struct socket *sock, struct msghdr *msg, size_t size, int flags,
+	     int ret)
+{
+	return fexit_done(sock, msg, FS_RECV, flags, ret);
+}
+
+SEC("fexit/inet6_recvmsg")
+int BPF_PROG(fs_inet6_recvmsg, struct socket *sock, struct msghdr *msg, size_t size, int flags,
+	     int ret)
+{
+	return fexit_done(sock, msg, FS_RECV, flags, ret);
+}
+
+/* IPv6 raw and ping sockets receive here, not through inet6_recvmsg. */
+SEC("fexit/sock_common_recvmsg")
+int BPF_PROG(fs_common_recvmsg, struct socket *sock, struct msghdr *msg, size_t size, int flags,
+	     int ret)
+{
+	return fexit_done(sock, msg, FS_RECV, flags, ret);
+}
+
+SEC("fexit/packet_sendmsg")
+int BPF_PROG(fs_packet_sendmsg, struct socket *sock, struct msghdr *msg, size_t len, int ret)
+{
+	return fexit_done(sock, msg, FS_SEND, 0, ret);
+}
+
+SEC("fexit/packet_recvmsg")
+int BPF_PROG(fs_packet_recvmsg, struct socket *sock, struct msghdr *msg, size_t len, int flags,
+	     int ret)
+{
+	return fexit_done(sock, msg, FS_RECV, flags, ret);
+}
+
+/*
+ * sendfile(2) and splice(2) before 6.5. Only TCP and UDP have a sendpage of their own; for the
+ * others the kernel comes back through sendmsg, which was counted above.
+ */
+SEC("fexit/inet_sendpage")
+int BPF_PROG(fs_inet_sendpage, struct socket *sock, void *page, int offset, size_t size, int flags,
+	     int ret)
+{
+	struct sock *sk = sock->sk;
+
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP))
+		return 0;
+	return fexit_done(sock, NULL, FS_SEND, 0, ret);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Tracepoint front, Linux >= 6.3 (commit 6e6eda44b939): every socket call of every family ends
+ * here, io_uring, sendfile, sendmmsg and AF_PACKET rings included. The address is not in sight;
+ * the cgroup hooks of peer hooks below supply it.
+ */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family))
+		return 0;
+	if (ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
+		call_without_bytes(sk, FS_SEND);
+	else
+		call_done(sk, family, FS_SEND, ret, NULL);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family))
+		return 0;
+	/* A peek moves nothing; the error queue returns what was sent long ago. */
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) ||
+	    (!ret && sk->sk_type == SOCK_STREAM)) {
+		call_without_bytes(sk, FS_RECV);
+		return 0;
+	}
+	if (sk->sk_protocol == IPPROTO_TCP)
+		tcp_recv_returned(sk, ret);
+	else
+		call_done(sk, family, FS_RECV, ret, NULL);
+	return 0;
+}
+
+/* Addresses of datagrams. These fire only if the caller gave an address or asked for it. */
+static __always_inline int peer_seen(struct bpf_sock_addr *ctx, enum fs_dir dir,
+				     const struct fs_peer *peer)
+{
+	struct bpf_sock *sk = ctx->sk;
+	struct fs_sk *s;
+
+	if (!sk)
+		return 1;
+	s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (s)
+		stash(s, dir, peer);
+	return 1; /* let it pass */
+}
+
+static __always_inline int peer_seen4(struct bpf_sock_addr *ctx, enum fs_dir dir)
+{
+	struct fs_peer peer;
+
+	peer_v4(&peer, ctx->user_ip4, (__be16)ctx->user_port);
+	return peer_seen(ctx, dir, &peer);
+}
+
+static __always_inline int peer_seen6(struct bpf_sock_addr *ctx, enum fs_dir dir)
+{
+	__u32 addr[4] = { ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3] };
+	struct fs_peer peer;
+
+	peer_v6(&peer, addr, (__be16)ctx->user_port);
+	return peer_seen(ctx, dir, &peer);
+}
+
+SEC("cgroup/sendmsg4")
+int fs_peer_send4(struct bpf_sock_addr *ctx)
+{
+	return peer_seen4(ctx, FS_SEND);
+}
+
+SEC("cgroup/sendmsg6")
+int fs_peer_send6(struct bpf_sock_addr *ctx)
+{
+	return peer_seen6(ctx, FS_SEND);
+}
+
+SEC("cgroup/recvmsg4")
+int fs_peer_recv4(struct bpf_sock_addr *ctx)
+{
+	return peer_seen4(ctx, FS_RECV);
+}
+
+SEC("cgroup/recvmsg6")
+int fs_peer_recv6(struct bpf_sock_addr *ctx)
+{
+	return peer_seen6(ctx, FS_RECV);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Every map: who writes it, who reads it, what happens when it is full. */
+#ifndef FS_MAPS_H
+#define FS_MAPS_H
+
+/*
+ * Slot numbers: 0 takes what found no place at all; 1 … fs_max_buckets are buckets (one per
+ * process, used once flows ran out); the rest are flows. Sizes below are placeholders, user space
+ * sets them from the configuration.
+ */
+
+/* The ledger. Written by the accounting programs, read by user space through mmap(2). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fs_flow);
+} flows SEC(".maps");
+
+/*
+ * One byte a slot: moved since the last drain. Set by the accounting programs after they added,
+ * cleared by user space before it reads, so that no addition can fall between.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fs_marks);
+} dirty SEC(".maps");
+
+/* One byte a slot: its socket still exists. Set by the socket iterator, cleared by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fs_marks);
+} alive SEC(".maps");
+
+/* Slots that came back. Pushed by user space, popped by the programs; cannot be full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_buckets SEC(".maps");
+
+/*
+ * The second and further (owner, peer) of a socket -> slot. Filled by the programs, emptied by
+ * user space when the socket was closed or the pair has been idle. Full: counted per process.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct fs_extra_key);
+	__type(value, __u32);
+} extras SEC(".maps");
+
+/* Process -> bucket slot. Filled by the programs, emptied by user space. Full: slot 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct fs_who);
+	__type(value, __u32);
+} buckets SEC(".maps");
+
+/* A peer on its way from the hook that sees the address to the one that sees the byte count. */
+struct fs_stash {
+	__u64 task; /* whose; 0: free */
+	__u64 addr[2];
+	__u16 port;
+	__u16 _pad[3];
+};
+
+enum fs_sk_flags {
+	FS_SK_SEQ = 1,   /* copied_seq is valid */
+	FS_SK_FRESH = 2, /* first seen in the middle of a call, before the snapshot was complete */
+};
+
+/* What a socket carries with it; freed with the socket by the kernel. */
+struct fs_sk {
+	__u64 seq; /* FS_SK_* flags << 32 | TCP: how far user space had read, without the FIN */
+	__u32 slot;
+	__u32 fresh_bytes; /* received in the call that set FS_SK_FRESH and counted already */
+	__u32 minute;      /* of new_peers */
+	__u32 new_peers;
+	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
+	__u32 _pad;
+	struct fs_stash send;
+	struct fs_stash recv;
+};
+
+/* Allocation can fail (optmem_max, memory): then calls are counted per process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct fs_sk);
+} sockets SEC(".maps");
+
+/*
+ * Peers of calls that found their socket's stash taken by another thread. Evicts the oldest; a
+ * peer evicted between two hooks of one call would be reported as unknown, and counted.
+ */
+struct fs_spill_key {
+	__u64 task;
+	__u64 recv; /* 1 for the receive side */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct fs_spill_key);
+	__type(value, struct fs_stash);
+} spill SEC(".maps");
+
+/* exec, fork, exit. Written by the process programs, read by user space. Full: counted as lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+/*
+ * Room to put an fs_proc together: [0] for exec, [1] for the iterator, which may be preempted by
+ * an exec. Slack so that one more name may be appended before the length check.
+ */
+struct fs_scratch {
+	struct fs_proc proc;
+	__u8 slack[FS_NAME_MAX];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct fs_scratch);
+} scratch SEC(".maps");
+
+#endif

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * femtosnitch, kernel side. SEC() functions are shells; the logic is in the headers, by topic:
+ *
+ *   abi       what user space sees            maps, config   where it lies
+ *   owner     who                             peer           to whom
+ *   flow      the ledger (hot path)           call, tcp      what a call means for it
+ *   process   exec, fork, exit                front_*        the two ways to see calls
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "abi.h"
+#include "config.bpf.h"
+#include "maps.bpf.h"
+
+#include "compat.bpf.h"
+
+#include "owner.bpf.h"
+#include "peer.bpf.h"
+
+#include "flow.bpf.h"
+
+#include "call.bpf.h"
+
+#include "tcp.bpf.h"
+
+#include "front_fexit.bpf.h"
+#include "front_tracepoint.bpf.h"
+#include "process.bpf.h"
+#include "sockets.bpf.h"
+
+/* Types that travel through the ring buffer only; named here so that they reach Rust. */
+const struct fs_fork *_emit_fork __attribute__((unused));
+const struct fs_exit *_emit_exit __attribute__((unused));
+const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
+const volatile enum fs_count _emit_count = FS_COUNT_MAX;
+const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_CLOSED;
+const volatile enum fs_proc_flags _emit_proc_flags = FS_PROC_MEMFD;
+const volatile enum fs_event_kind _emit_event_kind = FS_EVENT_EXEC;
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

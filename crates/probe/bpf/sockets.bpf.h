@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Life of a socket besides its calls: reads of TCP, the end, and the walks over all of them. */
+#ifndef FS_SOCKETS_H
+#define FS_SOCKETS_H
+
+/* Fires whenever the kernel has moved copied_seq for a reader; exists on all kernels since 4.15. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(fs_tcp_read, struct sock *sk)
+{
+	tcp_bytes_read(sk);
+	return 0;
+}
+
+static __always_inline void closed(struct fs_sk *s)
+{
+	__u32 slot = s->slot;
+	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
+	__u32 was;
+
+	if (!flow)
+		return;
+	/* Only a socket's first flow is reached here, and no call is under way any more. */
+	was = __sync_fetch_and_or(&flow->flags, FS_FLOW_CLOSED);
+	barrier_var(was);
+	mark_dirty(slot);
+}
+
+/* Last close of any inet socket that user space made. */
+SEC("cgroup/sock_release")
+int fs_release(struct bpf_sock *ctx)
+{
+	struct fs_sk *s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
+
+	if (s)
+		closed(s);
+	return 1;
+}
+
+/* The same for TCP only, where the cgroup hook is not to be had. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(fs_tcp_destroy, struct sock *sk)
+{
+	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+
+	if (s)
+		closed(s);
+	return 0;
+}
+
+/* At start: processes that are there already. Arguments are read from /proc: another task's
+ * memory is out of reach here. */
+SEC("iter/task")
+int fs_iter_tasks(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct seq_file *seq = ctx->meta->seq;
+	struct fs_scratch *room;
+	__u32 key = 1;
+
+	if (!task || task->pid != task->tgid || task->flags & PF_KTHREAD)
+		return 0;
+	room = bpf_map_lookup_elem(&scratch, &key);
+	if (!room)
+		return 0;
+	read_process(&room->proc, task, FS_EVENT_SNAPSHOT);
+	bpf_seq_write(seq, &room->proc, proc_size(&room->proc));
+	return 0;
+}
+
+/* At start: how far the TCP sockets that are open already have been read. */
+SEC("iter/task_file")
+int fs_iter_files(struct bpf_iter__task_file *ctx)
+{
+	struct file *file = ctx->file;
+	struct socket *sock;
+	struct sock *sk;
+
+	if (!ctx->task || !file)
+		return 0;
+	sock = bpf_sock_from_file(file);
+	if (!sock)
+		return 0;
+	sk = sock->sk;
+	if (sk && sk->sk_protocol == IPPROTO_TCP && watched(sk->__sk_common.skc_family))
+		tcp_note_older(sk);
+	return 0;
+}
+
+/* On demand: which flows still have a socket (AF_PACKET and kernel sockets end unseen). */
+SEC("iter/bpf_sk_storage_map")
+int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct fs_sk *s = ctx->value;
+	struct fs_marks *marks;
+	__u32 slot, group;
+
+	if (!s)
+		return 0;
+	slot = s->slot;
+	group = slot / FS_MARKS;
+	marks = bpf_map_lookup_elem(&alive, &group);
+	if (marks)
+		marks->mark[slot % FS_MARKS] = 1;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,199 @@
+//! Reading the flows: the kernel's counters without a system call.
+
+use std::io;
+use std::mem::offset_of;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Reading, Slot};
+
+use crate::abi::{self, RawExtraKey, RawFlow, RawWho};
+use crate::mapping::Mapping;
+
+/// The mapped ledger.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    flows: Mapping,
+    dirty: Mapping,
+    alive: Mapping,
+    buckets: u32,
+    slots: u32,
+    /// The kernel's 32-bit call counters, widened; indexed by slot, as long as was ever needed.
+    calls: Vec<[u64; 2]>,
+}
+
+impl Ledger {
+    pub(crate) fn new(
+        flows: BorrowedFd<'_>,
+        dirty: BorrowedFd<'_>,
+        alive: BorrowedFd<'_>,
+        buckets: u32,
+        slots: u32,
+    ) -> io::Result<Self> {
+        let marks = (slots as usize).next_multiple_of(abi::MARKS);
+        Ok(Self {
+            flows: Mapping::new(flows, slots as usize * size_of::<RawFlow>())?,
+            dirty: Mapping::new(dirty, marks)?,
+            alive: Mapping::new(alive, marks)?,
+            buckets,
+            slots,
+            calls: Vec::new(),
+        })
+    }
+
+    /// Visits every flow that moved since the last drain, among the slots handed out so far.
+    pub(crate) fn drain(
+        &mut self,
+        fresh_buckets: u32,
+        fresh_flows: u32,
+        visit: &mut dyn FnMut(Reading),
+    ) {
+        let first_flow = self.buckets.saturating_add(1);
+        self.drain_range(0, fresh_buckets.saturating_add(1).min(first_flow), visit);
+        let end = first_flow.saturating_add(fresh_flows).min(self.slots);
+        self.drain_range(first_flow, end, visit);
+    }
+
+    fn drain_range(&mut self, from: u32, to: u32, visit: &mut dyn FnMut(Reading)) {
+        const WORD: u32 = 8;
+        let mut slot = from - from % WORD;
+        while slot < to {
+            // Eight marks at a time; an idle flow costs an eighth of a load.
+            let idle = self.dirty.u64(slot as usize).is_none_or(|word| word.load(Relaxed) == 0);
+            if !idle {
+                for slot in slot.max(from)..(slot + WORD).min(to) {
+                    // Cleared before the counters are read, never after: see mark_dirty().
+                    let moved =
+                        self.dirty.u8(slot as usize).is_some_and(|mark| mark.swap(0, SeqCst) != 0);
+                    if moved && let Some(reading) = self.read(Slot(slot)) {
+                        visit(reading);
+                    }
+                }
+            }
+            slot += WORD;
+        }
+    }
+
+    /// Looks at one flow.
+    pub(crate) fn read(&mut self, slot: Slot) -> Option<Reading> {
+        // Before the counters: once the kernel side says "closed" it has added everything.
+        let flags_at = slot.0 as usize * size_of::<RawFlow>() + offset_of!(RawFlow, flags);
+        let closed = self.flows.u32(flags_at)?.load(SeqCst) & abi::FLOW_CLOSED != 0;
+        let raw = self.raw(slot)?;
+        let [send_calls, recv_calls] = self.widen(slot, [raw.send_calls, raw.recv_calls]);
+        let kind = match raw.flags {
+            _ if slot.0 == 0 => FlowKind::CatchAll,
+            flags if flags & abi::FLOW_BUCKET != 0 => FlowKind::Bucket,
+            flags if flags & abi::FLOW_MANY != 0 => FlowKind::ManyPeers,
+            flags if flags & abi::FLOW_EXTRA != 0 => FlowKind::Extra,
+            _ => FlowKind::First,
+        };
+        Some(Reading {
+            slot,
+            owner: raw.who.into(),
+            flow: flow_key(&raw, kind),
+            kind,
+            total: Counters {
+                send: raw.send_bytes,
+                recv: raw.recv_bytes,
+                send_calls,
+                recv_calls,
+            },
+            closed,
+            uid: raw.uid,
+            cgroup_id: raw.cgroup_id,
+        })
+    }
+
+    /// Forgets a slot that goes back to the kernel side.
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        if let Some(calls) = self.calls.get_mut(slot.0 as usize) {
+            *calls = [0, 0];
+        }
+    }
+
+    pub(crate) fn clear_alive(&self) {
+        for slot in (0..self.slots).step_by(8) {
+            if let Some(word) = self.alive.u64(slot as usize) {
+                word.store(0, Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn is_alive(&self, slot: Slot) -> bool {
+        self.alive.u8(slot.0 as usize).is_some_and(|mark| mark.load(SeqCst) != 0)
+    }
+
+    /// Key of the `extras` map that leads to this flow.
+    pub(crate) fn extra_key(&self, slot: Slot) -> Option<RawExtraKey> {
+        let raw = self.raw(slot)?;
+        Some(RawExtraKey {
+            cookie: raw.cookie,
+            who: raw.who,
+            raddr: raw.raddr,
+            rport: raw.rport,
+            _pad: [0; 3],
+        })
+    }
+
+    /// Key of the `buckets` map that leads to this flow.
+    pub(crate) fn bucket_key(&self, slot: Slot) -> Option<RawWho> {
+        Some(self.raw(slot)?.who)
+    }
+
+    fn raw(&self, slot: Slot) -> Option<RawFlow> {
+        if slot.0 >= self.slots {
+            return None;
+        }
+        let base = slot.0 as usize * size_of::<RawFlow>();
+        let mut bytes = [0u8; size_of::<RawFlow>()];
+        for (i, chunk) in bytes.chunks_exact_mut(8).enumerate() {
+            let word = self.flows.u64(base + i * 8)?.load(Relaxed);
+            chunk.copy_from_slice(&word.to_ne_bytes());
+        }
+        abi::read(&bytes)
+    }
+
+    fn widen(&mut self, slot: Slot, now: [u32; 2]) -> [u64; 2] {
+        let index = slot.0 as usize;
+        if self.calls.len() <= index {
+            self.calls.resize(index + 1, [0, 0]);
+        }
+        let Some(calls) = self.calls.get_mut(index) else { return now.map(u64::from) };
+        for (wide, now) in calls.iter_mut().zip(now) {
+            #[expect(clippy::cast_possible_truncation, reason = "the kernel's half is wanted")]
+            let grown = now.wrapping_sub(*wide as u32);
+            *wide += u64::from(grown);
+        }
+        *calls
+    }
+}
+
+// Each flow is read word by word; every counter must be one aligned word or half of one.
+const _: () = assert!(offset_of!(RawFlow, send_bytes) == 0);
+const _: () = assert!(size_of::<RawFlow>().is_multiple_of(8));
+
+fn flow_key(raw: &RawFlow, kind: FlowKind) -> FlowKey {
+    let mut remote = Endpoint { addr: abi::address(raw.raddr), port: raw.rport };
+    if kind == FlowKind::ManyPeers {
+        remote = Endpoint::default();
+    }
+    let local_addr = abi::address(raw.laddr);
+    let is_v4 = match (remote.addr, local_addr) {
+        (Some(addr), _) | (None, Some(addr)) => addr.is_ipv4(),
+        (None, None) => false,
+    };
+    let family = if raw.family == FlowKey::AF_INET6 && is_v4 { FlowKey::AF_INET } else { raw.family };
+    FlowKey {
+        cookie: raw.cookie,
+        family,
+        protocol: raw.protocol,
+        local: Endpoint {
+            // The wildcard address says nothing about where the traffic went.
+            addr: local_addr.filter(|addr| !addr.is_unspecified()),
+            port: raw.lport,
+        },
+        remote,
+        netns: raw.netns,
+    }
+}

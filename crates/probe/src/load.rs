@@ -1,0 +1,202 @@
+//! Turns a plan into loaded, then attached, programs.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use libbpf_rs::{Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject};
+
+use crate::ProbeError;
+use crate::abi::{self, Rodata};
+use crate::error::to_io;
+use crate::plan::{Attach, Choice, Hook, HookState, Need, Plan, Role};
+
+/// The compiled `bpf/probe.bpf.c`.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
+
+/// Sizes of everything in the kernel that grows with use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub(crate) flows: u32,
+    pub(crate) buckets: u32,
+    pub(crate) new_peers: u32,
+    pub(crate) ring_bytes: u32,
+}
+
+impl Sizes {
+    /// Slots of the ledger: the catch-all, the buckets, the flows.
+    pub(crate) fn slots(self) -> u32 {
+        self.flows.saturating_add(self.buckets).saturating_add(1)
+    }
+}
+
+/// Programs in the kernel, not yet attached.
+pub(crate) struct Loaded {
+    pub(crate) object: Object,
+    plan: Plan,
+    refused: Vec<(&'static str, String)>,
+}
+
+fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, libbpf_rs::Error> {
+    let mut object = ObjectBuilder::default().name("femtosnitch")?.open_memory(OBJECT)?;
+    #[expect(clippy::cast_possible_truncation, reason = "64")]
+    let groups = sizes.slots().div_ceil(abi::MARKS as u32);
+    for mut map in object.maps_mut() {
+        match map.name().to_str() {
+            Some("flows") => map.set_max_entries(sizes.slots())?,
+            Some("dirty" | "alive") => map.set_max_entries(groups)?,
+            Some("free_flows" | "extras") => map.set_max_entries(sizes.flows)?,
+            Some("free_buckets" | "buckets") => map.set_max_entries(sizes.buckets)?,
+            Some("events") => map.set_max_entries(sizes.ring_bytes)?,
+            Some(name) if name.ends_with(".rodata") => {
+                if let Some(bytes) = map.initial_value_mut() {
+                    put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_flows), sizes.flows);
+                    put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_buckets), sizes.buckets);
+                    put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_new_peers), sizes.new_peers);
+                    put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
+                }
+            }
+            _ => {}
+        }
+    }
+    for mut program in object.progs_mut() {
+        let load = wanted(program.name());
+        program.set_autoload(load);
+    }
+    Ok(object)
+}
+
+fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
+    if let Some(place) = bytes.get_mut(at..at + 4) {
+        place.copy_from_slice(&value.to_ne_bytes());
+    }
+}
+
+/// Loads what the plan says. A program that the kernel refuses and that can be done without is
+/// left out and reported; any other makes this fail.
+pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
+    let mut refused = Vec::new();
+    loop {
+        let wanted = |name: &OsStr| plan.choices.iter().any(|c| c.load && c.program.name == name);
+        let object = open(sizes, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
+        let error = match object.load() {
+            Ok(object) => return Ok(Loaded { object, plan, refused }),
+            Err(error) => error,
+        };
+        // libbpf does not say which program it was. Loading each alone does, with tiny maps.
+        let before = refused.len();
+        for choice in plan.choices.iter_mut().filter(|choice| choice.load) {
+            let Err(error) = load_alone(choice.program.name) else { continue };
+            let source = to_io(&error);
+            if !can_do_without(choice) {
+                return Err(ProbeError::Refused {
+                    program: choice.program.name,
+                    target: choice.program.target,
+                    source,
+                });
+            }
+            choice.load = false;
+            refused.push((choice.program.name, source.to_string()));
+        }
+        if refused.len() == before {
+            return Err(ProbeError::Setup { what: "creating the BPF maps", source: to_io(&error) });
+        }
+    }
+}
+
+fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
+    let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096 };
+    open(sizes, &|program| program == name)?.load().map(drop)
+}
+
+fn can_do_without(choice: &Choice) -> bool {
+    matches!(choice.program.need, Need::Optional(_))
+}
+
+impl Loaded {
+    /// Attaches everything but the iterators. Gives the links and the report.
+    pub(crate) fn attach(
+        &self,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> Result<(Vec<Link>, Vec<Hook>), ProbeError> {
+        let mut links = Vec::new();
+        let mut hooks = Vec::new();
+        for choice in &self.plan.choices {
+            let Choice { program, load, why } = choice;
+            let mut hook = Hook {
+                program: program.name,
+                target: program.target,
+                state: HookState::NotNeeded,
+                why: why.clone(),
+            };
+            if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
+                refuse(&mut hook, program.need, error);
+            } else if *load && program.role == Role::Walk {
+                hook.state = HookState::Attached;
+            } else if *load {
+                match self.attach_one(choice, cgroup) {
+                    Ok(link) => {
+                        links.push(link);
+                        hook.state = HookState::Attached;
+                    }
+                    Err(source) if can_do_without(choice) => {
+                        refuse(&mut hook, program.need, &source.to_string());
+                    }
+                    Err(source) => {
+                        return Err(ProbeError::Refused {
+                            program: program.name,
+                            target: program.target,
+                            source,
+                        });
+                    }
+                }
+            }
+            hooks.push(hook);
+        }
+        Ok((links, hooks))
+    }
+
+    fn attach_one(&self, choice: &Choice, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Link> {
+        let program = self
+            .object
+            .progs_mut()
+            .find(|program| program.name() == choice.program.name)
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let link = match (choice.program.attach, cgroup) {
+            (Attach::Cgroup, Some(cgroup)) => program.attach_cgroup(cgroup.as_raw_fd()),
+            (Attach::Cgroup, None) => return Err(io::ErrorKind::NotFound.into()),
+            (Attach::Tracepoint | Attach::Function | Attach::Iterator, _) => program.attach(),
+        };
+        link.map_err(|error| to_io(&error))
+    }
+
+    /// The front that was chosen.
+    pub(crate) fn front(&self) -> crate::Front {
+        self.plan.front
+    }
+
+    /// A handle of its own on one of the object's maps.
+    pub(crate) fn map(&self, name: &str) -> Result<MapHandle, ProbeError> {
+        let found = self
+            .object
+            .maps()
+            .find(|map| map.name().to_str().is_some_and(|n| n == name || n.ends_with(name)));
+        match found {
+            Some(map) => {
+                MapHandle::try_from(&map).map_err(ProbeError::setup("taking hold of a BPF map"))
+            }
+            None => Err(ProbeError::Setup {
+                what: "finding a map in the BPF object",
+                source: io::Error::new(io::ErrorKind::NotFound, name.to_owned()),
+            }),
+        }
+    }
+}
+
+fn refuse(hook: &mut Hook, need: Need, error: &str) {
+    hook.state = HookState::Refused;
+    hook.why = match need {
+        Need::Optional(effect) => format!("{error}: {effect}"),
+        Need::Required | Need::IfPresent => error.to_owned(),
+    };
+}

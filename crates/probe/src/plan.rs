@@ -1,0 +1,316 @@
+//! Which programs to load on this kernel, and why. Pure: tested with invented kernels.
+
+use crate::ProbeError;
+use crate::support::Facts;
+
+/// How a program gets at what it hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attach {
+    Tracepoint,
+    Function,
+    Cgroup,
+    Iterator,
+}
+
+/// What a program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Sees socket calls, for one of the fronts.
+    Calls(Front),
+    /// Sees addresses that the tracepoint front does not.
+    Peers,
+    /// Without it nothing works.
+    Core,
+    /// Tells when a socket ends.
+    Release,
+    /// The second choice for that.
+    ReleaseFallback,
+    /// Runs on demand.
+    Walk,
+}
+
+/// What follows if a program cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Numbers would be wrong: do not start.
+    Required,
+    /// Required if the kernel has what it hooks at all.
+    IfPresent,
+    /// Less detail; the text says which.
+    Optional(&'static str),
+}
+
+/// One program of the BPF object.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) target: &'static str,
+    pub(crate) attach: Attach,
+    pub(crate) role: Role,
+    pub(crate) need: Need,
+}
+
+const fn program(
+    name: &'static str,
+    attach: Attach,
+    target: &'static str,
+    role: Role,
+    need: Need,
+) -> Program {
+    Program { name, target, attach, role, need }
+}
+
+const NO_PEERS: &str = "the peers of unconnected datagram sockets stay unknown";
+const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
+
+/// Every program, in the order of the report.
+pub(crate) const PROGRAMS: &[Program] = &{
+    use Attach::{Cgroup, Function, Iterator, Tracepoint};
+    use Need::{IfPresent, Optional, Required};
+    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Walk};
+    const TP: Role = Calls(Front::Tracepoint);
+    const FX: Role = Calls(Front::Fexit);
+    [
+        program("fs_send", Tracepoint, "sock_send_length", TP, Required),
+        program("fs_recv", Tracepoint, "sock_recv_length", TP, Required),
+        program("fs_inet_sendmsg", Function, "inet_sendmsg", FX, Required),
+        program("fs_inet6_sendmsg", Function, "inet6_sendmsg", FX, IfPresent),
+        program("fs_inet_recvmsg", Function, "inet_recvmsg", FX, Required),
+        program("fs_inet6_recvmsg", Function, "inet6_recvmsg", FX, IfPresent),
+        program("fs_common_recvmsg", Function, "sock_common_recvmsg", FX, IfPresent),
+        program("fs_packet_sendmsg", Function, "packet_sendmsg", FX, IfPresent),
+        program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
+        program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
+        program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", Core, Required),
+        program("fs_exec", Tracepoint, "sched_process_exec", Core, Required),
+        program("fs_fork", Tracepoint, "sched_process_fork", Core, Required),
+        program("fs_exit", Tracepoint, "sched_process_exit", Core, Required),
+        program("fs_peer_send4", Cgroup, "cgroup/sendmsg4", Peers, Optional(NO_PEERS)),
+        program("fs_peer_send6", Cgroup, "cgroup/sendmsg6", Peers, Optional(NO_PEERS)),
+        program("fs_peer_recv4", Cgroup, "cgroup/recvmsg4", Peers, Optional(NO_PEERS)),
+        program("fs_peer_recv6", Cgroup, "cgroup/recvmsg6", Peers, Optional(NO_PEERS)),
+        program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
+        program(
+            "fs_tcp_destroy",
+            Tracepoint,
+            "tcp_destroy_sock",
+            ReleaseFallback,
+            Optional(NO_RELEASE),
+        ),
+        program("fs_iter_tasks", Iterator, "iter/task", Walk, Required),
+        program(
+            "fs_iter_files",
+            Iterator,
+            "iter/task_file",
+            Walk,
+            Optional("bytes that older TCP connections received before the start are counted too"),
+        ),
+        program(
+            "fs_iter_sockets",
+            Iterator,
+            "iter/bpf_sk_storage_map",
+            Walk,
+            Optional("flows of sockets that end unseen (AF_PACKET) are not given back"),
+        ),
+    ]
+};
+
+/// A set of hooks that sees every socket call once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// `sock_send_length` and `sock_recv_length` (Linux 6.3 and later).
+    Tracepoint,
+    /// Exits of the protocol families' entry points.
+    Fexit,
+}
+
+impl Front {
+    /// As the configuration spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tracepoint => "tracepoint",
+            Self::Fexit => "fexit",
+        }
+    }
+}
+
+/// Which front to use.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum FrontChoice {
+    /// The tracepoint front where the kernel has it, the other one elsewhere.
+    #[default]
+    Auto,
+    /// This one or none.
+    Only(Front),
+}
+
+/// What became of a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookState {
+    /// Loaded and attached.
+    Attached,
+    /// Not wanted on this kernel.
+    NotNeeded,
+    /// Wanted, and the kernel said no.
+    Refused,
+}
+
+/// One line of the report of what was chosen and why.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Program in the BPF object.
+    pub program: &'static str,
+    /// What it hooks.
+    pub target: &'static str,
+    /// What became of it.
+    pub state: HookState,
+    /// Why, for a person.
+    pub why: String,
+}
+
+/// The decision for one program.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) program: &'static Program,
+    pub(crate) load: bool,
+    pub(crate) why: String,
+}
+
+/// The decision for all.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) front: Front,
+    pub(crate) choices: Vec<Choice>,
+}
+
+/// Decides.
+pub(crate) fn plan(facts: &Facts, choice: FrontChoice, cgroup: bool) -> Result<Plan, ProbeError> {
+    let front = choose_front(facts, choice)?;
+    let choices = PROGRAMS.iter().map(|program| choose(facts, front, cgroup, program)).collect();
+    Ok(Plan { front, choices })
+}
+
+fn choose_front(facts: &Facts, choice: FrontChoice) -> Result<Front, ProbeError> {
+    let candidates: &[Front] = match choice {
+        FrontChoice::Auto => &[Front::Tracepoint, Front::Fexit],
+        FrontChoice::Only(Front::Tracepoint) => &[Front::Tracepoint],
+        FrontChoice::Only(Front::Fexit) => &[Front::Fexit],
+    };
+    let mut missing = Vec::new();
+    for front in candidates {
+        let absent: Vec<_> = PROGRAMS
+            .iter()
+            .filter(|p| p.role == Role::Calls(*front) && p.need == Need::Required)
+            .filter(|p| !facts.present.contains(p.name))
+            .map(|p| p.target)
+            .collect();
+        if absent.is_empty() {
+            return Ok(*front);
+        }
+        missing.extend(absent);
+    }
+    Err(ProbeError::NoFront { release: facts.release.clone(), missing: missing.join(", ") })
+}
+
+fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) -> Choice {
+    let yes = |why: &str| Choice { program, load: true, why: why.to_owned() };
+    let no = |why: &str| Choice { program, load: false, why: why.to_owned() };
+    if !facts.present.contains(program.name) {
+        return no("this kernel does not have it");
+    }
+    if program.attach == Attach::Cgroup && !cgroup {
+        return no("there is no cgroup v2 hierarchy");
+    }
+    match program.role {
+        Role::Calls(of) if of == front => match front {
+            Front::Tracepoint => yes("sees every socket call of every family"),
+            Front::Fexit => yes("this kernel lacks the socket length tracepoints (Linux 6.3)"),
+        },
+        Role::Calls(_) => no("the other front sees the same calls"),
+        Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
+        Role::Peers => yes("addresses of datagrams"),
+        Role::Core if program.name == "fs_tcp_read" => {
+            yes("TCP's receive side, splice and zero copy included")
+        }
+        Role::Core => yes("program runs and their lineage"),
+        Role::Release => yes("ends of sockets"),
+        Role::ReleaseFallback if cgroup => no("cgroup/sock_release tells the same"),
+        Role::ReleaseFallback => yes("ends of TCP sockets"),
+        Role::Walk => yes("runs at start and on demand"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kernel(without: &[&str]) -> Facts {
+        Facts {
+            present: PROGRAMS
+                .iter()
+                .filter(|p| !without.contains(&p.target))
+                .map(|p| p.name)
+                .collect(),
+            release: "0.0-test".to_owned(),
+        }
+    }
+
+    fn loaded(plan: &Plan) -> Vec<&'static str> {
+        plan.choices.iter().filter(|c| c.load).map(|c| c.program.name).collect()
+    }
+
+    #[test]
+    fn a_new_kernel_gets_the_tracepoint_front_with_peer_hooks() {
+        let plan = plan(&kernel(&["inet_sendpage"]), FrontChoice::Auto, true).unwrap();
+        assert_eq!(plan.front, Front::Tracepoint);
+        let names = loaded(&plan);
+        assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
+        assert!(!names.contains(&"fs_inet_sendmsg") && !names.contains(&"fs_tcp_destroy"));
+    }
+
+    #[test]
+    fn an_old_kernel_gets_the_fexit_front_without_peer_hooks() {
+        let facts = kernel(&["sock_send_length", "sock_recv_length"]);
+        let plan = plan(&facts, FrontChoice::Auto, true).unwrap();
+        assert_eq!(plan.front, Front::Fexit);
+        let names = loaded(&plan);
+        assert!(names.contains(&"fs_inet_sendpage"));
+        assert!(!names.contains(&"fs_send") && !names.contains(&"fs_peer_send4"));
+    }
+
+    #[test]
+    fn the_two_fronts_never_load_together() {
+        for choice in [
+            FrontChoice::Auto,
+            FrontChoice::Only(Front::Tracepoint),
+            FrontChoice::Only(Front::Fexit),
+        ] {
+            let plan = plan(&kernel(&[]), choice, true).unwrap();
+            let fronts: std::collections::BTreeSet<_> = plan
+                .choices
+                .iter()
+                .filter(|c| c.load)
+                .filter_map(|c| match c.program.role {
+                    Role::Calls(front) => Some(front.name()),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(fronts.len(), 1, "{choice:?}");
+        }
+    }
+
+    #[test]
+    fn without_either_front_the_error_names_what_is_missing() {
+        let facts = kernel(&["sock_send_length", "inet_sendmsg"]);
+        let error = plan(&facts, FrontChoice::Auto, true).unwrap_err().to_string();
+        assert!(error.contains("sock_send_length") && error.contains("inet_sendmsg"), "{error}");
+    }
+
+    #[test]
+    fn without_cgroups_sockets_end_by_the_second_choice() {
+        let plan = plan(&kernel(&[]), FrontChoice::Auto, false).unwrap();
+        let names = loaded(&plan);
+        assert!(names.contains(&"fs_tcp_destroy") && !names.contains(&"fs_release"));
+    }
+}

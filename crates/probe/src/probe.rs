@@ -1,0 +1,404 @@
+//! The running capture.
+
+use std::io::{self, Read};
+use std::mem::offset_of;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
+use libbpf_rs::{Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, MapInfo, RingBuffer, RingBufferBuilder};
+
+use crate::abi::{self, Bss};
+use crate::error::to_io;
+use crate::event;
+use crate::health::{Count, DESCRIBED, Health};
+use crate::ledger::Ledger;
+use crate::load::{Loaded, Sizes, load};
+use crate::mapping::Mapping;
+use crate::plan::{Front, FrontChoice, Hook, HookState, plan};
+use crate::support::Facts;
+use crate::ProbeError;
+
+/// How capture is to be set up.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Which hooks to use.
+    pub front: FrontChoice,
+    /// Flows kept in the kernel at a time, 128 bytes each.
+    pub max_flows: u32,
+    /// Per-process counters for when there are more.
+    pub max_buckets: u32,
+    /// New peers that one socket may get flows for per minute.
+    pub max_peers_per_socket: u32,
+    /// Size of the process event buffer: a power of two, and a multiple of the page size.
+    pub event_buffer: u32,
+}
+
+/// What the walk over the processes that were there already found.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SnapshotReport {
+    /// Processes told to the sink.
+    pub processes: usize,
+    /// Whether the TCP sockets they hold were noted, so that only later bytes count.
+    pub sockets_noted: bool,
+}
+
+/// Capture, attached from [`Probe::start`] until it is dropped.
+pub struct Probe {
+    ledger: Ledger,
+    bss: Mapping,
+    ring: RingBuffer<'static>,
+    inbox: Arc<Mutex<Vec<ProcEvent>>>,
+    garbled: Arc<std::sync::atomic::AtomicU64>,
+    free_flows: MapHandle,
+    free_buckets: MapHandle,
+    extras: MapHandle,
+    buckets: MapHandle,
+    sockets: MapHandle,
+    hooks: Vec<Hook>,
+    front: Front,
+    // Dropped last: what is above reads maps that the kernel side writes.
+    links: Vec<Link>,
+    loaded: Loaded,
+}
+
+impl Probe {
+    /// Loads and attaches. From the moment this returns every byte and every process event is
+    /// seen; call [`Probe::snapshot`] next for what was there before.
+    ///
+    /// `cgroup` is the root of the cgroup v2 hierarchy.
+    ///
+    /// # Errors
+    /// If the kernel lacks or refuses something without which the numbers would be wrong.
+    pub fn start(options: Options, cgroup: Option<BorrowedFd<'_>>) -> Result<Self, ProbeError> {
+        quiet_libbpf();
+        let facts = Facts::gather()?;
+        let plan = plan(&facts, options.front, cgroup.is_some())?;
+        let sizes = Sizes {
+            flows: options.max_flows,
+            buckets: options.max_buckets,
+            new_peers: options.max_peers_per_socket,
+            ring_bytes: options.event_buffer,
+        };
+        let loaded = load(plan, sizes)?;
+
+        let (flows, dirty, alive) = (loaded.map("flows")?, loaded.map("dirty")?, loaded.map("alive")?);
+        let ledger =
+            Ledger::new(flows.as_fd(), dirty.as_fd(), alive.as_fd(), sizes.buckets, sizes.slots())
+                .map_err(|source| ProbeError::Setup { what: "mapping the counters", source })?;
+        let bss = Mapping::new(loaded.map(".bss")?.as_fd(), size_of::<Bss>())
+            .map_err(|source| ProbeError::Setup { what: "mapping the program's state", source })?;
+
+        let inbox = Arc::new(Mutex::new(Vec::new()));
+        let garbled = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let ring = ring_buffer(&loaded.map("events")?, Arc::clone(&inbox), Arc::clone(&garbled))?;
+        let (links, hooks) = loaded.attach(cgroup)?;
+        Ok(Self {
+            ledger,
+            bss,
+            ring,
+            inbox,
+            garbled,
+            free_flows: loaded.map("free_flows")?,
+            free_buckets: loaded.map("free_buckets")?,
+            extras: loaded.map("extras")?,
+            buckets: loaded.map("buckets")?,
+            sockets: loaded.map("sockets")?,
+            hooks,
+            front: loaded.front(),
+            links,
+            loaded,
+        })
+    }
+
+    /// What was chosen, program by program.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+
+    /// The front in use.
+    #[must_use]
+    pub fn front(&self) -> Front {
+        self.front
+    }
+
+    /// Becomes readable when the kernel side asks for its events to be read soon.
+    #[must_use]
+    pub fn event_fd(&self) -> RawFd {
+        self.ring.epoll_fd()
+    }
+
+    /// Tells of every process that exists, and notes how far TCP sockets were read, so that
+    /// connections older than the daemon count from now on only.
+    ///
+    /// # Errors
+    /// If the kernel's walk over its tasks fails.
+    pub fn snapshot(
+        &mut self,
+        sink: &mut dyn FnMut(ProcEvent),
+    ) -> Result<SnapshotReport, ProbeError> {
+        let mut report = SnapshotReport::default();
+        report.sockets_noted = self.note_sockets();
+        if let Some(done) = self.bss.u32(offset_of!(Bss, fs_snapshot_done)) {
+            done.store(1, SeqCst);
+        }
+        report.processes = self.walk_tasks(sink)?;
+        Ok(report)
+    }
+
+    /// Tells of every process that exists; also used after events were lost.
+    ///
+    /// # Errors
+    /// If the kernel's walk over its tasks fails.
+    pub fn walk_tasks(&mut self, sink: &mut dyn FnMut(ProcEvent)) -> Result<usize, ProbeError> {
+        let walking = |source| ProbeError::Setup { what: "walking the running processes", source };
+        let bytes = self.walk("fs_iter_tasks", None).map_err(walking)?;
+        let mut rest = bytes.as_slice();
+        let mut found = 0;
+        while let Some((info, used)) = event::parse_proc(rest) {
+            sink(ProcEvent::Found(Box::new(info)));
+            found += 1;
+            rest = rest.get(used..).unwrap_or_default();
+        }
+        if !rest.is_empty() {
+            self.garbled.fetch_add(1, Relaxed);
+        }
+        Ok(found)
+    }
+
+    fn note_sockets(&self) -> bool {
+        self.is_attached("fs_iter_files") && self.walk("fs_iter_files", None).is_ok()
+    }
+
+    fn is_attached(&self, name: &str) -> bool {
+        self.hooks.iter().any(|hook| hook.program == name && hook.state == HookState::Attached)
+    }
+
+    fn walk(&self, name: &str, map: Option<&MapHandle>) -> io::Result<Vec<u8>> {
+        let program = self
+            .loaded
+            .object
+            .progs_mut()
+            .find(|program| program.name() == name)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let link = match map {
+            Some(map) => {
+                let info = libbpf_rs::MapIterOpts { fd: map.as_fd(), _non_exhaustive: () };
+                program.attach_iter_with_opts(IterOpts::Map(info))
+            }
+            None => program.attach(),
+        }
+        .map_err(|error| to_io(&error))?;
+        let mut bytes = Vec::new();
+        Iter::new(&link).map_err(|error| to_io(&error))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the process events that are waiting, oldest first.
+    ///
+    /// # Errors
+    /// If libbpf cannot read the ring buffer, which would be a defect.
+    pub fn events(&mut self, sink: &mut dyn FnMut(ProcEvent)) -> Result<(), ProbeError> {
+        self.ring.consume().map_err(ProbeError::setup("reading process events"))?;
+        let events =
+            std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
+        events.into_iter().for_each(sink);
+        Ok(())
+    }
+
+    /// Visits every flow that moved since the last drain. Costs nothing for the others.
+    pub fn drain(&mut self, visit: &mut dyn FnMut(Reading)) {
+        let fresh = |offset| self.bss.u32(offset).map_or(0, |n| n.load(SeqCst));
+        let buckets = fresh(offset_of!(Bss, fs_fresh_buckets));
+        let flows = fresh(offset_of!(Bss, fs_fresh_flows));
+        self.ledger.drain(buckets, flows, visit);
+    }
+
+    /// Looks at one flow, moved or not.
+    pub fn read(&mut self, slot: Slot) -> Option<Reading> {
+        self.ledger.read(slot)
+    }
+
+    /// Makes the kernel side forget extra flows and buckets, and waits until none of its programs
+    /// can be about to add to them. Afterwards their totals are final; read them, then
+    /// [`Probe::release`] the slots.
+    ///
+    /// # Errors
+    /// If the kernel cannot wait (`membarrier(2)`): then the slots must not be released.
+    pub fn retire(&mut self, slots: &[(Slot, FlowKind)]) -> io::Result<()> {
+        for (slot, kind) in slots {
+            // Not found: the entry was gone already.
+            match kind {
+                FlowKind::Extra | FlowKind::ManyPeers => {
+                    if let Some(key) = self.ledger.extra_key(*slot) {
+                        drop(self.extras.delete(abi::bytes_of(&key)));
+                    }
+                }
+                FlowKind::Bucket => {
+                    if let Some(key) = self.ledger.bucket_key(*slot) {
+                        drop(self.buckets.delete(abi::bytes_of(&key)));
+                    }
+                }
+                FlowKind::First | FlowKind::CatchAll => {}
+            }
+        }
+        rcu_barrier()
+    }
+
+    /// Gives a slot back to the kernel side. Only for flows whose total is final: closed ones, and
+    /// retired ones.
+    ///
+    /// # Errors
+    /// If the kernel refuses, which would be a defect; the slot is then lost until a restart.
+    pub fn release(&mut self, slot: Slot, kind: FlowKind) -> io::Result<()> {
+        let queue = match kind {
+            FlowKind::CatchAll => return Ok(()),
+            FlowKind::Bucket => &self.free_buckets,
+            FlowKind::First | FlowKind::Extra | FlowKind::ManyPeers => &self.free_flows,
+        };
+        self.ledger.forget(slot);
+        queue.update(&[], &slot.0.to_ne_bytes(), MapFlags::ANY).map_err(|error| to_io(&error))
+    }
+
+    /// Finds out which flows still have a socket; [`Probe::has_socket`] then answers for those
+    /// that existed when this was called.
+    ///
+    /// # Errors
+    /// If this kernel has no such walk.
+    pub fn sweep(&mut self) -> io::Result<()> {
+        self.ledger.clear_alive();
+        self.walk("fs_iter_sockets", Some(&self.sockets)).map(drop)
+    }
+
+    /// The answer of the last [`Probe::sweep`].
+    #[must_use]
+    pub fn has_socket(&self, slot: Slot) -> bool {
+        self.ledger.is_alive(slot)
+    }
+
+    /// The kernel side's counters about itself.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let mut counts: Vec<Count> = DESCRIBED
+            .iter()
+            .map(|described| Count {
+                name: described.name,
+                value: self.count(described.index as usize),
+                loss: described.loss,
+                meaning: described.meaning,
+            })
+            .collect();
+        counts.push(Count {
+            name: "runs_missed",
+            value: self.missed_runs(),
+            loss: true,
+            meaning: "runs of a hook that the kernel skipped because it was interrupted by itself",
+        });
+        counts.push(Count {
+            name: "events_garbled",
+            value: self.garbled.load(Relaxed),
+            loss: true,
+            meaning: "process events that could not be understood, a defect of femtosnitch",
+        });
+        let flows_ever =
+            self.bss.u32(offset_of!(Bss, fs_fresh_flows)).map_or(0, |n| n.load(Relaxed));
+        Health { counts, flows_ever: u64::from(flows_ever) }
+    }
+
+    fn count(&self, index: usize) -> u64 {
+        if index >= abi::COUNTS {
+            return 0;
+        }
+        let offset = offset_of!(Bss, fs_counts) + index * size_of::<u64>();
+        self.bss.u64(offset).map_or(0, |count| count.load(Relaxed))
+    }
+
+    fn missed_runs(&self) -> u64 {
+        let mut missed = 0u64;
+        for program in self.loaded.object.progs().filter(libbpf_rs::Program::autoload) {
+            missed = missed.saturating_add(recursion_misses(program.as_fd()).unwrap_or(0));
+        }
+        missed
+    }
+
+    /// Stops counting, so that the totals read afterwards are the last.
+    pub fn detach(&mut self) {
+        self.links.clear();
+        for hook in &mut self.hooks {
+            if hook.state == HookState::Attached {
+                "femtosnitch is stopping".clone_into(&mut hook.why);
+                hook.state = HookState::NotNeeded;
+            }
+        }
+    }
+
+    /// Sizes of the maps in the kernel, for `status`: (name, entries).
+    #[must_use]
+    pub fn map_sizes(&self) -> Vec<(String, u32)> {
+        self.loaded
+            .object
+            .maps()
+            .filter_map(|map| {
+                let info = MapInfo::new(map.as_fd()).ok()?;
+                Some((map.name().to_string_lossy().into_owned(), info.info.max_entries))
+            })
+            .collect()
+    }
+}
+
+fn ring_buffer(
+    map: &MapHandle,
+    inbox: Arc<Mutex<Vec<ProcEvent>>>,
+    garbled: Arc<std::sync::atomic::AtomicU64>,
+) -> Result<RingBuffer<'static>, ProbeError> {
+    let mut builder = RingBufferBuilder::new();
+    builder
+        .add(map, move |bytes| {
+            match event::parse(bytes) {
+                Some(event) => inbox.lock().unwrap_or_else(PoisonError::into_inner).push(event),
+                None => {
+                    garbled.fetch_add(1, Relaxed);
+                }
+            }
+            0
+        })
+        .map_err(ProbeError::setup("opening the event buffer"))?;
+    builder.build().map_err(ProbeError::setup("opening the event buffer"))
+}
+
+/// libbpf's own messages go to the log instead of stderr.
+fn quiet_libbpf() {
+    libbpf_rs::set_print(Some((libbpf_rs::PrintLevel::Debug, |level, text| {
+        let text = text.trim_end();
+        match level {
+            libbpf_rs::PrintLevel::Debug => tracing::trace!(target: "libbpf", "{text}"),
+            _ => tracing::debug!(target: "libbpf", "{text}"),
+        }
+    })));
+}
+
+/// Waits until every BPF program that runs now has ended. All of ours run within RCU read-side
+/// sections, and the global command waits for one grace period (membarrier(2)).
+fn rcu_barrier() -> io::Result<()> {
+    // SAFETY: a system call with three integers.
+    let result =
+        unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn recursion_misses(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    use std::os::fd::AsRawFd;
+    let mut info = libbpf_rs::libbpf_sys::bpf_prog_info::default();
+    let mut len = u32::try_from(size_of_val(&info)).map_err(io::Error::other)?;
+    // SAFETY: the kernel writes at most `len` bytes into `info`, which has that many.
+    let result = unsafe {
+        libbpf_rs::libbpf_sys::bpf_obj_get_info_by_fd(
+            fd.as_raw_fd(),
+            (&raw mut info).cast(),
+            &raw mut len,
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
+}

@@ -1,0 +1,56 @@
+//! Facts about the running kernel. No decisions; those are in plan.rs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use libbpf_rs::btf::types::{Func, Typedef};
+use libbpf_rs::btf::{Btf, BtfType};
+
+use crate::ProbeError;
+use crate::plan::{Attach, PROGRAMS};
+
+/// What the kernel offers, as far as the programs care.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Facts {
+    /// Tracepoints and functions that exist, by the name of the program that wants them.
+    pub(crate) present: BTreeSet<&'static str>,
+    /// `uname -r`, for messages only: nothing is decided by it.
+    pub(crate) release: String,
+}
+
+const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+impl Facts {
+    /// Asks the kernel's own type information.
+    pub(crate) fn gather() -> Result<Self, ProbeError> {
+        if !Path::new(VMLINUX_BTF).exists() {
+            return Err(ProbeError::NoBtf);
+        }
+        fs::File::open(VMLINUX_BTF).map_err(ProbeError::UnreadableBtf)?;
+        let btf = Btf::from_vmlinux()
+            .map_err(|error| ProbeError::UnreadableBtf(crate::error::to_io(&error)))?;
+        let mut present = BTreeSet::new();
+        for program in PROGRAMS {
+            let exists = match program.attach {
+                Attach::Tracepoint => {
+                    // BPF reaches a tracepoint through the type of its probe function.
+                    btf.type_by_name::<BtfType<'_>>(&format!("btf_trace_{}", program.target))
+                        .is_some_and(|ty| Typedef::try_from(ty).is_ok())
+                }
+                Attach::Function => btf
+                    .type_by_kind::<Func<'_>>()
+                    .any(|func| func.name().is_some_and(|name| name == program.target)),
+                // Program types rather than names: only a load can tell.
+                Attach::Cgroup | Attach::Iterator => true,
+            };
+            if exists {
+                present.insert(program.name);
+            }
+        }
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease")
+            .map_err(|error: io::Error| ProbeError::Setup { what: "reading uname", source: error })?;
+        Ok(Self { present, release: release.trim().to_owned() })
+    }
+}
