@@ -1,1 +1,23 @@
-//! (being written)
+//! The pure core: from readings of the kernel's counters and process events to rows of the
+//! history. Events in, effects out; no I/O, no clock, no threads, so all of it is tested without
+//! root.
+//!
+//! [`Engine`] joins three tables, each with an owner of its own: who runs ([`processes`]), what
+//! the files contain ([`digests`]), and what moved ([`flows`]).
+#![forbid(unsafe_code)]
+
+mod digests;
+mod effect;
+mod engine;
+mod filter;
+mod flows;
+mod images;
+mod processes;
+mod rows;
+#[cfg(test)]
+mod testing;
+
+pub use effect::{Effect, FileRequest};
+pub use engine::{Engine, Gauges, Limits, Moment, Moved};
+pub use filter::Ignore;
+pub use rows::Batch;

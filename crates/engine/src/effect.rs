@@ -1,0 +1,28 @@
+//! What the engine wants done.
+
+use femtosnitch_model::{FileId, FlowKind, Slot};
+
+/// Where a file to be hashed may be found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRequest {
+    /// Which version of which file.
+    pub file: FileId,
+    /// Path within the mount namespace of `tgid`, as the kernel gave it; empty if none.
+    pub path: Vec<u8>,
+    /// A process that ran it.
+    pub tgid: u32,
+}
+
+/// One thing to do, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// A file not seen before was executed: take hold of it while it is there.
+    Hold(FileRequest),
+    /// Its digest is wanted now.
+    Hash(FileRequest),
+    /// These flows' owners or sockets are gone, or the flows have long been idle: have the kernel
+    /// side forget them, then hand in a last reading of each.
+    Retire(Vec<(Slot, FlowKind)>),
+    /// Everything is known of this flow: give the slot back.
+    Release(Slot, FlowKind),
+}

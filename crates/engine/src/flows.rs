@@ -1,0 +1,285 @@
+//! What moved: the last reading of every flow, and what is not in the history yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use femtosnitch_model::{Counters, FlowKey, FlowKind, ProcKey, Process, Reading, Slot};
+
+/// An extra flow that did not move for this many seconds is given back.
+const EXTRA_IDLE: i64 = 60;
+
+/// A flow, its owner, and the part of its traffic that is not written yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracked {
+    pub(crate) slot: Slot,
+    pub(crate) kind: FlowKind,
+    pub(crate) flow: FlowKey,
+    pub(crate) process: Arc<Process>,
+    pub(crate) container: Arc<str>,
+    /// As last read.
+    seen: Counters,
+    /// Grown since the last row.
+    pub(crate) unwritten: Counters,
+    /// When the first of `unwritten` was read.
+    pub(crate) first_at: i64,
+    last_at: i64,
+    closing: bool,
+}
+
+/// All flows, by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Flows {
+    slots: Vec<Option<Box<Tracked>>>,
+    live: usize,
+    /// Slots with unwritten traffic.
+    moved: Vec<Slot>,
+    /// Flows that ended with unwritten traffic; their slots may be in use again.
+    ended: Vec<Box<Tracked>>,
+    /// Extra flows of each socket, since only its first is told when it closes.
+    extras: HashMap<u64, Vec<Slot>>,
+    buckets: HashMap<ProcKey, Slot>,
+}
+
+/// A flow as a reading found it.
+pub(crate) struct Growth<'a> {
+    pub(crate) tracked: &'a Tracked,
+    pub(crate) delta: Counters,
+}
+
+impl Flows {
+    pub(crate) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Ended flows waiting to be written.
+    pub(crate) fn waiting(&self) -> usize {
+        self.ended.len()
+    }
+
+    pub(crate) fn knows(&self, slot: Slot) -> bool {
+        self.get(slot).is_some()
+    }
+
+    fn get(&self, slot: Slot) -> Option<&Tracked> {
+        self.slots.get(slot.0 as usize)?.as_deref()
+    }
+
+    /// Begins to track a flow.
+    pub(crate) fn begin(&mut self, reading: &Reading, process: Arc<Process>, container: Arc<str>) {
+        let index = reading.slot.0 as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        match reading.kind {
+            FlowKind::Extra | FlowKind::ManyPeers => {
+                self.extras.entry(reading.flow.cookie).or_default().push(reading.slot);
+            }
+            FlowKind::Bucket => {
+                self.buckets.insert(reading.owner, reading.slot);
+            }
+            FlowKind::First | FlowKind::CatchAll => {}
+        }
+        let tracked = Box::new(Tracked {
+            slot: reading.slot,
+            kind: reading.kind,
+            flow: reading.flow,
+            process,
+            container,
+            seen: Counters::default(),
+            unwritten: Counters::default(),
+            first_at: 0,
+            last_at: 0,
+            closing: false,
+        });
+        if let Some(place) = self.slots.get_mut(index)
+            && place.replace(tracked).is_none()
+        {
+            self.live += 1;
+        }
+    }
+
+    /// Takes in a reading of a tracked flow.
+    pub(crate) fn grow(&mut self, reading: &Reading, now: i64) -> Option<Growth<'_>> {
+        let tracked = self.slots.get_mut(reading.slot.0 as usize)?.as_deref_mut()?;
+        let delta = reading.total.since(tracked.seen);
+        tracked.seen = reading.total;
+        if !delta.is_zero() {
+            if tracked.unwritten.is_zero() {
+                tracked.first_at = now;
+                self.moved.push(reading.slot);
+            }
+            tracked.unwritten += delta;
+            tracked.last_at = now;
+        }
+        Some(Growth { tracked, delta })
+    }
+
+    /// A flow ended. What is unwritten of it stays until the next row.
+    pub(crate) fn end(&mut self, slot: Slot) -> Option<FlowKind> {
+        let tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
+        self.live = self.live.saturating_sub(1);
+        match tracked.kind {
+            FlowKind::Extra | FlowKind::ManyPeers => {
+                if let Some(slots) = self.extras.get_mut(&tracked.flow.cookie) {
+                    slots.retain(|other| *other != slot);
+                    if slots.is_empty() {
+                        self.extras.remove(&tracked.flow.cookie);
+                    }
+                }
+            }
+            FlowKind::Bucket => {
+                self.buckets.remove(&tracked.process.key);
+            }
+            FlowKind::First | FlowKind::CatchAll => {}
+        }
+        let kind = tracked.kind;
+        if !tracked.unwritten.is_zero() {
+            self.ended.push(tracked);
+        }
+        Some(kind)
+    }
+
+    /// The extra flows of a socket that closed, each once.
+    pub(crate) fn closing_extras(&mut self, cookie: u64) -> Vec<(Slot, FlowKind)> {
+        let slots = self.extras.get(&cookie).cloned().unwrap_or_default();
+        slots.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
+    }
+
+    /// The buckets of processes that are gone.
+    pub(crate) fn closing_buckets(&mut self, gone: &[ProcKey]) -> Vec<(Slot, FlowKind)> {
+        let slots: Vec<_> =
+            gone.iter().filter_map(|key| self.buckets.get(key).copied()).collect();
+        slots.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
+    }
+
+    /// Extra flows that have long been idle.
+    pub(crate) fn idle_extras(&mut self, now: i64) -> Vec<(Slot, FlowKind)> {
+        let idle: Vec<Slot> = self
+            .extras
+            .values()
+            .flatten()
+            .copied()
+            .filter(|slot| {
+                // A clock that was set back makes a flow look young, never old.
+                self.get(*slot).is_some_and(|t| now.saturating_sub(t.last_at) > EXTRA_IDLE)
+            })
+            .collect();
+        idle.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
+    }
+
+    fn start_closing(&mut self, slot: Slot) -> Option<(Slot, FlowKind)> {
+        let tracked = self.slots.get_mut(slot.0 as usize)?.as_deref_mut()?;
+        if tracked.closing {
+            return None;
+        }
+        tracked.closing = true;
+        Some((slot, tracked.kind))
+    }
+
+    /// First flows of sockets: the ones that a sweep may find without a socket.
+    pub(crate) fn first_flows(&self) -> Vec<Slot> {
+        self.slots
+            .iter()
+            .flatten()
+            .filter(|tracked| tracked.kind == FlowKind::First)
+            .map(|tracked| tracked.slot)
+            .collect()
+    }
+
+    /// True if some flow's end is not told by the kernel side.
+    pub(crate) fn any_ends_unseen(&self) -> bool {
+        self.slots.iter().flatten().any(|tracked| {
+            tracked.kind == FlowKind::First
+                && (tracked.flow.family == FlowKey::AF_PACKET
+                    || tracked.process.key == ProcKey::KERNEL)
+        })
+    }
+
+    /// Everything unwritten, each flow once.
+    pub(crate) fn take_unwritten(&mut self) -> Vec<Tracked> {
+        let mut out = Vec::with_capacity(self.moved.len() + self.ended.len());
+        for slot in std::mem::take(&mut self.moved) {
+            if let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize)
+                && !tracked.unwritten.is_zero()
+            {
+                out.push(Tracked::clone(tracked));
+                tracked.unwritten = Counters::default();
+            }
+        }
+        out.extend(self.ended.drain(..).map(|tracked| *tracked));
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processes::Processes;
+    use crate::testing::{key, reading};
+    use proptest::prelude::*;
+
+    fn begun(reading: &Reading) -> Flows {
+        let mut flows = Flows::default();
+        let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
+        flows.begin(reading, process, "".into());
+        flows
+    }
+
+    proptest! {
+        /// However readings, rows and the end of the flow fall, every byte is written once.
+        #[test]
+        fn every_byte_is_written_once(steps in prop::collection::vec((0..5000u64, any::<bool>()), 1..40)) {
+            let mut total = 0;
+            let mut written = 0;
+            let mut flows = begun(&reading(3, key(1, 1), 0, 0));
+            for (grown, write) in steps {
+                total += grown;
+                flows.grow(&reading(3, key(1, 1), total, 0), 1);
+                if write {
+                    written += flows.take_unwritten().iter().map(|t| t.unwritten.send).sum::<u64>();
+                }
+            }
+            flows.end(Slot(3));
+            written += flows.take_unwritten().iter().map(|t| t.unwritten.send).sum::<u64>();
+            prop_assert_eq!(written, total);
+            prop_assert!(flows.take_unwritten().is_empty());
+            prop_assert_eq!(flows.live(), 0);
+        }
+    }
+
+    #[test]
+    fn a_slot_used_again_starts_from_zero() {
+        let mut flows = begun(&reading(3, key(1, 1), 0, 0));
+        flows.grow(&reading(3, key(1, 1), 100, 0), 1);
+        flows.end(Slot(3));
+        let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
+        flows.begin(&reading(3, key(2, 1), 0, 0), process, "".into());
+        flows.grow(&reading(3, key(2, 1), 40, 0), 2);
+        let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten.send).collect();
+        assert_eq!(sent, [40, 100]);
+    }
+
+    #[test]
+    fn extras_follow_their_socket_and_are_asked_for_once() {
+        let mut first = reading(3, key(1, 1), 0, 0);
+        let mut flows = begun(&first);
+        first.slot = Slot(4);
+        first.kind = FlowKind::Extra;
+        let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
+        flows.begin(&first, process, "".into());
+        assert_eq!(flows.closing_extras(3), [(Slot(4), FlowKind::Extra)]);
+        assert!(flows.closing_extras(3).is_empty());
+        assert!(flows.idle_extras(1_000_000).is_empty(), "on its way out already");
+    }
+
+    #[test]
+    fn only_idle_extras_are_given_up() {
+        let mut extra = reading(4, key(1, 1), 10, 0);
+        extra.kind = FlowKind::Extra;
+        let mut flows = begun(&extra);
+        flows.grow(&extra, 1000);
+        assert!(flows.idle_extras(1000 + EXTRA_IDLE).is_empty());
+        assert!(flows.idle_extras(5).is_empty(), "clock set back");
+        assert_eq!(flows.idle_extras(1001 + EXTRA_IDLE).len(), 1);
+    }
+}

@@ -1,0 +1,341 @@
+//! Who runs, and by whom it was launched.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use femtosnitch_model::{Image, ImageId, ProcInfo, ProcKey, Process, escape_bytes};
+
+use crate::digests::Digests;
+use crate::images::Images;
+use crate::{Effect, FileRequest};
+
+/// The path shown for kernel threads.
+pub(crate) const KERNEL: &str = "(kernel)";
+/// The path shown where nobody knows.
+const UNKNOWN: &str = "(unknown)";
+
+/// A process that ended is kept this many ticks: its last bytes may be read after its exit.
+const LINGER: u64 = 3;
+
+#[derive(Debug)]
+struct Entry {
+    process: Arc<Process>,
+    /// The tick after which it may be forgotten.
+    ended: Option<u64>,
+}
+
+/// Every program run that is alive or ended a moment ago.
+#[derive(Debug)]
+pub(crate) struct Processes {
+    entries: HashMap<ProcKey, Entry>,
+    images: Images,
+    max: usize,
+    kernel: Arc<Process>,
+    no_cgroup: Arc<str>,
+    /// Processes that could not be told because the table was full or the event was lost.
+    pub(crate) unknown: u64,
+    pub(crate) refused: u64,
+}
+
+impl Processes {
+    pub(crate) fn new(max: usize) -> Self {
+        let mut images = Images::default();
+        let image = images.intern(None, KERNEL.into(), "kernel".into(), String::new());
+        let no_cgroup: Arc<str> = "".into();
+        let kernel = Arc::new(Process {
+            key: ProcKey::KERNEL,
+            image,
+            parent: None,
+            grandparent: None,
+            uid: 0,
+            cgroup: Arc::clone(&no_cgroup),
+        });
+        Self {
+            entries: HashMap::new(),
+            images,
+            max: max.max(16),
+            kernel,
+            no_cgroup,
+            unknown: 0,
+            refused: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn images(&self) -> usize {
+        self.images.len()
+    }
+
+    pub(crate) fn get(&self, key: ProcKey) -> Option<Arc<Process>> {
+        if key == ProcKey::KERNEL {
+            return Some(Arc::clone(&self.kernel));
+        }
+        self.entries.get(&key).map(|entry| Arc::clone(&entry.process))
+    }
+
+    /// A stand-in for an owner that nothing is known of.
+    pub(crate) fn stand_in(&mut self, key: ProcKey, uid: u32) -> Arc<Process> {
+        self.unknown += 1;
+        let image = self.images.intern(None, UNKNOWN.into(), String::new(), String::new());
+        let process = Arc::new(Process {
+            key,
+            image,
+            parent: None,
+            grandparent: None,
+            uid,
+            cgroup: Arc::clone(&self.no_cgroup),
+        });
+        self.insert(Arc::clone(&process));
+        process
+    }
+
+    pub(crate) fn forked(&mut self, child: ProcKey, parent: ProcKey, uid: u32) {
+        let Some(parent) = self.get(parent) else {
+            // The child's own exec, or a look into /proc, will tell.
+            return;
+        };
+        let process = Process {
+            key: child,
+            image: Arc::clone(&parent.image),
+            parent: Some(Arc::clone(&parent.image)),
+            grandparent: parent.parent.clone(),
+            uid,
+            cgroup: Arc::clone(&parent.cgroup),
+        };
+        self.insert(Arc::new(process));
+    }
+
+    /// A process executed a program. Its lineage is that of the fork that made it: what the kernel
+    /// calls its parent by now may be whoever adopted it.
+    pub(crate) fn executed(
+        &mut self,
+        info: &ProcInfo,
+        digests: &mut Digests,
+        now: u64,
+    ) -> Option<Effect> {
+        let before = ProcKey { exec_id: info.key.exec_id.wrapping_sub(1), ..info.key };
+        let (parent, grandparent) = match self.entries.get_mut(&before) {
+            Some(entry) => {
+                entry.ended = Some(now + LINGER);
+                (entry.process.parent.clone(), entry.process.grandparent.clone())
+            }
+            None => self.lineage_now(info),
+        };
+        self.admit(info, parent, grandparent, digests)
+    }
+
+    /// A process that was there already. Known ones keep the lineage they were launched with.
+    pub(crate) fn found(&mut self, infos: &[ProcInfo], digests: &mut Digests) -> Vec<Effect> {
+        let new: Vec<_> =
+            infos.iter().filter(|info| !self.entries.contains_key(&info.key)).collect();
+        // Twice: a parent may come after its child.
+        let mut effects: Vec<Effect> =
+            new.iter().filter_map(|info| self.admit(info, None, None, digests)).collect();
+        for info in new {
+            let (parent, grandparent) = self.lineage_now(info);
+            effects.extend(self.admit(info, parent, grandparent, digests));
+        }
+        effects
+    }
+
+    /// Lineage as the kernel has it at this moment, for processes whose launch was not seen.
+    fn lineage_now(&self, info: &ProcInfo) -> (Option<Arc<Image>>, Option<Arc<Image>>) {
+        let image = |key: ProcKey| self.get(key).map(|process| Arc::clone(&process.image));
+        let parent = image(info.parent);
+        let grandparent = image(info.grandparent);
+        (parent, grandparent)
+    }
+
+    fn admit(
+        &mut self,
+        info: &ProcInfo,
+        parent: Option<Arc<Image>>,
+        grandparent: Option<Arc<Image>>,
+        digests: &mut Digests,
+    ) -> Option<Effect> {
+        let file = info.file.map(|file| digests.version(file));
+        let path = if info.file.is_none() && info.path.is_empty() {
+            UNKNOWN.to_owned()
+        } else if info.path_cut {
+            format!("…{}", escape_bytes(&info.path))
+        } else {
+            escape_bytes(&info.path)
+        };
+        let image = self.images.intern(
+            file,
+            path,
+            escape_bytes(&info.comm),
+            command_line(&info.args, info.args_cut),
+        );
+        let cgroup = if info.cgroup.is_empty() {
+            Arc::clone(&self.no_cgroup)
+        } else {
+            escape_bytes(&info.cgroup).into()
+        };
+        self.insert(Arc::new(Process {
+            key: info.key,
+            image,
+            parent,
+            grandparent,
+            uid: info.uid,
+            cgroup,
+        }));
+        let request = FileRequest { file: file?, path: info.path.clone(), tgid: info.key.tgid };
+        digests.executed(request)
+    }
+
+    fn insert(&mut self, process: Arc<Process>) {
+        if self.entries.len() >= self.max && !self.entries.contains_key(&process.key) {
+            // Ended ones first; if all are alive the newcomer is looked up again when it matters.
+            self.entries.retain(|_, entry| entry.ended.is_none());
+            if self.entries.len() >= self.max {
+                self.refused += 1;
+                return;
+            }
+        }
+        self.entries.insert(process.key, Entry { process, ended: None });
+    }
+
+    pub(crate) fn exited(&mut self, key: ProcKey, now: u64) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.ended = Some(now + LINGER);
+        }
+    }
+
+    /// Forgets processes that ended long enough ago; tells which.
+    pub(crate) fn forget_ended(&mut self, now: u64) -> Vec<ProcKey> {
+        let mut gone = Vec::new();
+        self.entries.retain(|key, entry| {
+            let keep = entry.ended.is_none_or(|until| until > now);
+            if !keep {
+                gone.push(*key);
+            }
+            keep
+        });
+        gone
+    }
+
+    /// After lost events: ends every process that a walk over all tasks no longer found.
+    pub(crate) fn end_all_but(&mut self, alive: &[ProcInfo], now: u64) {
+        let alive: std::collections::HashSet<ProcKey> = alive.iter().map(|i| i.key).collect();
+        for (key, entry) in &mut self.entries {
+            if !alive.contains(key) && entry.ended.is_none() {
+                entry.ended = Some(now + LINGER);
+            }
+        }
+    }
+}
+
+/// Arguments as a person types them: separated by spaces.
+fn command_line(args: &[u8], cut: bool) -> String {
+    let args = args.strip_suffix(&[0]).unwrap_or(args);
+    let mut line = escape_bytes(&args.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<_>>());
+    if cut {
+        line.push('…');
+    }
+    line
+}
+
+/// Names the bucket that belongs to nobody.
+pub(crate) fn nobody(id: ImageId) -> Arc<Image> {
+    Arc::new(Image {
+        id,
+        path: "(overflow)".to_owned(),
+        name: String::new(),
+        cmdline: String::new(),
+        file: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{info, key};
+
+    struct World {
+        processes: Processes,
+        digests: Digests,
+    }
+
+    impl World {
+        fn new() -> Self {
+            Self { processes: Processes::new(100), digests: Digests::new(100) }
+        }
+
+        fn exec(&mut self, info: &ProcInfo) {
+            self.processes.executed(info, &mut self.digests, 0);
+        }
+
+        fn lineage(&self, key: ProcKey) -> [String; 3] {
+            let process = self.processes.get(key).unwrap();
+            let path = |image: Option<&Arc<Image>>| image.map_or(String::new(), |i| i.path.clone());
+            [
+                process.image.path.clone(),
+                path(process.parent.as_ref()),
+                path(process.grandparent.as_ref()),
+            ]
+        }
+    }
+
+    #[test]
+    fn lineage_is_that_of_the_launch() {
+        let mut world = World::new();
+        world.exec(&info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)));
+        world.processes.forked(key(10, 1), key(1, 1), 0);
+        world.exec(&info(key(10, 2), "/bin/sh", key(1, 1), key(0, 0)));
+        world.processes.forked(key(20, 2), key(10, 2), 0);
+        // By the time of its exec the child was adopted by init.
+        world.exec(&info(key(20, 3), "/usr/bin/curl", key(1, 1), key(0, 0)));
+        assert_eq!(world.lineage(key(20, 3)), ["/usr/bin/curl", "/bin/sh", "/sbin/init"]);
+    }
+
+    #[test]
+    fn a_fork_without_exec_runs_its_parents_program() {
+        let mut world = World::new();
+        world.exec(&info(key(10, 2), "/usr/sbin/nginx", key(1, 1), key(0, 0)));
+        world.processes.forked(key(11, 2), key(10, 2), 33);
+        assert_eq!(world.lineage(key(11, 2))[..2], ["/usr/sbin/nginx", "/usr/sbin/nginx"]);
+        assert_eq!(world.processes.get(key(11, 2)).unwrap().uid, 33);
+    }
+
+    #[test]
+    fn a_shell_that_execs_its_last_command_keeps_its_launcher() {
+        let mut world = World::new();
+        world.exec(&info(key(10, 2), "/bin/sh", key(1, 1), key(0, 0)));
+        world.exec(&info(key(10, 3), "/usr/bin/curl", key(1, 1), key(0, 0)));
+        assert_eq!(world.lineage(key(10, 3))[0], "/usr/bin/curl");
+        assert!(world.processes.get(key(10, 2)).is_some(), "its bytes may still be read");
+        world.processes.forget_ended(LINGER);
+        assert!(world.processes.get(key(10, 2)).is_none());
+    }
+
+    #[test]
+    fn the_snapshot_finds_parents_in_any_order() {
+        let mut world = World::new();
+        let child = info(key(5, 1), "/bin/child", key(9, 1), key(1, 1));
+        let parent = info(key(9, 1), "/bin/parent", key(1, 1), key(0, 0));
+        let init = info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0));
+        world.processes.found(&[child, parent, init], &mut world.digests);
+        assert_eq!(world.lineage(key(5, 1)), ["/bin/child", "/bin/parent", "/sbin/init"]);
+    }
+
+    #[test]
+    fn the_table_is_bounded_and_says_so() {
+        let mut world = World::new();
+        for pid in 0..1000 {
+            world.exec(&info(key(pid + 1, 1), "/bin/x", key(0, 0), key(0, 0)));
+        }
+        assert!(world.processes.len() <= 100);
+        assert_eq!(world.processes.refused, 900);
+    }
+
+    #[test]
+    fn arguments_read_like_a_command() {
+        assert_eq!(command_line(b"curl\0-s\0http://x\0", false), "curl -s http://x");
+        assert_eq!(command_line(b"a\0\xff\0", true), "a \\xff…");
+        assert_eq!(command_line(b"", false), "");
+    }
+}

@@ -1,0 +1,126 @@
+//! From unwritten traffic to rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use femtosnitch_model::{Digest, Executable, FileId, FlowKind, Image, ImageId, Row};
+
+use crate::digests::Digests;
+use crate::filter::{Ignore, Verdict};
+use crate::flows::Tracked;
+
+/// How many batches a row may wait for a digest that decides whether it is wanted at all.
+const PATIENCE: u8 = 3;
+
+/// What goes to the store in one transaction.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// New rows.
+    pub rows: Vec<Row>,
+    /// Digests of images that earlier rows named as pending.
+    pub resolved: Vec<(ImageId, Digest)>,
+}
+
+/// Makes rows, and remembers which of them still lack a digest.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    held: Vec<(Row, u8)>,
+    pending: HashMap<FileId, Vec<ImageId>>,
+    resolved: Vec<(ImageId, Digest)>,
+    no_domain: Option<Arc<str>>,
+    pub(crate) ignored: u64,
+}
+
+impl Rows {
+    pub(crate) fn build(
+        &mut self,
+        unwritten: Vec<Tracked>,
+        digests: &Digests,
+        ignore: &Ignore,
+        last: bool,
+    ) -> Batch {
+        let waiting = std::mem::take(&mut self.held);
+        let mut rows = Vec::with_capacity(unwritten.len() + waiting.len());
+        for (mut row, tries) in waiting {
+            row.exe.digest = digests.of(&row.exe.image);
+            self.consider(row, tries, ignore, last, &mut rows);
+        }
+        for tracked in unwritten {
+            let row = self.row(tracked, digests);
+            self.consider(row, PATIENCE, ignore, last, &mut rows);
+        }
+        for row in &rows {
+            let executables = [Some(&row.exe), row.parent.as_ref(), row.grandparent.as_ref()];
+            for executable in executables.into_iter().flatten() {
+                self.remember_pending(executable);
+            }
+        }
+        Batch { rows, resolved: std::mem::take(&mut self.resolved) }
+    }
+
+    fn consider(&mut self, row: Row, tries: u8, ignore: &Ignore, last: bool, out: &mut Vec<Row>) {
+        match ignore.judge(&row) {
+            Verdict::Drop => self.ignored += 1,
+            Verdict::Undecided if tries > 0 && !last => self.held.push((row, tries - 1)),
+            Verdict::Undecided | Verdict::Record => out.push(row),
+        }
+    }
+
+    fn remember_pending(&mut self, executable: &Executable) {
+        if executable.digest != Digest::Pending {
+            return;
+        }
+        if let Some(file) = executable.image.file {
+            let images = self.pending.entry(file).or_default();
+            if !images.contains(&executable.image.id) {
+                images.push(executable.image.id);
+            }
+        }
+    }
+
+    /// A digest became known: the rows that lack it are completed with the next batch.
+    pub(crate) fn digest_done(&mut self, file: FileId, digest: Digest) {
+        let images = self.pending.remove(&file).unwrap_or_default();
+        self.resolved.extend(images.into_iter().map(|image| (image, digest)));
+    }
+
+    /// Rows and digests that wait for the next batch.
+    pub(crate) fn waiting(&self) -> usize {
+        self.held.len() + self.resolved.len()
+    }
+
+    fn row(&mut self, tracked: Tracked, digests: &Digests) -> Row {
+        let executable = |image: &Arc<Image>| Executable {
+            image: Arc::clone(image),
+            digest: digests.of(image),
+        };
+        let Tracked { flow, process, unwritten, kind, .. } = tracked;
+        let exe = executable(&process.image);
+        let parent = process.parent.as_ref().map(executable);
+        let grandparent = process.grandparent.as_ref().map(executable);
+        let domain = self.no_domain.get_or_insert_with(|| "".into());
+        let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
+        Row {
+            contime: tracked.first_at,
+            send: unwritten.send,
+            recv: unwritten.recv,
+            wire_send: None,
+            wire_recv: None,
+            events: unwritten.calls(),
+            exe,
+            parent,
+            grandparent,
+            uid: process.uid,
+            pid,
+            family: flow.family,
+            protocol: flow.protocol,
+            laddr: flow.local.addr,
+            raddr: flow.remote.addr,
+            lport: flow.local.port,
+            rport: flow.remote.port,
+            domain: Arc::clone(domain),
+            netns: flow.netns,
+            container: tracked.container,
+        }
+    }
+}
