@@ -1,1 +1,116 @@
-fn main() {}
+//! `femtosnitch-testkit`: makes traffic and says exactly how much it was.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::process::ExitCode;
+
+use clap::Parser;
+use femtosnitch_testkit::Doing;
+use femtosnitch_testkit::Error;
+use femtosnitch_testkit::Report;
+use femtosnitch_testkit::Result;
+use femtosnitch_testkit::bench;
+use femtosnitch_testkit::emit;
+use femtosnitch_testkit::peer::datagram;
+use femtosnitch_testkit::peer::httpd;
+use femtosnitch_testkit::peer::stream;
+use femtosnitch_testkit::sys::process;
+use femtosnitch_testkit::traffic;
+
+use cli::Bench;
+use cli::Cli;
+use cli::Job;
+use cli::PeerKind;
+use cli::Size;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing can be done if standard error is closed too.
+            drop(writeln!(std::io::stderr(), "femtosnitch-testkit: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(job: Job) -> Result<()> {
+    match job {
+        Job::Traffic { kind, size } => emit(&traffic::kind(&kind)?.run(&size.plan())?),
+        Job::Kinds => traffic::KINDS.iter().try_for_each(|kind| emit(&(kind.name, kind.about))),
+        Job::Selftest { size } => selftest(&size),
+        Job::Many { tag, processes, bytes, at_once } => {
+            emit(&traffic::spread(&tag, processes, bytes, at_once)?)
+        }
+        Job::Steps { tag, chunk } => traffic::steps(&tag, chunk),
+        Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
+        Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
+        Job::Bench(which) => run_bench(&which),
+        Job::DropCaps { caps, command } => drop_caps(&caps, &command),
+        Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
+        Job::Peer(PeerKind::Stream { bind, reading, chunk, .. }) => {
+            stream::serve(bind, reading, chunk)
+        }
+        Job::Peer(PeerKind::Sink { bind, .. }) => stream::serve_many(bind),
+        Job::Peer(PeerKind::Datagram { medium, bind, receiving, .. }) => {
+            datagram::serve(medium, bind, receiving)
+        }
+        Job::Shortlived { to, bytes, .. } => traffic::shortlived(to, bytes),
+        Job::Taker { bytes, chunk, .. } => traffic::receive_passed(bytes, chunk),
+        Job::AfterExec { .. } => traffic::after_exec(),
+        Job::NoOp => Ok(()),
+    }
+}
+
+fn run_bench(which: &Bench) -> Result<()> {
+    match *which {
+        Bench::UdpPingpong { rounds, size } => emit(&bench::udp_ping_pong(rounds, size)?),
+        Bench::TcpBulk { bytes, chunk } => emit(&bench::tcp_bulk(bytes, chunk)?),
+        Bench::ConnectClose { rounds } => emit(&bench::connect_close(rounds)?),
+        Bench::ExecRate { rounds } => emit(&bench::exec_rate(rounds)?),
+        Bench::IdleSockets { count, bytes, active, tcp } => {
+            bench::idle_sockets(count, bytes, active, tcp)
+        }
+        Bench::UdpFlood { total, size, rate } => emit(&bench::flood(total, size, rate)?),
+    }
+}
+
+/// Runs every kind of traffic in a process of its own and checks that both ends agree.
+fn selftest(size: &Size) -> Result<()> {
+    let own = std::env::current_exe().doing("finding the own program")?;
+    let (bytes, chunk) = (size.bytes.to_string(), size.chunk.to_string());
+    let rounds = size.rounds.to_string();
+    let args = ["--tag", &size.tag, "--bytes", &bytes, "--chunk", &chunk, "--rounds", &rounds];
+    let mut failed = Vec::new();
+    for kind in traffic::KINDS {
+        let output = Command::new(&own).arg("traffic").arg(kind.name).args(args).output();
+        let output = output.doing("starting the own program")?;
+        let report: Option<Report> = serde_json::from_slice(&output.stdout).ok();
+        match report.filter(|_| output.status.success()) {
+            Some(report) => emit(&(kind.name, "ok", report.ends.len(), report.sent()))?,
+            None => {
+                failed.push(kind.name);
+                emit(&(kind.name, "FAILED", String::from_utf8_lossy(&output.stderr).trim()))?;
+            }
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Unexpected(format!("failed: {}", failed.join(", "))))
+}
+
+fn drop_caps(caps: &[u32], command: &[String]) -> Result<()> {
+    for cap in caps {
+        process::drop_capability(*cap).doing("dropping a capability")?;
+    }
+    let Some((program, args)) = command.split_first() else {
+        return Err(Error::Unexpected("no command given".to_owned()));
+    };
+    Err(Command::new(program).args(args).exec()).doing(program)
+}

@@ -1,1 +1,61 @@
-fn main() {}
+//! Chores of the repository that need more than a shell line: `cargo xtask --help`.
+//!
+//! Each chore is a module with one `run`; a new one is a variant of [`Chore`] and an arm in `main`.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks there")]
+
+mod apt;
+mod cpio;
+mod initramfs;
+mod kernels;
+mod layers;
+mod modules;
+mod plain;
+mod process;
+mod qemu;
+mod tally;
+mod tidy;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+/// Chores of the femtosnitch repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+/// What can be asked for.
+#[derive(Subcommand)]
+enum Chore {
+    /// Unit tests of every crate, counted
+    Unit,
+    /// End-to-end tests on this machine's kernel (root)
+    E2e(layers::E2eOptions),
+    /// End-to-end tests on other kernels, booted in QEMU
+    Vm(vm::Options),
+    /// Rules of the house that no compiler checks
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().chore {
+        Chore::Unit => layers::unit(),
+        Chore::E2e(options) => layers::e2e(&options),
+        Chore::Vm(options) => vm::run(&options),
+        Chore::Tidy => tidy::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

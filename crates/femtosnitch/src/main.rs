@@ -1,1 +1,8 @@
-fn main() {}
+//! The `femtosnitch` program.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    femtosnitch::cli::main()
+}

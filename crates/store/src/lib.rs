@@ -1,1 +1,43 @@
-//! (being written)
+//! femtosnitch's history in SQLite. All SQL of the product lives here.
+//!
+//! One [`Writer`] (the daemon's, usually behind a [`Sink`] that keeps batches while the disk
+//! refuses them) and any number of read-only [`Reader`]s, which may run while it writes.
+//!
+//! Four relations can always be selected, by us and by whoever has queries of their own:
+//! `connections`, `executables`, `domains` and `addresses`. Rows with id 0 mean "unknown" or
+//! "none", and a NULL in `wire_send`/`wire_recv` means "not measured".
+#![forbid(unsafe_code)]
+
+mod batch;
+mod classify;
+mod dimension;
+mod error;
+mod expire;
+mod filter;
+mod group;
+mod intern;
+mod migrate;
+mod open;
+mod pending;
+mod place;
+mod quarantine;
+mod query;
+mod reader;
+mod schema;
+mod sink;
+mod spool;
+mod writer;
+
+pub use batch::{Batch, WriteReport};
+pub use dimension::{Dimension, UnknownDimension};
+pub use error::StoreError;
+pub use expire::ExpireReport;
+pub use filter::{BadFilter, Filter};
+pub use open::{OpenReport, Options};
+pub use quarantine::Quarantined;
+pub use query::{Answer, Key, NoUsers, Query, Users};
+pub use reader::{Reader, Stats};
+pub use schema::SCHEMA_VERSION;
+pub use sink::{Sink, SinkState};
+pub use spool::{Dropped, Spool};
+pub use writer::Writer;

@@ -1,0 +1,62 @@
+# Thin on purpose: what takes thought is in scripts/ and xtask/. `make help` lists the targets.
+
+# A newcomer's shell knows neither a fresh Rust nor where system programs are.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET)/release/femtosnitch
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+
+.DEFAULT_GOAL := build
+.PHONY: help setup setup-test build run test test-unit test-e2e test-vm lint bench fmt clean install
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## install what building needs
+	@scripts/setup build
+
+setup-test: ## install what building and testing need
+	@scripts/setup test
+
+build: setup ## target/release/femtosnitch
+	cargo build --release --package femtosnitch
+
+run: build ## build, then watch this machine; ARGS="…" is handed over
+	@scripts/run $(BINARY) $(ARGS)
+
+# One after the other, cheapest first: each closes with a line of counts.
+test: setup-test ## everything: lint, unit tests, end to end here and on other kernels
+	@scripts/lint
+	@cargo xtask unit
+	@cargo xtask e2e
+	@cargo xtask vm
+	@echo "== all layers passed =="
+
+test-unit: setup-test ## unit tests
+	@cargo xtask unit
+
+test-e2e: setup-test ## end to end on this kernel (root); ARGS="NAME" chooses
+	@cargo xtask e2e -- $(ARGS)
+
+test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 chooses, ARGS="NAME" too
+	@cargo xtask vm --kernel $(or $(KERNEL),all) -- $(ARGS)
+
+lint: setup-test ## formats, lints, house rules, licences
+	@scripts/lint
+
+bench: setup-test ## what watching costs, as ratios
+	@cargo xtask bench $(ARGS)
+
+fmt: setup-test ## lay out the source
+	@scripts/fmt
+
+clean: ## remove what was built (downloads stay in the user's cache)
+	cargo clean
+
+install: ## binary and example config; PREFIX, SYSCONFDIR, DESTDIR. Run `make` first
+	@test -x $(BINARY) || { echo "$(BINARY) is not built yet: run 'make' first"; exit 1; }
+	install -Dm755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/femtosnitch
+	install -dm750 $(DESTDIR)$(SYSCONFDIR)/femtosnitch
+	install -m640 packaging/config.toml $(DESTDIR)$(SYSCONFDIR)/femtosnitch/config.toml.example

@@ -1,0 +1,211 @@
+//! What a line of the feed can be.
+
+use std::net::IpAddr;
+
+use femtosnitch_model::{Digest, Executable, Row, Unhashed};
+use serde::{Deserialize, Serialize};
+
+use crate::Status;
+
+/// One line of the feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The first line: who speaks.
+    Hello {
+        /// The daemon's version.
+        version: String,
+        /// Version of the feed, see [`crate::API_VERSION`].
+        api: u32,
+        /// The daemon's process id.
+        pid: u32,
+    },
+    /// How the daemon is doing: at once, then at most once a second when something changed.
+    Status(Box<Status>),
+    /// A process moved bytes over a flow.
+    Flow(Box<FlowEvent>),
+    /// A sample is complete: all its flows have been told.
+    Tick {
+        /// When, seconds since 1970-01-01 UTC.
+        time: f64,
+        /// Seconds since the sample before.
+        interval: f64,
+        /// Flows that moved bytes meanwhile.
+        flows: u64,
+        /// Application bytes sent by all of them.
+        send: u64,
+        /// Application bytes received by all of them.
+        recv: u64,
+    },
+    /// Here stood events for which there was no room.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+    /// Something a person should know.
+    Warning {
+        /// When, seconds since 1970-01-01 UTC.
+        time: f64,
+        /// What, and what to do.
+        text: String,
+    },
+    /// An event of a later version. Never sent; [`crate::LiveClient`] passes over it.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Bytes that one process moved over one flow since the sample before. Texts are escaped as
+/// [`femtosnitch_model::escape_bytes`] does, yet not made safe for a terminal; '' is unknown.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FlowEvent {
+    /// When, seconds since 1970-01-01 UTC.
+    pub time: f64,
+    /// Path of the executable, or a bracketed reason.
+    pub exe: String,
+    /// The process' name.
+    pub name: String,
+    /// Its arguments.
+    pub cmdline: String,
+    /// Lower-case hex, or a bracketed reason, `(pending)` while it is being computed.
+    pub sha256: String,
+    /// Executable of the launching process.
+    pub pexe: String,
+    /// Its digest.
+    pub psha256: String,
+    /// Executable of the launcher's launcher.
+    pub gpexe: String,
+    /// Process id in the initial namespace.
+    pub pid: u32,
+    /// Real user id.
+    pub uid: u32,
+    /// `AF_*`.
+    pub family: u16,
+    /// `IPPROTO_*`, 0 unknown.
+    pub protocol: u16,
+    /// Local address.
+    pub laddr: Option<IpAddr>,
+    /// Local port.
+    pub lport: u16,
+    /// Remote address.
+    pub raddr: Option<IpAddr>,
+    /// Remote port.
+    pub rport: u16,
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// Container, '' outside of any.
+    pub container: String,
+    /// Application bytes sent.
+    pub send: u64,
+    /// Application bytes received.
+    pub recv: u64,
+    /// Send and receive calls.
+    pub events: u64,
+}
+
+impl FlowEvent {
+    /// What a row says, as of `time` (seconds since 1970-01-01 UTC).
+    #[must_use]
+    pub fn from_row(row: &Row, time: f64) -> Self {
+        let path =
+            |who: Option<&Executable>| who.map_or("", |it| it.image.path.as_str()).to_owned();
+        let parent = row.parent.as_ref();
+        let unknown = Digest::Missing(Unhashed::Unknown);
+        Self {
+            time,
+            exe: row.exe.image.path.clone(),
+            name: row.exe.image.name.clone(),
+            cmdline: row.exe.image.cmdline.clone(),
+            sha256: row.exe.digest.to_string(),
+            pexe: path(parent),
+            psha256: parent.map_or(unknown, |it| it.digest).to_string(),
+            gpexe: path(row.grandparent.as_ref()),
+            pid: row.pid,
+            uid: row.uid,
+            family: row.family,
+            protocol: row.protocol,
+            laddr: row.laddr,
+            lport: row.lport,
+            raddr: row.raddr,
+            rport: row.rport,
+            netns: row.netns,
+            container: row.container.to_string(),
+            send: row.send,
+            recv: row.recv,
+            events: row.events,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_model::{Image, ImageId};
+    use std::sync::Arc;
+
+    #[test]
+    fn lines_are_tagged_objects() {
+        let line = serde_json::to_string(&Event::Missed { events: 3 }).unwrap();
+        assert_eq!(line, r#"{"type":"missed","events":3}"#);
+        let flow = FlowEvent {
+            exe: "/bin/x\n".into(),
+            laddr: Some([127, 0, 0, 1].into()),
+            ..FlowEvent::default()
+        };
+        let line = serde_json::to_string(&Event::Flow(Box::new(flow.clone()))).unwrap();
+        assert!(line.starts_with(r#"{"type":"flow","time":0.0,"exe":"/bin/x\n","#), "{line}");
+        assert!(line.contains(r#""laddr":"127.0.0.1""#) && !line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), Event::Flow(Box::new(flow)));
+    }
+
+    #[test]
+    fn later_versions_are_understood_as_far_as_possible() {
+        let read = |line| serde_json::from_str::<Event>(line).unwrap();
+        assert_eq!(read(r#"{"type":"dream","of":[1,2]}"#), Event::Unknown);
+        assert_eq!(read(r#"{"type":"missed","events":1,"why":"x"}"#), Event::Missed { events: 1 });
+        let sparse = read(r#"{"type":"flow","exe":"/bin/x","new":{}}"#);
+        assert!(
+            matches!(sparse, Event::Flow(flow) if flow.exe == "/bin/x" && flow.raddr.is_none())
+        );
+    }
+
+    #[test]
+    fn a_row_is_told_with_its_lineage() {
+        let image = |path: &str| {
+            let (id, name) = (ImageId(1), "curl".to_owned());
+            let (path, cmdline) = (path.to_owned(), "curl x".to_owned());
+            Arc::new(Image { id, path, name, cmdline, file: None })
+        };
+        let exe = |path: &str| Executable { image: image(path), digest: Digest::Pending };
+        let row = Row {
+            contime: 5,
+            send: 1,
+            recv: 2,
+            wire_send: None,
+            wire_recv: None,
+            events: 3,
+            exe: exe("/usr/bin/curl"),
+            parent: Some(exe("/bin/sh")),
+            grandparent: None,
+            uid: 1000,
+            pid: 77,
+            family: 2,
+            protocol: 6,
+            laddr: None,
+            raddr: Some([192, 0, 2, 1].into()),
+            lport: 4,
+            rport: 443,
+            domain: "".into(),
+            netns: 9,
+            container: "".into(),
+        };
+        let told = FlowEvent::from_row(&row, 6.5);
+        assert_eq!((told.time, told.send, told.recv, told.events), (6.5, 1, 2, 3));
+        assert_eq!(
+            (told.exe.as_str(), told.pexe.as_str(), told.gpexe.as_str()),
+            ("/usr/bin/curl", "/bin/sh", "")
+        );
+        assert_eq!((told.sha256.as_str(), told.psha256.as_str()), ("(pending)", "(pending)"));
+        assert_eq!((told.pid, told.uid, told.lport, told.rport, told.netns), (77, 1000, 4, 443, 9));
+    }
+}

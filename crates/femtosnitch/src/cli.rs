@@ -1,0 +1,306 @@
+//! The command line: what can be asked for, and how the answer ends.
+
+mod when;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use femtosnitch_store::{Dimension, Filter, UnknownDimension};
+
+use crate::cmd;
+use crate::config::Paths;
+
+pub use when::When;
+
+/// Tells which executable sent and received every byte.
+#[derive(Debug, Parser)]
+#[command(name = "femtosnitch", version, max_term_width = 100, subcommand_required = true)]
+#[command(after_help = "Examples:
+  sudo femtosnitch run
+  femtosnitch query --since 1h --by exe,domain")]
+pub struct Cli {
+    /// Directory below which configuration, history and sockets are looked for
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What femtosnitch can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture traffic in the foreground, until stopped by a signal (needs root)
+    Daemon(DaemonArgs),
+    /// Try it out: capture and show live traffic together (needs root)
+    Run(RunArgs),
+    /// Show history, summed up by what you choose
+    Query(QueryArgs),
+    /// Say whether the daemon runs, what it sees and what it lost
+    Status(StatusArgs),
+    /// Check a configuration file
+    Check(CheckArgs),
+    /// Show what is moving right now, by executable
+    Top(TopArgs),
+}
+
+/// How much the daemon logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Only what failed
+    Error,
+    /// Also what was lost or is not as it should be
+    Warn,
+    /// Also start, stop and what was chosen
+    Info,
+    /// Also what explains decisions
+    Debug,
+    /// Everything
+    Trace,
+}
+
+impl LogLevel {
+    /// The name that `tracing` filters know.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// `femtosnitch daemon`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  sudo femtosnitch daemon --log-level debug
+
+SIGTERM and SIGINT write everything and exit; SIGHUP reads the configuration again.")]
+pub struct DaemonArgs {
+    /// How much to log, to standard error
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+}
+
+/// `femtosnitch run`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  sudo femtosnitch run
+
+Stop it with Ctrl-C. Nothing is left behind but the history.")]
+pub struct RunArgs {}
+
+/// `femtosnitch status`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  femtosnitch status --json | jq .counters
+
+Exits with 1 if no daemon is running.")]
+pub struct StatusArgs {
+    /// Print JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `femtosnitch check`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  femtosnitch check ./config.toml && sudo systemctl reload femtosnitch
+
+Exits with 1 if anything is wrong.")]
+pub struct CheckArgs {
+    /// The file to check: JSON if its name ends in .json, else TOML; without it, the
+    /// configuration that the daemon would read
+    pub file: Option<PathBuf>,
+}
+
+/// `femtosnitch top`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  femtosnitch top
+  femtosnitch top --once --json")]
+pub struct TopArgs {
+    /// Print once and exit; the same as --count 1
+    #[arg(long, conflicts_with = "count")]
+    pub once: bool,
+    /// Print JSON for programs, one line per refresh
+    #[arg(long)]
+    pub json: bool,
+    /// Exit after this many refreshes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+}
+
+impl TopArgs {
+    /// Refreshes before the end, `None` for no end.
+    #[must_use]
+    pub fn refreshes(&self) -> Option<u64> {
+        if self.once { Some(1) } else { self.count }
+    }
+}
+
+/// How `query` prints its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum QueryFormat {
+    /// Aligned columns for people
+    Table,
+    /// An array of objects; null where nothing was measured
+    Json,
+    /// Comma-separated values under a heading line
+    Csv,
+}
+
+/// A dimension under the name by which it was asked for (`parent` is also `pexe`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// The name as given.
+    pub name: String,
+    /// What it means.
+    pub dimension: Dimension,
+}
+
+impl FromStr for By {
+    type Err = UnknownDimension;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Ok(Self { name: name.to_owned(), dimension: name.parse()? })
+    }
+}
+
+/// `femtosnitch query`
+#[derive(Debug, Args)]
+#[command(after_help = query_help())]
+pub struct QueryArgs {
+    /// From when on: 15m, 1h, 7d (ago), all, unix seconds, or RFC 3339 (2026-01-31T18:00:00Z)
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub since: When,
+    /// Until when (not included); written like --since
+    #[arg(long, value_name = "TIME", default_value = "all")]
+    pub until: When,
+    /// What to sum up by; separate several by commas
+    #[arg(long, value_name = "DIM[,DIM…]", value_delimiter = ',', default_value = "exe")]
+    pub by: Vec<By>,
+    /// Only traffic for which this holds (or does not: DIM!=VALUE); may be given several times
+    #[arg(long = "where", value_name = "DIM=VALUE")]
+    pub filters: Vec<Filter>,
+    /// Print this many lines at most [default: 50 for a table, else all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// How to print the answer
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = QueryFormat::Table)]
+    pub format: QueryFormat,
+}
+
+fn query_help() -> String {
+    let names: Vec<&str> = Dimension::all().map(Dimension::name).collect();
+    format!(
+        "DIM is one of {}; or parent for pexe, grandparent for gpexe.
+
+Examples:
+  femtosnitch query --since 7d --by exe,domain
+  femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
+  femtosnitch query --by domain --where 'domain!=example.org' --limit 10",
+        names.join(", ")
+    )
+}
+
+/// The command line can be understood but makes no sense: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Exit code for wrong usage, the same that clap uses.
+const WRONG_USAGE: u8 = 2;
+
+/// The whole program, from arguments to exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return explain(&message),
+    };
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    let paths = Paths::new(&cli.root);
+    match &cli.command {
+        Command::Daemon(args) => cmd::daemon::run(&paths, args),
+        Command::Run(args) => cmd::run::run(&paths, args),
+        Command::Query(args) => cmd::query::run(&paths, args),
+        Command::Status(args) => cmd::status::run(&paths, args),
+        Command::Check(args) => cmd::check::run(&paths, args),
+        Command::Top(args) => cmd::top::run(&paths, args),
+    }
+}
+
+/// Help, version, or what is wrong with the arguments.
+fn explain(message: &clap::Error) -> ExitCode {
+    let wrong = message.use_stderr();
+    match message.print() {
+        Ok(()) if !wrong => ExitCode::SUCCESS,
+        Err(error) if !wrong && error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ if wrong => ExitCode::from(WRONG_USAGE),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        // Whoever read our output (`head`, a pager) has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    let line = format!("femtosnitch: {error:#}\n");
+    // With standard error gone there is nobody left to tell; the exit code still says it.
+    drop(io::stderr().write_all(line.as_bytes()));
+    if error.is::<Usage>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_subcommand_shows_an_example_and_takes_a_root() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains("Example"), "{help}");
+            assert!(help.contains("--root <DIR>"), "{help}");
+        }
+    }
+
+    #[test]
+    fn once_is_one_refresh() {
+        let refreshes = |args: &[&str]| {
+            let all = ["femtosnitch", "top"].iter().chain(args);
+            match Cli::try_parse_from(all).map(|cli| cli.command) {
+                Ok(Command::Top(args)) => Ok(args.refreshes()),
+                other => Err(format!("{other:?}")),
+            }
+        };
+        assert_eq!(refreshes(&[]), Ok(None));
+        assert_eq!(refreshes(&["--once"]), Ok(Some(1)));
+        assert_eq!(refreshes(&["--count", "3"]), Ok(Some(3)));
+        assert!(refreshes(&["--count", "0"]).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! The subcommands. Each `run` returns the exit code, or why the operation failed.
+
+pub mod check;
+pub mod daemon;
+pub mod query;
+pub mod run;
+pub mod status;
+pub mod top;

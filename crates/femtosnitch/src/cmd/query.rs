@@ -1,0 +1,147 @@
+//! `femtosnitch query`: history, summed up.
+
+mod print;
+
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use femtosnitch_store::{Query, Reader, StoreError, Users};
+use nix::unistd::{Uid, User};
+
+use crate::cli::{QueryArgs, QueryFormat, Usage};
+use crate::config::Paths;
+use crate::text::{Style, terminal_width};
+
+/// Lines of a table unless `--limit` says otherwise.
+const TABLE_LINES: usize = 50;
+
+/// Answers the query on standard output.
+///
+/// # Errors
+/// If there is no history or it cannot be read, if the question makes no sense ([`Usage`]), or if
+/// the answer cannot be printed.
+pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
+    let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut query = ask(args, now())?;
+    // A table's last line sums up everything, so everything is asked for.
+    query.limit = limit.filter(|_| args.format != QueryFormat::Table);
+    let reader = Reader::open(&paths.database())?;
+    let answers = reader.query(&query, &SystemUsers).map_err(|error| match error {
+        StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
+        other => other.into(),
+    })?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match args.format {
+        QueryFormat::Table => {
+            let lines = limit.unwrap_or(TABLE_LINES);
+            let mut table = print::table(&args.by, &answers, lines);
+            table.fit(terminal_width());
+            out.write_all(table.render(Style::for_stdout()).as_bytes())?;
+            if let Some(more) = answers.len().checked_sub(lines).filter(|&more| more > 0) {
+                writeln!(out, "and {more} more, in the total; --limit shows more lines")?;
+            }
+        }
+        QueryFormat::Json => print::json(&mut out, &args.by, &answers)?,
+        QueryFormat::Csv => print::csv(&mut out, &args.by, &answers)?,
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the store is to be asked, if that makes sense.
+fn ask(args: &QueryArgs, now: i64) -> Result<Query, Usage> {
+    let mut names = BTreeSet::new();
+    if let Some(twice) = args.by.iter().find(|by| !names.insert(&by.name)) {
+        return Err(Usage(format!("--by names `{}` twice; name it once", twice.name)));
+    }
+    let (since, until) = (args.since.seconds(now), args.until.seconds(now));
+    if let (Some(since), Some(until)) = (since, until)
+        && since >= until
+    {
+        return Err(Usage("--since is not before --until, so nothing lies between".to_owned()));
+    }
+    let by = args.by.iter().map(|by| by.dimension).collect();
+    Ok(Query { since, until, by, filters: args.filters.clone(), limit: None })
+}
+
+/// Seconds since 1970-01-01 UTC; the epoch itself for a clock set before it.
+fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Names as this system has them, from wherever it gets them.
+struct SystemUsers;
+
+impl Users for SystemUsers {
+    fn name(&self, uid: u32) -> Option<String> {
+        // A directory service that does not answer costs names, not the query.
+        User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
+    }
+
+    fn uid(&self, name: &str) -> Option<u32> {
+        User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn args(extra: &[&str]) -> QueryArgs {
+        let all = ["femtosnitch", "query"].iter().chain(extra);
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Query(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_options_it_is_the_last_day_by_executable() {
+        let query = ask(&args(&[]), 100_000).unwrap();
+        assert_eq!((query.since, query.until), (Some(13_600), None));
+        assert_eq!(query.by, ["exe".parse().unwrap()]);
+        assert!(query.filters.is_empty());
+    }
+
+    #[test]
+    fn everything_asked_for_reaches_the_store() {
+        let args = args(&[
+            "--since",
+            "all",
+            "--until",
+            "1h",
+            "--by",
+            "parent,uid",
+            "--by",
+            "sha256",
+            "--where",
+            "exe=/bin/a,b",
+            "--where",
+            "rport!=53",
+        ]);
+        let query = ask(&args, 10_000).unwrap();
+        assert_eq!((query.since, query.until), (None, Some(6_400)));
+        assert_eq!(query.by, ["pexe", "uid", "sha256"].map(|name| name.parse().unwrap()));
+        let filters: Vec<String> = query.filters.iter().map(ToString::to_string).collect();
+        assert_eq!(filters, ["exe=/bin/a,b", "rport!=53"]);
+    }
+
+    #[test]
+    fn questions_without_sense_are_refused() {
+        assert!(ask(&args(&["--by", "exe,uid,exe"]), 0).is_err());
+        assert!(ask(&args(&["--since", "1h", "--until", "2h"]), 10_000).is_err());
+        assert!(ask(&args(&["--since", "100", "--until", "100"]), 10_000).is_err());
+    }
+
+    #[test]
+    fn root_has_its_name() {
+        assert_eq!(SystemUsers.name(0).as_deref(), Some("root"));
+        assert_eq!(SystemUsers.uid("root"), Some(0));
+        assert_eq!(SystemUsers.uid("nobody by this name"), None);
+    }
+}

@@ -1,0 +1,242 @@
+//! Answers as a table, as JSON, as CSV.
+
+use std::io::{self, Write};
+
+use femtosnitch_model::{FlowKey, protocol_name};
+use femtosnitch_store::{Answer, Dimension, Key};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::cli::By;
+use crate::text::{Column, Table, bytes, count};
+
+/// For people: the first `lines` answers, and the total of all.
+pub(super) fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
+    let wire = answers.iter().any(|one| one.wire_send.is_some() || one.wire_recv.is_some());
+    let mut columns: Vec<Column> = by
+        .iter()
+        .map(|by| {
+            if is_number(by.dimension) { Column::number(&by.name) } else { Column::text(&by.name) }
+        })
+        .collect();
+    columns.extend(["sent", "received"].map(Column::number));
+    if wire {
+        columns.extend(["wire sent", "wire received"].map(Column::number));
+    }
+    columns.push(Column::number("calls"));
+
+    let mut table = Table::new(columns);
+    for answer in answers.iter().take(lines) {
+        let keys = by.iter().zip(&answer.keys).map(|(by, key)| shown(by.dimension, key));
+        table.row(keys.chain(amounts(answer, wire)));
+    }
+    let total = answers.iter().fold(nothing(), |sum, answer| Answer {
+        keys: Vec::new(),
+        send: sum.send.saturating_add(answer.send),
+        recv: sum.recv.saturating_add(answer.recv),
+        wire_send: plus(sum.wire_send, answer.wire_send),
+        wire_recv: plus(sum.wire_recv, answer.wire_recv),
+        events: sum.events.saturating_add(answer.events),
+    });
+    let mut label = vec![String::new(); by.len()];
+    if let Some(first) = label.first_mut() {
+        "total".clone_into(first);
+    }
+    table.total(label.into_iter().chain(amounts(&total, wire)));
+    table
+}
+
+fn nothing() -> Answer {
+    Answer { keys: Vec::new(), send: 0, recv: 0, wire_send: None, wire_recv: None, events: 0 }
+}
+
+fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
+    match (sum, more) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn amounts(answer: &Answer, wire: bool) -> Vec<String> {
+    let measured = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), bytes);
+    let mut cells = vec![bytes(answer.send), bytes(answer.recv)];
+    if wire {
+        cells.extend([measured(answer.wire_send), measured(answer.wire_recv)]);
+    }
+    cells.push(count(answer.events));
+    cells
+}
+
+/// Numbers whose digits are worth aligning.
+fn is_number(dimension: Dimension) -> bool {
+    use Dimension::{Lport, Netns, Pid, Rport, Uid};
+    matches!(dimension, Uid | Rport | Lport | Netns | Pid)
+}
+
+/// A key as people know it.
+fn shown(dimension: Dimension, key: &Key) -> String {
+    match key {
+        Key::Text(text) if text.is_empty() => "-".to_owned(),
+        Key::Text(text) => text.clone(),
+        Key::Number(number) => named(dimension, *number).unwrap_or_else(|| number.to_string()),
+    }
+}
+
+fn named(dimension: Dimension, number: i64) -> Option<String> {
+    match dimension {
+        Dimension::Protocol => {
+            let protocol = u16::try_from(number).ok()?;
+            Some(if protocol == 0 { "-".to_owned() } else { protocol_name(0, protocol) })
+        }
+        Dimension::Family => match u16::try_from(number).ok()? {
+            FlowKey::AF_INET => Some("inet".to_owned()),
+            FlowKey::AF_INET6 => Some("inet6".to_owned()),
+            FlowKey::AF_PACKET => Some("packet".to_owned()),
+            _ => None,
+        },
+        Dimension::Minute | Dimension::Hour => {
+            jiff::Timestamp::from_second(number).ok().map(|time| time.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// For programs: an array, one object a line.
+pub(super) fn json(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Result<()> {
+    let mut before = "[\n  ";
+    for answer in answers {
+        out.write_all(before.as_bytes())?;
+        serde_json::to_writer(&mut *out, &Object { by, answer })?;
+        before = ",\n  ";
+    }
+    out.write_all(if answers.is_empty() { b"[]\n" } else { b"\n]\n" })
+}
+
+/// Keys in the order asked for, then the amounts.
+struct Object<'a> {
+    by: &'a [By],
+    answer: &'a Answer,
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (by, key) in self.by.iter().zip(&self.answer.keys) {
+            map.serialize_entry(&by.name, key)?;
+        }
+        map.serialize_entry("send", &self.answer.send)?;
+        map.serialize_entry("recv", &self.answer.recv)?;
+        map.serialize_entry("wire_send", &self.answer.wire_send)?;
+        map.serialize_entry("wire_recv", &self.answer.wire_recv)?;
+        map.serialize_entry("events", &self.answer.events)?;
+        map.end()
+    }
+}
+
+/// For spreadsheets: a heading, then a line for each answer; empty where not measured.
+pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Result<()> {
+    for by in by {
+        write!(out, "{},", by.name)?;
+    }
+    writeln!(out, "send,recv,wire_send,wire_recv,events")?;
+    for answer in answers {
+        for key in &answer.keys {
+            match key {
+                Key::Number(number) => write!(out, "{number},")?,
+                Key::Text(text) => write!(out, "{},", quoted(text))?,
+            }
+        }
+        let wire = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+        let Answer { send, recv, wire_send, wire_recv, events, .. } = answer;
+        writeln!(out, "{send},{recv},{},{},{events}", wire(*wire_send), wire(*wire_recv))?;
+    }
+    Ok(())
+}
+
+/// A CSV field, in quotes where it would not be one field otherwise.
+fn quoted(text: &str) -> String {
+    let edge = text.starts_with(' ') || text.ends_with(' ');
+    if edge || text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Style;
+
+    fn by(names: &[&str]) -> Vec<By> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    fn answer(keys: &[&str], port: i64, send: u64, wire: Option<u64>) -> Answer {
+        let mut keys: Vec<Key> = keys.iter().map(|key| Key::Text((*key).to_owned())).collect();
+        keys.push(Key::Number(port));
+        Answer { keys, send, recv: 7, wire_send: wire, wire_recv: None, events: 1_000 }
+    }
+
+    fn text(print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn json_has_the_names_as_given_and_null_for_what_was_not_measured() {
+        let answers = [answer(&["/bin/\"sh\n"], 443, 5, Some(9)), answer(&[""], 0, 0, None)];
+        let printed = text(|out| json(out, &by(&["parent", "rport"]), &answers));
+        assert_eq!(
+            printed,
+            "[\n  {\"parent\":\"/bin/\\\"sh\\n\",\"rport\":443,\"send\":5,\"recv\":7,\
+             \"wire_send\":9,\"wire_recv\":null,\"events\":1000},\n  \
+             {\"parent\":\"\",\"rport\":0,\"send\":0,\"recv\":7,\
+             \"wire_send\":null,\"wire_recv\":null,\"events\":1000}\n]\n"
+        );
+        assert_eq!(text(|out| json(out, &by(&["exe"]), &[])), "[]\n");
+    }
+
+    #[test]
+    fn csv_fields_stay_one_field() {
+        let answers = [answer(&["a,\"b\"\nc"], 1, 2, None), answer(&[" x"], 1, 2, Some(3))];
+        assert_eq!(
+            text(|out| csv(out, &by(&["exe", "rport"]), &answers)),
+            "exe,rport,send,recv,wire_send,wire_recv,events\n\
+             \"a,\"\"b\"\"\nc\",1,2,7,,,1000\n\
+             \" x\",1,2,7,3,,1000\n"
+        );
+    }
+
+    #[test]
+    fn a_table_totals_also_what_it_does_not_show() {
+        let answers = [answer(&["/bin/a\x1b[2J"], 443, 2048, None), answer(&[""], 1, 1024, None)];
+        let printed = table(&by(&["exe", "rport"]), &answers, 1).render(Style::plain());
+        assert_eq!(
+            printed,
+            "exe         rport     sent  received  calls\n\
+             /bin/a\u{fffd}[2J    443  2.0 KiB       7 B  1,000\n\
+             total              3.0 KiB      14 B  2,000\n"
+        );
+    }
+
+    #[test]
+    fn wire_columns_appear_once_something_was_measured() {
+        let answers = [answer(&["a"], 1, 2, Some(9)), answer(&["b"], 1, 2, None)];
+        let printed = table(&by(&["exe", "rport"]), &answers, 9).render(Style::plain());
+        assert!(printed.contains("wire sent") && printed.contains("9 B"), "{printed}");
+        assert!(printed.lines().nth(2).unwrap().contains('-'), "{printed}");
+    }
+
+    #[test]
+    fn numbers_that_have_names_show_them() {
+        let name = |dimension, number| shown(dimension, &Key::Number(number));
+        assert_eq!(name(Dimension::Protocol, 6), "tcp");
+        assert_eq!(name(Dimension::Protocol, 0), "-");
+        assert_eq!(name(Dimension::Protocol, 253), "253");
+        assert_eq!(name(Dimension::Family, 10), "inet6");
+        assert_eq!(name(Dimension::Family, 99), "99");
+        assert_eq!(name(Dimension::Hour, 3_600), "1970-01-01T01:00:00Z");
+        assert_eq!(name(Dimension::Pid, 3_600), "3600");
+    }
+}

@@ -1,0 +1,250 @@
+//! `femtosnitch status`: is it running, what does it see, what did it lose.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use femtosnitch_api::{ClientError, Event, HookState, LiveClient, Status};
+use femtosnitch_model::printable;
+use serde_json::{Value, json};
+
+use crate::cli::StatusArgs;
+use crate::config::Paths;
+use crate::text::{self, Column, Style, Table, terminal_width};
+
+/// A daemon that is up tells its status at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Prints the status; exit code 1 if no daemon is running.
+///
+/// # Errors
+/// If no daemon is running, if it may not be asked, or if the output fails.
+pub fn run(paths: &Paths, args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    match ask(paths) {
+        Ok(status) if args.json => print(&running_json(&status)?),
+        Ok(status) => print(&render(&status, Style::for_stdout(), terminal_width())),
+        Err(error) if args.json => {
+            let running = !matches!(error, ClientError::NotRunning { .. });
+            let why = explain(error).to_string();
+            // Whoever may not ask does not know either.
+            let running = if running { Value::Null } else { Value::Bool(false) };
+            print(&format!("{}\n", json!({ "running": running, "why": why })))?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(explain(error)),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The error with what to do about it.
+pub(super) fn explain(error: ClientError) -> anyhow::Error {
+    let advice = match &error {
+        ClientError::NotRunning { .. } => "; start it with: sudo femtosnitch daemon",
+        ClientError::Timeout => "; it may still be starting: try again in a moment",
+        _ => "",
+    };
+    anyhow::anyhow!("{error}{advice}")
+}
+
+fn ask(paths: &Paths) -> Result<Status, ClientError> {
+    let socket = paths.live_socket();
+    let mut client = LiveClient::connect(&socket)?;
+    client.set_timeout(Some(PATIENCE))?;
+    // Other events may come before it while the daemon is starting; they must not go on for ever.
+    for event in client.by_ref().take(100_000) {
+        if let Event::Status(status) = event? {
+            return Ok(*status);
+        }
+    }
+    Err(ClientError::NotRunning { path: socket })
+}
+
+fn running_json(status: &Status) -> serde_json::Result<String> {
+    let mut object = serde_json::to_value(status)?;
+    if let Value::Object(fields) = &mut object {
+        fields.insert("running".to_owned(), Value::Bool(true));
+    }
+    Ok(format!("{object}\n"))
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn render(status: &Status, style: Style, width: Option<usize>) -> String {
+    let mut out = String::new();
+    let running = format!("femtosnitch {} is running", printable(&status.version));
+    out.push_str(&style.good(&running));
+    out.push('\n');
+    for (name, value) in facts(status) {
+        out.push_str(&format!("{}  {}\n", style.dim(&format!("{name:<9}")), printable(&value)));
+    }
+    for warning in &status.warnings {
+        out.push_str(&format!("{}  {}\n", style.warning("warning  "), printable(warning)));
+    }
+    let (lost, seen): (Vec<_>, Vec<_>) =
+        status.counters.iter().partition(|(name, _)| tells_a_loss(name));
+    let sections = [hooks(status), counters("seen", &seen), counters("lost", &lost)];
+    for mut table in sections.into_iter().flatten() {
+        table.fit(width);
+        out.push('\n');
+        out.push_str(&table.render(style));
+    }
+    out
+}
+
+fn facts(status: &Status) -> Vec<(&'static str, String)> {
+    let up = text::duration(seconds(status.now - status.since));
+    let since = date(status.since);
+    let database = &status.database;
+    let written = match database.last_write {
+        Some(at) => format!("written {} ago", text::duration(seconds(status.now - at))),
+        None => "nothing written yet".to_owned(),
+    };
+    let rows =
+        database.rows.map_or_else(String::new, |rows| format!(", {} rows", text::count(rows)));
+    let size = text::bytes(database.bytes);
+    let config = if status.config.is_empty() { "built-in defaults" } else { &status.config };
+    let (pss, rss) = (text::bytes(status.memory.pss), text::bytes(status.memory.rss));
+    let flows = &status.flows;
+    vec![
+        ("since", format!("{since} ({up})")),
+        ("process", format!("{}, {pss} of memory ({rss} resident)", status.pid)),
+        ("front", status.front.clone()),
+        ("config", config.to_owned()),
+        ("flows", format!("{} of at most {}", text::count(flows.live), text::count(flows.max))),
+        ("history", database.path.clone()),
+        ("", format!("{}: {size}{rows}, {written}", database.state)),
+    ]
+}
+
+fn hooks(status: &Status) -> Option<Table> {
+    let mut table = Table::new(["hook", "where", "state", "why"].map(Column::text).into());
+    for hook in &status.hooks {
+        let state = match hook.state {
+            HookState::Attached => "attached",
+            HookState::NotNeeded => "not needed",
+            HookState::Refused => "refused",
+            HookState::Other => "?",
+        };
+        table.row([hook.program.as_str(), &hook.target, state, &hook.why]);
+    }
+    (!status.hooks.is_empty()).then_some(table)
+}
+
+fn counters(title: &str, counters: &[(&String, &u64)]) -> Option<Table> {
+    let mut table = Table::new(vec![Column::text(title), Column::number("count")]);
+    for (name, count) in counters {
+        table.row([name.as_str(), &text::count(**count)]);
+    }
+    (!counters.is_empty()).then_some(table)
+}
+
+/// Whether a counter of this name counts what should not have happened.
+fn tells_a_loss(name: &str) -> bool {
+    const WORDS: [&str; 6] = ["lost", "missed", "dropped", "overflow", "failed", "refused"];
+    name.split('_').any(|word| WORDS.contains(&word))
+}
+
+fn seconds(length: f64) -> Duration {
+    Duration::try_from_secs_f64(length.max(0.0)).unwrap_or_default()
+}
+
+fn date(unix: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates; the date is checked below")]
+    let second = unix as i64;
+    match jiff::Timestamp::from_second(second) {
+        Ok(at) => at.strftime("%F %T UTC").to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_api::{Database, Flows, Hook, Limits, LiveServer, Memory};
+    use std::path::Path;
+
+    fn status() -> Status {
+        Status {
+            version: "1.2.3".into(),
+            pid: 42,
+            since: 1_800_000_000.0,
+            now: 1_800_000_200.0,
+            front: "tracepoint".into(),
+            hooks: vec![Hook {
+                program: "on_send".into(),
+                target: "tp_btf/sock_send_length".into(),
+                state: HookState::Attached,
+                why: "the kernel\x1b[2J has it".into(),
+            }],
+            counters: [("ring_lost".into(), 1234), ("exec_seen".into(), 5)].into(),
+            flows: Flows { live: 12, max: 65536 },
+            database: Database {
+                path: "/var/lib/femtosnitch/femtosnitch.db".into(),
+                bytes: 2048,
+                rows: Some(1000),
+                last_write: Some(1_800_000_196.0),
+                state: "ok".into(),
+            },
+            warnings: vec!["the disk is full".into()],
+            config: String::new(),
+            memory: Memory { rss: 8 << 20, pss: 6 << 20 },
+        }
+    }
+
+    #[test]
+    fn everything_is_said_and_nothing_harmful() {
+        let text = render(&status(), Style::plain(), None);
+        for part in [
+            "femtosnitch 1.2.3 is running\n",
+            "(3m 20s)\n",
+            "42, 6.0 MiB of memory (8.0 MiB resident)\n",
+            "built-in defaults\n",
+            "12 of at most 65,536\n",
+            "ok: 2.0 KiB, 1,000 rows, written 4s ago\n",
+            "warning    the disk is full\n",
+            "attached",
+            "ring_lost  1,234\n",
+            "exec_seen      5\n",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
+        assert!(!text.contains('\x1b'));
+        assert!(text.find("exec_seen") < text.find("ring_lost"), "what was lost comes last");
+    }
+
+    #[test]
+    fn broken_times_do_not_break_it() {
+        for value in [f64::NAN, f64::INFINITY, -1e300, 1e300] {
+            let broken = Status { since: value, now: -value, ..status() };
+            assert!(render(&broken, Style::plain(), Some(40)).contains("is running"));
+        }
+    }
+
+    #[test]
+    fn counters_are_sorted_by_what_their_names_say() {
+        assert!(tells_a_loss("ring_lost") && tells_a_loss("writes_failed"));
+        assert!(!tells_a_loss("flows_seen") && !tells_a_loss("glossary"));
+    }
+
+    #[test]
+    fn a_running_daemon_answers_and_a_missing_one_is_explained() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path());
+        let missing = explain(ask(&paths).unwrap_err()).to_string();
+        assert!(missing.contains("no daemon is running"), "{missing}");
+        assert!(missing.contains("sudo femtosnitch daemon"), "{missing}");
+        std::fs::create_dir_all(paths.run_dir()).unwrap();
+        let socket = paths.live_socket();
+        let server =
+            LiveServer::start(Path::new(&socket), "1.2.3", Limits::default(), 0o600, None).unwrap();
+        server.set_status(status());
+        assert_eq!(ask(&paths).unwrap(), status());
+        let line = running_json(&status()).unwrap();
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&object["running"], &object["pid"]), (&Value::Bool(true), &json!(42)));
+    }
+}

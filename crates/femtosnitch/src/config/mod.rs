@@ -1,0 +1,242 @@
+//! The configuration: a TOML or JSON file read into [`Config`], or into every problem it has.
+//!
+//! A file that is not there means the defaults. A file that is there and wrong in any way is an
+//! error: a daemon that started in spite of it could delete history that somebody wanted to keep.
+
+mod amount;
+#[cfg(test)]
+mod documented;
+mod items;
+mod json_tree;
+mod node;
+mod paths;
+mod problem;
+mod resolve;
+mod section;
+mod suggest;
+mod toml_tree;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use femtosnitch_model::Sha256;
+use ipnet::IpNet;
+
+pub use amount::{parse_duration, parse_size};
+pub use paths::Paths;
+pub use problem::{ConfigError, Problem};
+
+/// No configuration is this long; what is longer is some other file.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// Everything that can be configured, checked and with defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Config {
+    /// What the kernel side keeps.
+    pub capture: Capture,
+    /// The history.
+    pub store: Store,
+    /// Traffic that is left out of the history.
+    pub ignore: Ignore,
+    /// How executables are identified.
+    pub identity: Identity,
+    /// The live feed.
+    pub live: Live,
+    /// Who may read.
+    pub access: Access,
+}
+
+/// Which kernel hooks to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Front {
+    /// Whatever this kernel offers, tracepoints first.
+    #[default]
+    Auto,
+    /// Tracepoints only (Linux 6.3 or newer); refuse to start without them.
+    Tracepoint,
+    /// Function exits only (Linux 5.11 to 6.2); refuse to start without them.
+    Fexit,
+}
+
+/// `[capture]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// Kernel hooks.
+    pub front: Front,
+    /// Live (socket, process, peer) counters kept in the kernel at most.
+    pub max_flows: u32,
+    /// Per-process counters for what does not fit into `max_flows`.
+    pub max_overflow: u32,
+    /// New peers per socket and minute before they are counted as one.
+    pub max_peers_per_socket: u32,
+    /// Bytes between kernel and daemon for events; a power of two.
+    pub event_buffer: u32,
+    /// How often a busy socket's counters are reported.
+    pub sample_interval: Duration,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            front: Front::Auto,
+            max_flows: 65_536,
+            max_overflow: 1_024,
+            max_peers_per_socket: 512,
+            event_buffer: 2 << 20,
+            sample_interval: Duration::from_secs(1),
+        }
+    }
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// How often traffic is written to the database.
+    pub write_interval: Duration,
+    /// How long history is kept; `None` for ever.
+    pub retention: Option<Duration>,
+    /// Rows kept in memory at most while the database cannot be written.
+    pub spool_rows: usize,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            write_interval: Duration::from_secs(10),
+            retention: Some(Duration::from_secs(30 * 86_400)),
+            spool_rows: 200_000,
+        }
+    }
+}
+
+/// `[ignore]`: traffic to which any of these applies stays out of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ignore {
+    /// Local or remote ports, 1 to 65535.
+    pub ports: Vec<u16>,
+    /// Remote names, each with everything below it: lower case, ASCII, no leading or trailing
+    /// dot (`example.org`).
+    pub domains: Vec<String>,
+    /// Remote addresses; the address part has no bits beyond the prefix.
+    pub subnets: Vec<IpNet>,
+    /// Executables by their contents.
+    pub sha256: Vec<Sha256>,
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Threads that hash executables, 1 to 16; `None` lets the daemon choose.
+    pub hash_threads: Option<usize>,
+    /// Processes remembered at most.
+    pub processes: u32,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { hash_threads: None, processes: 65_536 }
+    }
+}
+
+/// `[live]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// Readers of the live feed at one time.
+    pub max_readers: u32,
+    /// Bytes kept for a reader that does not keep up, before events are dropped for it.
+    pub reader_buffer: u32,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { max_readers: 32, reader_buffer: 256 << 10 }
+    }
+}
+
+/// `[access]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The group that may read history and live feed, if the system has it; `None` for root
+    /// only.
+    pub group: Option<String>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { group: Some("femtosnitch".to_owned()) }
+    }
+}
+
+/// How a configuration file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// TOML.
+    Toml,
+    /// JSON.
+    Json,
+}
+
+impl Format {
+    /// JSON for names that end in `.json`, TOML for all others.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("json") => Self::Json,
+            _ => Self::Toml,
+        }
+    }
+}
+
+impl Config {
+    /// The configuration below a root, and the file it came from (`None`: the defaults).
+    ///
+    /// # Errors
+    /// If there is a file and it is not entirely right.
+    pub fn load(paths: &Paths) -> Result<(Self, Option<PathBuf>), ConfigError> {
+        match paths.config()? {
+            Some(path) => Ok((Self::load_file(&path)?, Some(path))),
+            None => Ok((Self::default(), None)),
+        }
+    }
+
+    /// The configuration in this file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not entirely right.
+    pub fn load_file(path: &Path) -> Result<Self, ConfigError> {
+        let bytes =
+            read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text = str::from_utf8(&bytes).map_err(|error| {
+            let before = bytes.iter().take(error.valid_up_to());
+            let line = before.filter(|&&byte| byte == b'\n').count() + 1;
+            let message = "not valid UTF-8; save the file in UTF-8 encoding".to_owned();
+            let problem = Problem { line: Some(line), key: String::new(), message };
+            ConfigError::Invalid { path: path.to_owned(), problems: vec![problem] }
+        })?;
+        Self::parse(text, Format::of(path))
+            .map_err(|problems| ConfigError::Invalid { path: path.to_owned(), problems })
+    }
+
+    /// The configuration in this text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, by line.
+    pub fn parse(text: &str, format: Format) -> Result<Self, Vec<Problem>> {
+        resolve::parse(text, format)
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(io::Error::other("larger than 4 MiB, so hardly a configuration"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,181 @@
+//! From the tree to [`Config`]. The one place that knows every key, its default and its bounds;
+//! packaging/config.toml tells people the same, and a test compares the two.
+
+use std::time::Duration;
+
+use super::amount::show_size;
+use super::node::{Entry, Node, Value};
+use super::problem::Problem;
+use super::section::{Report, Section, read_duration, read_size, wrong_type};
+use super::{Access, Capture, Config, Format, Front, Identity, Ignore, Live, Store};
+use super::{items, json_tree, suggest, toml_tree};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// A century: longer is meant to be for ever, and would overflow dates somewhere.
+const LONGEST_RETENTION: Duration = Duration::from_secs(36_525 * 86_400);
+
+pub(super) fn parse(text: &str, format: Format) -> Result<Config, Vec<Problem>> {
+    // Some editors put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (tree, problems) = match format {
+        Format::Toml => toml_tree::parse(text),
+        Format::Json => json_tree::parse(text),
+    };
+    let Some(tree) = tree else { return Err(problems) };
+    let mut report = Report { problems, ..Report::default() };
+    let config = config(tree, &mut report);
+    if report.problems.is_empty() {
+        return Ok(config);
+    }
+    report.problems.sort_by_key(|problem| problem.line);
+    Err(report.problems)
+}
+
+fn config(tree: Node, report: &mut Report) -> Config {
+    let mut rest = match tree.value {
+        Value::Section(entries) => entries,
+        other => {
+            let message = wrong_type(&other, "an object with sections, such as {\"store\": {}}");
+            report.add(tree.line, String::new(), message);
+            Vec::new()
+        }
+    };
+    let mut unasked = Vec::new();
+    let mut section = |name, report: &mut Report| open(name, &mut rest, report);
+
+    let entries = section("capture", report);
+    let mut keys = Section::new("capture", entries, report);
+    let capture = capture(&mut keys);
+    unasked.push(keys.finish());
+
+    let entries = section("store", report);
+    let mut keys = Section::new("store", entries, report);
+    let store = store(&mut keys);
+    unasked.push(keys.finish());
+
+    let entries = section("ignore", report);
+    let mut keys = Section::new("ignore", entries, report);
+    let ignore = Ignore {
+        ports: keys.list("ports", "[53, 5353]", items::port),
+        domains: keys.list("domains", "[\"example.org\"]", items::domain),
+        subnets: keys.list("subnets", "[\"192.0.2.0/24\"]", items::subnet),
+        sha256: keys.list("sha256", "[\"<64 hexadecimal digits>\"]", items::sha256),
+    };
+    unasked.push(keys.finish());
+
+    let entries = section("identity", report);
+    let mut keys = Section::new("identity", entries, report);
+    let default = Identity::default();
+    let identity = Identity {
+        hash_threads: Some(keys.number("hash_threads", 0, 0..=16)).filter(|&threads| threads > 0),
+        processes: keys.number("processes", default.processes, 1_024..=4_194_304),
+    };
+    unasked.push(keys.finish());
+
+    let entries = section("live", report);
+    let mut keys = Section::new("live", entries, report);
+    let default = Live::default();
+    let live = Live {
+        max_readers: keys.number("max_readers", default.max_readers, 1..=1_024),
+        reader_buffer: keys.size("reader_buffer", default.reader_buffer, 16 << 10..=64 << 20),
+    };
+    unasked.push(keys.finish());
+
+    let entries = section("access", report);
+    let mut keys = Section::new("access", entries, report);
+    let access = Access { group: keys.value("group", Access::default().group, items::group) };
+    unasked.push(keys.finish());
+
+    suggest::unknown(rest, unasked, report);
+    Config { capture, store, ignore, identity, live, access }
+}
+
+fn capture(keys: &mut Section<'_>) -> Capture {
+    let default = Capture::default();
+    Capture {
+        front: keys.value("front", default.front, front),
+        max_flows: keys.number("max_flows", default.max_flows, 64..=4_194_304),
+        max_overflow: keys.number("max_overflow", default.max_overflow, 16..=1_048_576),
+        max_peers_per_socket: keys.number(
+            "max_peers_per_socket",
+            default.max_peers_per_socket,
+            1..=65_536,
+        ),
+        event_buffer: keys.value("event_buffer", default.event_buffer, event_buffer),
+        sample_interval: keys.duration(
+            "sample_interval",
+            default.sample_interval,
+            Duration::from_millis(100)..=Duration::from_secs(60),
+        ),
+    }
+}
+
+fn store(keys: &mut Section<'_>) -> Store {
+    let default = Store::default();
+    Store {
+        write_interval: keys.duration(
+            "write_interval",
+            default.write_interval,
+            Duration::from_secs(1)..=HOUR,
+        ),
+        retention: keys.value("retention", default.retention, retention),
+        spool_rows: keys.number("spool_rows", default.spool_rows, 1_000..=10_000_000),
+    }
+}
+
+/// Takes a section out of the top level; what is no section is noted and read as empty.
+fn open(name: &'static str, rest: &mut Vec<Entry>, report: &mut Report) -> Vec<Entry> {
+    let Some(index) = rest.iter().position(|entry| entry.key == name) else { return Vec::new() };
+    let entry = rest.swap_remove(index);
+    match entry.node.value {
+        Value::Section(entries) => entries,
+        other => {
+            let wanted = format!("[{name}] as a section of its own, once");
+            report.add(entry.line, name.to_owned(), wrong_type(&other, &wanted));
+            Vec::new()
+        }
+    }
+}
+
+fn front(value: &Value) -> Result<Front, String> {
+    const CHOICES: &str = "\"auto\", \"tracepoint\" or \"fexit\"";
+    match value {
+        Value::Text(text) => match text.as_str() {
+            "auto" => Ok(Front::Auto),
+            "tracepoint" => Ok(Front::Tracepoint),
+            "fexit" => Ok(Front::Fexit),
+            _ => Err(format!("{text:?} is not a front; write {CHOICES}")),
+        },
+        other => Err(wrong_type(other, CHOICES)),
+    }
+}
+
+fn retention(value: &Value) -> Result<Option<Duration>, String> {
+    if matches!(value, Value::Text(text) if text == "forever") {
+        return Ok(None);
+    }
+    read_duration(value, Duration::from_secs(30 * 86_400), HOUR..=LONGEST_RETENTION)
+        .map(Some)
+        .map_err(|message| format!("{message}, or \"forever\" to delete nothing"))
+}
+
+fn event_buffer(value: &Value) -> Result<u32, String> {
+    let size = read_size(value, Capture::default().event_buffer, 64 << 10..=256 << 20)?;
+    if size.is_power_of_two() {
+        return Ok(size);
+    }
+    let (below, above) = (1 << size.ilog2(), size.next_power_of_two());
+    Err(format!(
+        "{} is not a power of two; write {:?} or {:?}",
+        show_size(size.into()),
+        show_size(below),
+        show_size(above.into())
+    ))
+}
+
+#[cfg(test)]
+pub(super) fn known_keys() -> Vec<(&'static str, &'static str)> {
+    let mut report = Report::default();
+    config(Node { line: 1, value: Value::Section(Vec::new()) }, &mut report);
+    report.known
+}

@@ -1,0 +1,44 @@
+//! What is written in one go.
+
+use femtosnitch_model::Digest;
+use femtosnitch_model::ImageId;
+use femtosnitch_model::Row;
+
+/// Rows and news about earlier rows, written in one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// Traffic. Rows keep their `contime` however late they are written.
+    pub rows: Vec<Row>,
+    /// Digests that became known for images whose rows were (or are) [`Digest::Pending`].
+    pub resolved: Vec<(ImageId, Digest)>,
+}
+
+impl Batch {
+    /// True if there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.resolved.is_empty()
+    }
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Rows written.
+    pub rows: u64,
+    /// Executables whose pending digest was replaced.
+    pub resolved: u64,
+    /// Numbers that were too large for SQLite's 63 bits and were stored as the largest it has.
+    pub saturated: u64,
+    /// Executables written without waiting for their digest because too many were pending.
+    pub unawaited: u64,
+}
+
+impl std::ops::AddAssign for WriteReport {
+    fn add_assign(&mut self, other: Self) {
+        self.rows = self.rows.saturating_add(other.rows);
+        self.resolved = self.resolved.saturating_add(other.resolved);
+        self.saturated = self.saturated.saturating_add(other.saturated);
+        self.unawaited = self.unawaited.saturating_add(other.unawaited);
+    }
+}

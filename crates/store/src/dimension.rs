@@ -1,0 +1,203 @@
+//! What history can be grouped and filtered by.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::Serializer;
+
+/// A property of traffic. The names are the same in the CLI, the API and every face.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "one per name in the table below, which says what each is")]
+pub enum Dimension {
+    Exe,
+    Name,
+    Cmdline,
+    Sha256,
+    Pexe,
+    Pname,
+    Pcmdline,
+    Psha256,
+    Gpexe,
+    Gpname,
+    Gpcmdline,
+    Gpsha256,
+    Uid,
+    User,
+    Container,
+    Domain,
+    Raddr,
+    Rport,
+    Laddr,
+    Lport,
+    Protocol,
+    Family,
+    Netns,
+    Pid,
+    Minute,
+    Hour,
+}
+
+/// How a dimension is kept in `traffic`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// An expression that is the number itself.
+    Number(&'static str),
+    /// A user id, shown by name.
+    User,
+    /// An id, and the table and column that hold the text.
+    Text(&'static str, &'static str, &'static str),
+    /// Likewise, an IP address.
+    Address(&'static str),
+    /// Likewise, a domain in reverse notation.
+    Domain,
+}
+
+impl Source {
+    /// What to select from `traffic`.
+    pub(crate) fn column(self) -> &'static str {
+        match self {
+            Self::Number(column) | Self::Text(column, ..) | Self::Address(column) => column,
+            Self::User => "uid",
+            Self::Domain => "domain_id",
+        }
+    }
+}
+
+const fn exe(id: &'static str, column: &'static str) -> Source {
+    Source::Text(id, "executables", column)
+}
+
+/// Names (the first is the canonical one) and sources.
+const TABLE: &[(Dimension, &[&str], Source)] = &[
+    // The program that moved the bytes: path, process name, command line, digest of the file.
+    (Dimension::Exe, &["exe"], exe("exe_id", "exe")),
+    (Dimension::Name, &["name"], exe("exe_id", "name")),
+    (Dimension::Cmdline, &["cmdline"], exe("exe_id", "cmdline")),
+    (Dimension::Sha256, &["sha256"], exe("exe_id", "sha256")),
+    // The program that launched it.
+    (Dimension::Pexe, &["pexe", "parent"], exe("pexe_id", "exe")),
+    (Dimension::Pname, &["pname"], exe("pexe_id", "name")),
+    (Dimension::Pcmdline, &["pcmdline"], exe("pexe_id", "cmdline")),
+    (Dimension::Psha256, &["psha256"], exe("pexe_id", "sha256")),
+    // The program that launched that one.
+    (Dimension::Gpexe, &["gpexe", "grandparent"], exe("gpexe_id", "exe")),
+    (Dimension::Gpname, &["gpname"], exe("gpexe_id", "name")),
+    (Dimension::Gpcmdline, &["gpcmdline"], exe("gpexe_id", "cmdline")),
+    (Dimension::Gpsha256, &["gpsha256"], exe("gpexe_id", "sha256")),
+    // Real user id, and its name.
+    (Dimension::Uid, &["uid"], Source::Number("uid")),
+    (Dimension::User, &["user"], Source::User),
+    (Dimension::Container, &["container"], Source::Text("container_id", "containers", "container")),
+    (Dimension::Domain, &["domain"], Source::Domain),
+    // The other end, and this machine's.
+    (Dimension::Raddr, &["raddr"], Source::Address("raddr_id")),
+    (Dimension::Rport, &["rport"], Source::Number("rport")),
+    (Dimension::Laddr, &["laddr"], Source::Address("laddr_id")),
+    (Dimension::Lport, &["lport"], Source::Number("lport")),
+    // IPPROTO_* and AF_* numbers.
+    (Dimension::Protocol, &["protocol"], Source::Number("protocol")),
+    (Dimension::Family, &["family"], Source::Number("family")),
+    // Inode of the network namespace.
+    (Dimension::Netns, &["netns"], Source::Number("netns")),
+    (Dimension::Pid, &["pid"], Source::Number("pid")),
+    // Unix second at which the minute or hour (UTC) begins.
+    (Dimension::Minute, &["minute"], Source::Number("contime - contime % 60")),
+    (Dimension::Hour, &["hour"], Source::Number("contime - contime % 3600")),
+];
+
+/// Named in the interface, not recorded yet.
+const LATER: &[&str] = &["unit", "country", "asn", "verdict", "package"];
+
+impl Dimension {
+    /// All of them, in the order in which they are best listed.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|(dimension, ..)| *dimension)
+    }
+
+    /// The canonical name: `pexe` for what may also be called `parent`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().and_then(|(_, names, _)| names.first().copied()).unwrap_or_default()
+    }
+
+    pub(crate) fn source(self) -> Source {
+        // Every variant is in the table (tested).
+        self.entry().map_or(Source::Number("0"), |(.., source)| *source)
+    }
+
+    fn entry(self) -> Option<&'static (Self, &'static [&'static str], Source)> {
+        TABLE.iter().find(|(dimension, ..)| *dimension == self)
+    }
+}
+
+impl fmt::Display for Dimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for Dimension {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A name that is no dimension, or not one yet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnknownDimension {
+    /// A future one.
+    #[error("`{0}` is not recorded yet; it comes with a later version")]
+    Later(String),
+    /// Not one at all.
+    #[error("`{0}` is not a dimension; choose from {list}", list = listed())]
+    Unknown(String),
+}
+
+fn listed() -> String {
+    let names: Vec<&str> = TABLE.iter().flat_map(|(_, names, _)| names.iter().copied()).collect();
+    format!("{} (later also {})", names.join(", "), LATER.join(", "))
+}
+
+impl FromStr for Dimension {
+    type Err = UnknownDimension;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = TABLE.iter().find(|(_, names, _)| names.contains(&name));
+        match found {
+            Some((dimension, ..)) => Ok(*dimension),
+            None if LATER.contains(&name) => Err(UnknownDimension::Later(name.to_owned())),
+            None => Err(UnknownDimension::Unknown(name.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_its_dimension() {
+        for dimension in Dimension::all() {
+            assert_eq!(dimension.name().parse(), Ok(dimension));
+            assert_eq!(dimension.to_string(), dimension.name());
+            assert!(!dimension.name().is_empty());
+        }
+        // One line of the table per variant.
+        assert_eq!(TABLE.len(), Dimension::Hour as usize + 1);
+        for (at, dimension) in Dimension::all().enumerate() {
+            assert_eq!(dimension as usize, at);
+        }
+        assert_eq!("parent".parse(), Ok(Dimension::Pexe));
+        assert_eq!("grandparent".parse(), Ok(Dimension::Gpexe));
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        let error = "exee".parse::<Dimension>().unwrap_err().to_string();
+        assert!(error.contains("`exee`") && error.contains("exe, name,"), "{error}");
+        assert!(error.contains("parent") && error.contains("country"), "{error}");
+        let error = "country".parse::<Dimension>().unwrap_err().to_string();
+        assert!(error.contains("later version"), "{error}");
+    }
+}

@@ -1,0 +1,313 @@
+//! Which traffic a query looks at.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use femtosnitch_model::FlowKey;
+use femtosnitch_model::protocol_name;
+use ipnet::IpNet;
+use rusqlite::types::Value;
+
+use crate::Dimension;
+use crate::StoreError;
+use crate::UnknownDimension;
+use crate::Users;
+use crate::dimension::Source;
+
+/// `DIM=VALUE` or `DIM!=VALUE`.
+///
+/// Texts must be equal. Addresses may be networks (`10.0.0.0/8`). A domain also means everything
+/// below it: `example.org` takes in `www.example.org` but not `badexample.org`. Protocols and
+/// families may be named. An empty value means "unknown" or "none".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    dimension: Dimension,
+    negated: bool,
+    value: Match,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Match {
+    Text(String),
+    Number(i64),
+    Net(IpNet),
+    /// Reverse notation.
+    Domain(String),
+    /// `protocol=packet`: what `protocol_name` calls AF_PACKET.
+    Packet,
+    User(String),
+}
+
+/// A filter that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadFilter {
+    /// Neither `=` nor `!=` in it.
+    #[error("`{0}` is no filter; write DIM=VALUE or DIM!=VALUE, as `domain=example.org`")]
+    Form(String),
+    /// Before the `=` stands no dimension.
+    #[error(transparent)]
+    Dimension(#[from] UnknownDimension),
+    /// The value does not fit the dimension.
+    #[error("`{value}` cannot be a {dimension}; give {wanted}")]
+    Value {
+        /// What is filtered.
+        dimension: Dimension,
+        /// What was given.
+        value: String,
+        /// What would be right.
+        wanted: &'static str,
+    },
+}
+
+impl Filter {
+    /// What it filters.
+    #[must_use]
+    pub fn dimension(&self) -> Dimension {
+        self.dimension
+    }
+
+    /// True for `!=`.
+    #[must_use]
+    pub fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// A filter on `dimension`; `negated` for `!=`.
+    ///
+    /// # Errors
+    /// [`BadFilter::Value`].
+    pub fn new(dimension: Dimension, negated: bool, value: &str) -> Result<Self, BadFilter> {
+        let bad = |wanted| BadFilter::Value { dimension, value: value.to_owned(), wanted };
+        let number =
+            |wanted| value.parse().map(|n: u32| Match::Number(n.into())).map_err(|_| bad(wanted));
+        let value = match dimension.source() {
+            Source::Text(.., "sha256") => Match::Text(value.to_ascii_lowercase()),
+            Source::Text(..) => Match::Text(value.to_owned()),
+            Source::User => Match::User(value.to_owned()),
+            Source::Address(_) => address(value)
+                .ok_or_else(|| bad("an IP address or a network, as 192.0.2.1 or 2001:db8::/32"))?,
+            Source::Domain => domain(value)
+                .ok_or_else(|| bad("a domain as example.org, which takes in all names below it"))?,
+            Source::Number(_) => match dimension {
+                Dimension::Protocol => match protocol(value) {
+                    Some(found) => found,
+                    None => number("a name as tcp, udp, icmp, or an IP protocol number")?,
+                },
+                Dimension::Family => match family(value) {
+                    Some(found) => found,
+                    None => number("inet, inet6, packet, or an AF_* number")?,
+                },
+                Dimension::Minute | Dimension::Hour => Match::Number(
+                    value.parse().map_err(|_| bad("the unix second at which it begins"))?,
+                ),
+                _ => number("a whole number")?,
+            },
+        };
+        Ok(Self { dimension, negated, value })
+    }
+
+    /// The condition on `traffic`, its values pushed to `values`.
+    pub(crate) fn sql(
+        &self,
+        values: &mut Vec<Value>,
+        users: &dyn Users,
+    ) -> Result<String, StoreError> {
+        let column = self.dimension.source().column();
+        let mut value = |value: Value| {
+            values.push(value);
+            format!("?{}", values.len())
+        };
+        let condition = match &self.value {
+            Match::Number(number) => format!("({column}) = {}", value((*number).into())),
+            Match::Packet => format!("family = {}", value(i64::from(FlowKey::AF_PACKET).into())),
+            Match::User(name) => {
+                let uid = users.uid(name).or_else(|| name.parse().ok()).ok_or_else(|| {
+                    StoreError::BadQuery(format!("there is no user `{name}`; see `getent passwd`"))
+                })?;
+                format!("uid = {}", value(i64::from(uid).into()))
+            }
+            Match::Text(text) => {
+                let Source::Text(_, table, field) = self.dimension.source() else {
+                    // An empty address: unknown.
+                    return Ok(self.signed(&format!("{column} = 0")));
+                };
+                let value = value(text.clone().into());
+                format!("{column} IN (SELECT id FROM {table} WHERE {field} = {value})")
+            }
+            Match::Net(net) if net.prefix_len() == net.max_prefix_len() => {
+                let value = value(net.addr().to_string().into());
+                format!("{column} IN (SELECT id FROM addresses WHERE addr = {value})")
+            }
+            Match::Net(net) => {
+                let value = value(net.to_string().into());
+                format!("{column} IN (SELECT id FROM addresses WHERE in_network(addr, {value}))")
+            }
+            Match::Domain(name) if name.is_empty() => format!("{column} = 0"),
+            Match::Domain(name) => {
+                let exact = value(name.clone().into());
+                // '/' is the character after '.': all that begins with "name.".
+                let from = value(format!("{name}.").into());
+                let to = value(format!("{name}/").into());
+                format!(
+                    "{column} IN (SELECT id FROM domains WHERE domain = {exact}
+                       OR (domain >= {from} AND domain < {to}))"
+                )
+            }
+        };
+        Ok(self.signed(&condition))
+    }
+
+    fn signed(&self, condition: &str) -> String {
+        if self.negated { format!("NOT ({condition})") } else { format!("({condition})") }
+    }
+}
+
+impl FromStr for Filter {
+    type Err = BadFilter;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text.split_once('=').ok_or_else(|| BadFilter::Form(text.to_owned()))?;
+        let (name, negated) = match name.strip_suffix('!') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        Self::new(name.trim().parse()?, negated, value)
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.negated { "!=" } else { "=" };
+        write!(f, "{}{sign}", self.dimension)?;
+        match &self.value {
+            Match::Text(text) | Match::User(text) => f.write_str(text),
+            Match::Number(number) => number.fmt(f),
+            Match::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
+            Match::Net(net) => net.fmt(f),
+            Match::Domain(name) => f.write_str(&reversed(name)),
+            Match::Packet => f.write_str("packet"),
+        }
+    }
+}
+
+/// `com.example.www` from `www.example.com`, and back.
+pub(crate) fn reversed(name: &str) -> String {
+    let mut labels: Vec<&str> = name.split('.').collect();
+    labels.reverse();
+    labels.join(".")
+}
+
+/// The network that `text` writes; a mapped IPv4 address becomes IPv4, as in the history.
+fn address(text: &str) -> Option<Match> {
+    if text.is_empty() {
+        return Some(Match::Text(String::new()));
+    }
+    if let Ok(net) = text.parse::<IpNet>() {
+        return Some(Match::Net(canonical(net.trunc())));
+    }
+    text.parse::<IpAddr>().ok().map(|addr| Match::Net(addr.to_canonical().into()))
+}
+
+fn canonical(net: IpNet) -> IpNet {
+    let addr = net.addr().to_canonical();
+    match (net, addr) {
+        (IpNet::V6(_), IpAddr::V4(_)) => net
+            .prefix_len()
+            .checked_sub(96)
+            .and_then(|prefix| IpNet::new(addr, prefix).ok())
+            .unwrap_or(net),
+        _ => net,
+    }
+}
+
+fn domain(text: &str) -> Option<Match> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
+    let odd = name.contains(['*', '/', ' ', ':'])
+        || (!name.is_empty() && name.split('.').any(str::is_empty));
+    (!odd).then(|| Match::Domain(reversed(&name)))
+}
+
+fn protocol(name: &str) -> Option<Match> {
+    let name = name.to_ascii_lowercase();
+    if name == "packet" {
+        return Some(Match::Packet);
+    }
+    // 262, MPTCP, is the largest there is.
+    (0..=262_u16)
+        .find(|&number| protocol_name(FlowKey::AF_INET, number) == name)
+        .map(|number| Match::Number(number.into()))
+}
+
+fn family(name: &str) -> Option<Match> {
+    let number = match name.to_ascii_lowercase().as_str() {
+        "inet" | "ipv4" => FlowKey::AF_INET,
+        "inet6" | "ipv6" => FlowKey::AF_INET6,
+        "packet" => FlowKey::AF_PACKET,
+        _ => return None,
+    };
+    Some(Match::Number(number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Filter {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn filters_read_as_they_are_written() {
+        for text in [
+            "exe=/usr/bin/a=b",
+            "exe!=/usr/bin/curl",
+            "rport!=443",
+            "raddr=10.0.0.0/8",
+            "raddr=2001:db8::1",
+            "raddr=",
+            "domain=example.org",
+            "domain!=",
+            "user=root",
+            "protocol=packet",
+            "pexe=/bin/sh",
+        ] {
+            assert_eq!(parsed(text).to_string(), text);
+        }
+        assert_eq!(parsed("raddr=10.1.2.3/8"), parsed("raddr=10.0.0.0/8"));
+        assert_eq!(parsed("raddr=::ffff:192.0.2.1"), parsed("raddr=192.0.2.1"));
+        assert_eq!(parsed("raddr=::ffff:192.0.2.0/120"), parsed("raddr=192.0.2.0/24"));
+        assert_eq!(parsed("protocol=TCP"), parsed("protocol=6"));
+        assert_eq!(parsed("protocol=mptcp"), parsed("protocol=262"));
+        assert_eq!(parsed("domain=Example.ORG."), parsed("domain=example.org"));
+        assert_eq!(parsed("sha256=AB"), parsed("sha256=ab"));
+        assert_eq!(parsed("parent=/bin/sh"), parsed("pexe=/bin/sh"));
+    }
+
+    #[test]
+    fn nonsense_is_answered_with_what_would_be_right() {
+        for (text, part) in [
+            ("exe", "DIM=VALUE"),
+            ("exee=1", "choose from"),
+            ("asn=1", "later version"),
+            ("rport=http", "whole number"),
+            ("rport=-1", "whole number"),
+            ("raddr=10.0.0.0/33", "192.0.2.1"),
+            ("raddr=example.org", "IP address"),
+            ("domain=*.example.org", "below it"),
+            ("domain=a..b", "example.org"),
+            ("protocol=tpc", "tcp, udp"),
+            ("family=ip", "inet6"),
+        ] {
+            let error = text.parse::<Filter>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn domains_turn_round() {
+        assert_eq!(reversed("www.example.org"), "org.example.www");
+        assert_eq!(reversed(&reversed("a.b")), "a.b");
+        assert_eq!(reversed(""), "");
+    }
+}

@@ -1,0 +1,77 @@
+//! Adding up. SQLite groups by sorting every row; a hash table over the interned numbers is
+//! several times faster and needs memory for the groups only.
+
+use std::collections::HashMap;
+
+use rusqlite::Row;
+
+use crate::classify::Sql;
+
+/// Sums of one group.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) send: u64,
+    pub(crate) recv: u64,
+    pub(crate) wire_send: Option<u64>,
+    pub(crate) wire_recv: Option<u64>,
+    pub(crate) events: u64,
+}
+
+impl Sums {
+    /// Columns of `traffic`.
+    pub(crate) const COLUMNS: &'static str = "send, recv, wire_send, wire_recv, events";
+
+    /// Reads one row of traffic, whose sums begin at column `first`.
+    fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
+        let count = |at: usize| -> Sql<Option<u64>> {
+            let value: Option<i64> = row.get(first + at)?;
+            // The writer stores no negative numbers.
+            Ok(value.map(|value| u64::try_from(value).unwrap_or(0)))
+        };
+        Ok(Self {
+            send: count(0)?.unwrap_or(0),
+            recv: count(1)?.unwrap_or(0),
+            wire_send: count(2)?,
+            wire_recv: count(3)?,
+            events: count(4)?.unwrap_or(0),
+        })
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.send = self.send.saturating_add(other.send);
+        self.recv = self.recv.saturating_add(other.recv);
+        self.wire_send = add_measured(self.wire_send, other.wire_send);
+        self.wire_recv = add_measured(self.wire_recv, other.wire_recv);
+        self.events = self.events.saturating_add(other.events);
+    }
+}
+
+fn add_measured(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Sums by the numbers in the first columns of the rows.
+#[derive(Debug, Default)]
+pub(crate) struct Groups(pub(crate) HashMap<Box<[i64]>, Sums>);
+
+impl Groups {
+    /// Adds a row with `keys` columns of keys, followed by the sums. `buffer` saves an allocation
+    /// per row.
+    pub(crate) fn add(&mut self, row: &Row<'_>, keys: usize, buffer: &mut Vec<i64>) -> Sql<()> {
+        buffer.clear();
+        for column in 0..keys {
+            buffer.push(row.get(column)?);
+        }
+        let sums = Sums::read(row, keys)?;
+        match self.0.get_mut(buffer.as_slice()) {
+            Some(group) => group.add(sums),
+            None => {
+                self.0.insert(buffer.as_slice().into(), sums);
+            }
+        }
+        Ok(())
+    }
+}

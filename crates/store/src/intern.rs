@@ -1,0 +1,256 @@
+//! Texts stored once, referred to by number.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use femtosnitch_model::Digest;
+use femtosnitch_model::Executable;
+use femtosnitch_model::ImageId;
+use femtosnitch_model::Unhashed;
+use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+use rusqlite::params;
+
+use crate::WriteReport;
+use crate::classify::Sql;
+use crate::pending::Known;
+use crate::pending::Waiting;
+
+/// Entries per cache; a miss costs one look-up by index.
+const MAX_CACHED: usize = 8_192;
+/// `last_seen` is rounded up to a multiple of this, so that it is seldom updated.
+pub(crate) const SEEN_STEP: i64 = 3_600;
+
+/// An interned row and the time span that its row in the database covers.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    id: i64,
+    first: i64,
+    last: i64,
+}
+
+/// Caches of what the database is known to hold. Must be cleared when a transaction fails and
+/// when rows are deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Interner {
+    executables: HashMap<(ImageId, Digest), Seen>,
+    addresses: HashMap<IpAddr, Seen>,
+    domains: HashMap<Arc<str>, Seen>,
+    containers: HashMap<Arc<str>, Seen>,
+}
+
+impl Interner {
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Forgets pending executables (their rows are about to change).
+    pub(crate) fn forget_pending(&mut self, resolved: &[(ImageId, Digest)]) {
+        for (image, _) in resolved {
+            self.executables.remove(&(*image, Digest::Pending));
+        }
+    }
+
+    /// Id of an address; 0 if unknown.
+    pub(crate) fn address(
+        &mut self,
+        tx: &Transaction<'_>,
+        addr: Option<IpAddr>,
+        contime: i64,
+    ) -> Sql<i64> {
+        let Some(addr) = addr.map(|addr| addr.to_canonical()) else { return Ok(0) };
+        text(tx, &ADDRESSES, &mut self.addresses, &addr, || addr.to_string(), contime)
+    }
+
+    /// Id of a domain in reverse notation; 0 if unknown.
+    pub(crate) fn domain(
+        &mut self,
+        tx: &Transaction<'_>,
+        domain: &Arc<str>,
+        contime: i64,
+    ) -> Sql<i64> {
+        text(tx, &DOMAINS, &mut self.domains, domain, || domain.to_string(), contime)
+    }
+
+    /// Id of a container; 0 if none.
+    pub(crate) fn container(
+        &mut self,
+        tx: &Transaction<'_>,
+        container: &Arc<str>,
+        contime: i64,
+    ) -> Sql<i64> {
+        text(tx, &CONTAINERS, &mut self.containers, container, || container.to_string(), contime)
+    }
+}
+
+/// The statements for one table of texts.
+struct TextTable {
+    find: &'static str,
+    insert: &'static str,
+    touch: &'static str,
+}
+
+const ADDRESSES: TextTable = TextTable {
+    find: "SELECT id, last_seen FROM addresses WHERE addr = ?1",
+    insert: "INSERT INTO addresses(addr, last_seen) VALUES (?1, ?2)",
+    touch: "UPDATE addresses SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+};
+const DOMAINS: TextTable = TextTable {
+    find: "SELECT id, last_seen FROM domains WHERE domain = ?1",
+    insert: "INSERT INTO domains(domain, last_seen) VALUES (?1, ?2)",
+    touch: "UPDATE domains SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+};
+const CONTAINERS: TextTable = TextTable {
+    find: "SELECT id, last_seen FROM containers WHERE container = ?1",
+    insert: "INSERT INTO containers(container, last_seen) VALUES (?1, ?2)",
+    touch: "UPDATE containers SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+};
+
+fn text<K: Clone + Eq + Hash>(
+    tx: &Transaction<'_>,
+    table: &TextTable,
+    cache: &mut HashMap<K, Seen>,
+    key: &K,
+    text: impl Fn() -> String,
+    contime: i64,
+) -> Sql<i64> {
+    if let Some(seen) = cache.get(key).copied()
+        && (seen.id == 0 || contime <= seen.last)
+    {
+        return Ok(seen.id);
+    }
+    let last = round_up(contime);
+    let found = tx
+        .prepare_cached(table.find)?
+        .query_row([text()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let seen = match found {
+        Some((id, stored)) if id == 0 || stored >= contime => Seen { id, first: 0, last: stored },
+        Some((id, _)) => {
+            tx.prepare_cached(table.touch)?.execute(params![id, last])?;
+            Seen { id, first: 0, last }
+        }
+        None => {
+            tx.prepare_cached(table.insert)?.execute(params![text(), last])?;
+            Seen { id: tx.last_insert_rowid(), first: 0, last }
+        }
+    };
+    remember(cache, key.clone(), seen);
+    Ok(seen.id)
+}
+
+/// Everything that interning an executable needs.
+pub(crate) struct Executables<'a> {
+    pub(crate) interner: &'a mut Interner,
+    pub(crate) waiting: &'a mut Waiting,
+    pub(crate) known: &'a Known,
+    pub(crate) report: &'a mut WriteReport,
+}
+
+impl Executables<'_> {
+    /// Id of an executable; 0 if unknown.
+    pub(crate) fn id(
+        &mut self,
+        tx: &Transaction<'_>,
+        exe: Option<&Executable>,
+        contime: i64,
+    ) -> Sql<i64> {
+        let Some(exe) = exe else { return Ok(0) };
+        let image = exe.image.id;
+        let mut digest = self.known.improve(image, exe.digest);
+        if digest == Digest::Pending && self.waiting.get(image).is_none() && self.waiting.is_full()
+        {
+            digest = Digest::Missing(Unhashed::Unknown);
+            self.report.unawaited += 1;
+        }
+        let key = (image, digest);
+        if let Some(seen) = self.interner.executables.get(&key)
+            && (seen.first..=seen.last).contains(&contime)
+        {
+            return Ok(seen.id);
+        }
+        let found = match digest {
+            Digest::Pending => match self.waiting.get(image) {
+                Some(id) => seen_by_id(tx, id)?,
+                None => None,
+            },
+            Digest::Known(_) | Digest::Missing(_) => seen_by_key(tx, exe, digest)?,
+        };
+        let seen = match found {
+            Some(seen) => touch(tx, seen, contime)?,
+            None => insert(tx, exe, digest, contime)?,
+        };
+        if digest == Digest::Pending {
+            self.waiting.insert(image, seen.id);
+        }
+        remember(&mut self.interner.executables, key, seen);
+        Ok(seen.id)
+    }
+}
+
+fn seen_by_id(tx: &Transaction<'_>, id: i64) -> Sql<Option<Seen>> {
+    tx.prepare_cached("SELECT id, first_seen, last_seen FROM executables WHERE id = ?1")?
+        .query_row([id], seen)
+        .optional()
+}
+
+fn seen_by_key(tx: &Transaction<'_>, exe: &Executable, digest: Digest) -> Sql<Option<Seen>> {
+    let image = &exe.image;
+    // The second condition on sha256 lets SQLite use the partial index.
+    tx.prepare_cached(
+        "SELECT id, first_seen, last_seen FROM executables
+         WHERE exe = ?1 AND name = ?2 AND cmdline = ?3 AND sha256 = ?4 AND sha256 <> '(pending)'",
+    )?
+    .query_row(params![image.path, image.name, image.cmdline, digest.to_string()], seen)
+    .optional()
+}
+
+fn seen(row: &rusqlite::Row<'_>) -> Sql<Seen> {
+    Ok(Seen { id: row.get(0)?, first: row.get(1)?, last: row.get(2)? })
+}
+
+fn touch(tx: &Transaction<'_>, seen: Seen, contime: i64) -> Sql<Seen> {
+    if seen.id == 0 || (seen.first..=seen.last).contains(&contime) {
+        return Ok(seen);
+    }
+    let first = seen.first.min(contime);
+    let last = if contime > seen.last { round_up(contime) } else { seen.last };
+    tx.prepare_cached("UPDATE executables SET first_seen = ?2, last_seen = ?3 WHERE id = ?1")?
+        .execute(params![seen.id, first, last])?;
+    Ok(Seen { first, last, ..seen })
+}
+
+fn insert(tx: &Transaction<'_>, exe: &Executable, digest: Digest, contime: i64) -> Sql<Seen> {
+    let (image, last) = (&exe.image, round_up(contime));
+    tx.prepare_cached(
+        "INSERT INTO executables(exe, name, cmdline, sha256, first_seen, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        image.path,
+        image.name,
+        image.cmdline,
+        digest.to_string(),
+        contime,
+        last
+    ])?;
+    Ok(Seen { id: tx.last_insert_rowid(), first: contime, last })
+}
+
+fn remember<K: Eq + Hash>(cache: &mut HashMap<K, Seen>, key: K, seen: Seen) {
+    if cache.len() >= MAX_CACHED {
+        cache.clear();
+    }
+    cache.insert(key, seen);
+}
+
+fn round_up(contime: i64) -> i64 {
+    contime
+        .saturating_add(SEEN_STEP - 1)
+        .div_euclid(SEEN_STEP)
+        .saturating_mul(SEEN_STEP)
+        .max(contime)
+}

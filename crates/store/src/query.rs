@@ -1,0 +1,193 @@
+//! Questions to the history and how they become SQL.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::types::Value;
+use serde::Serialize;
+
+use crate::Dimension;
+use crate::Filter;
+use crate::StoreError;
+use crate::classify::Sql;
+use crate::dimension::Source;
+use crate::filter::reversed;
+use crate::group::Groups;
+use crate::group::Sums;
+
+/// Traffic of a time span, filtered, grouped and added up.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// From this unix second on; `None` from the beginning.
+    pub since: Option<i64>,
+    /// Up to, but not including, this unix second; `None` to the end.
+    pub until: Option<i64>,
+    /// One answer per combination of these; empty for one grand total.
+    pub by: Vec<Dimension>,
+    /// All must hold.
+    pub filters: Vec<Filter>,
+    /// At most this many answers, the largest.
+    pub limit: Option<usize>,
+}
+
+/// The value of one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(untagged)]
+pub enum Key {
+    /// Ports, ids, IPPROTO_* and AF_* numbers, times.
+    Number(i64),
+    /// Everything else; '' where unknown or none. Text from the outside as recorded: show it
+    /// through [`femtosnitch_model::printable`].
+    Text(String),
+}
+
+/// The traffic of one group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// One per [`Query::by`], in that order.
+    pub keys: Vec<Key>,
+    /// Application bytes sent.
+    pub send: u64,
+    /// Application bytes received.
+    pub recv: u64,
+    /// Bytes sent at the IP layer by what was measured; `None` if nothing was.
+    pub wire_send: Option<u64>,
+    /// Bytes received at the IP layer by what was measured; `None` if nothing was.
+    pub wire_recv: Option<u64>,
+    /// Send and receive calls.
+    pub events: u64,
+}
+
+/// User names, which only the caller can know.
+pub trait Users {
+    /// Name of a user id, if it has one.
+    fn name(&self, uid: u32) -> Option<String>;
+    /// User id of a name, if there is one.
+    fn uid(&self, name: &str) -> Option<u32>;
+}
+
+/// Knows no names: users are shown, and asked for, by number.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoUsers;
+
+impl Users for NoUsers {
+    fn name(&self, _uid: u32) -> Option<String> {
+        None
+    }
+
+    fn uid(&self, _name: &str) -> Option<u32> {
+        None
+    }
+}
+
+/// The statement that reads the traffic a query is about, and its values.
+pub(crate) fn plan(query: &Query, users: &dyn Users) -> Result<(String, Vec<Value>), StoreError> {
+    let mut values = Vec::new();
+    let mut conditions = vec!["1".to_owned()];
+    if let Some(since) = query.since {
+        values.push(since.into());
+        conditions.push(format!("contime >= ?{}", values.len()));
+    }
+    if let Some(until) = query.until {
+        values.push(until.into());
+        conditions.push(format!("contime < ?{}", values.len()));
+    }
+    for filter in &query.filters {
+        conditions.push(filter.sql(&mut values, users)?);
+    }
+    let mut columns: Vec<&str> = query.by.iter().map(|by| by.source().column()).collect();
+    columns.push(Sums::COLUMNS);
+    let sql =
+        format!("SELECT {} FROM traffic WHERE {}", columns.join(", "), conditions.join(" AND "));
+    Ok((sql, values))
+}
+
+/// Reads the rows of a [`plan`] and adds them up.
+pub(crate) fn gather(conn: &Connection, sql: &str, values: Vec<Value>, keys: usize) -> Sql<Groups> {
+    let mut groups = Groups::default();
+    let mut buffer = Vec::with_capacity(keys);
+    let mut stmt = conn.prepare(sql)?;
+    let mut rows = stmt.query(rusqlite::params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        groups.add(row, keys, &mut buffer)?;
+    }
+    Ok(groups)
+}
+
+/// Turns numbers into what they stand for. Groups that then read the same become one.
+pub(crate) fn name(
+    conn: &Connection,
+    groups: Groups,
+    by: &[Dimension],
+    users: &dyn Users,
+) -> Sql<Vec<Answer>> {
+    let mut texts = Texts { conn, users, cache: HashMap::new() };
+    let mut named: HashMap<Vec<Key>, Sums> = HashMap::with_capacity(groups.0.len().min(1 << 16));
+    for (ids, sums) in groups.0 {
+        let keys = by
+            .iter()
+            .zip(ids)
+            .map(|(by, id)| texts.key(by.source(), id))
+            .collect::<Sql<Vec<Key>>>()?;
+        named.entry(keys).or_default().add(sums);
+    }
+    Ok(named
+        .into_iter()
+        .map(|(keys, sums)| Answer {
+            keys,
+            send: sums.send,
+            recv: sums.recv,
+            wire_send: sums.wire_send,
+            wire_recv: sums.wire_recv,
+            events: sums.events,
+        })
+        .collect())
+}
+
+/// Largest first; equals by what they are called.
+pub(crate) fn rank(answers: &mut Vec<Answer>, limit: Option<usize>) {
+    let bytes = |answer: &Answer| answer.send.saturating_add(answer.recv);
+    answers.sort_unstable_by(|a, b| bytes(b).cmp(&bytes(a)).then_with(|| a.keys.cmp(&b.keys)));
+    if let Some(limit) = limit {
+        answers.truncate(limit);
+    }
+}
+
+struct Texts<'a> {
+    conn: &'a Connection,
+    users: &'a dyn Users,
+    cache: HashMap<(Source, i64), Key>,
+}
+
+impl Texts<'_> {
+    fn key(&mut self, source: Source, id: i64) -> Sql<Key> {
+        if let Source::Number(_) = source {
+            return Ok(Key::Number(id));
+        }
+        if let Some(key) = self.cache.get(&(source, id)) {
+            return Ok(key.clone());
+        }
+        let text = match source {
+            Source::Number(_) => id.to_string(),
+            Source::User => u32::try_from(id)
+                .ok()
+                .and_then(|uid| self.users.name(uid))
+                .unwrap_or_else(|| id.to_string()),
+            Source::Text(_, table, column) => self.text(table, column, id)?,
+            Source::Address(_) => self.text("addresses", "addr", id)?,
+            Source::Domain => reversed(&self.text("domains", "domain", id)?),
+        };
+        let key = Key::Text(text);
+        self.cache.insert((source, id), key.clone());
+        Ok(key)
+    }
+
+    /// Table and column come from the table of dimensions, never from outside.
+    fn text(&self, table: &str, column: &str, id: i64) -> Sql<String> {
+        let sql = format!("SELECT {column} FROM {table} WHERE id = ?1");
+        let found = self.conn.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;
+        // A missing row would be damage; its bytes are shown all the same.
+        Ok(found.unwrap_or_else(|| format!("(lost {id})")))
+    }
+}

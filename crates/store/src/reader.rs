@@ -1,0 +1,138 @@
+//! Read-only access, at any time, for anybody who may read the file.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use rusqlite::OptionalExtension;
+use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
+
+use crate::Answer;
+use crate::Query;
+use crate::StoreError;
+use crate::Users;
+use crate::classify::At;
+use crate::classify::Sql;
+use crate::migrate;
+use crate::place;
+use crate::query;
+use crate::schema::SCHEMA_VERSION;
+
+/// A reader only ever waits for the moment in which a journal is recovered or reset.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the history amounts to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Connections kept.
+    pub rows: u64,
+    /// Unix second of the oldest, `None` if there are none.
+    pub oldest: Option<i64>,
+    /// Unix second of the newest.
+    pub newest: Option<i64>,
+    /// Bytes on disk, the journal included.
+    pub bytes: u64,
+}
+
+/// One read-only connection. Each query sees one consistent state of the history.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens the history at `path`. Works while the daemon writes, and for members of its group
+    /// who may not write.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Permission`], [`StoreError::Newer`],
+    /// [`StoreError::Older`], [`StoreError::Corrupt`] …, each saying what to do.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).at(path)?;
+        // Never tidy up behind the writer.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).at(path)?;
+        conn.busy_timeout(BUSY_TIMEOUT).at(path)?;
+        conn.pragma_update(None, "query_only", true).at(path)?;
+        conn.pragma_update(None, "trusted_schema", false).at(path)?;
+        let found = migrate::version(&conn, path, SCHEMA_VERSION)?;
+        if found == 0 {
+            // The daemon has made the file and not yet its tables.
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        if found < SCHEMA_VERSION {
+            let known = SCHEMA_VERSION;
+            return Err(StoreError::Older { path: path.to_owned(), found, known });
+        }
+        add_functions(&conn).at(path)?;
+        Ok(Self { conn, path: path.to_owned() })
+    }
+
+    /// Answers `query`: the largest (by bytes in both directions) first, equals in the order of
+    /// their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
+    /// for it).
+    ///
+    /// # Errors
+    /// [`StoreError::BadQuery`] for a filter on a user that does not exist, else as
+    /// [`Reader::open`].
+    pub fn query(&self, query: &Query, users: &dyn Users) -> Result<Vec<Answer>, StoreError> {
+        let (sql, values) = query::plan(query, users)?;
+        let mut answers = self
+            .consistently(|conn| {
+                let groups = query::gather(conn, &sql, values, query.by.len())?;
+                query::name(conn, groups, &query.by, users)
+            })
+            .at(&self.path)?;
+        query::rank(&mut answers, query.limit);
+        Ok(answers)
+    }
+
+    /// Size and span of the history. Takes no time whatever its size.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let (rows, oldest, newest) = self
+            .consistently(|conn| {
+                let number = |sql: &str| {
+                    conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional()
+                };
+                let rows = number("SELECT value FROM totals WHERE name = 'rows'")?;
+                // Apart: SQLite looks up one end of a table at once, but not both.
+                let oldest = number("SELECT min(contime) FROM traffic")?;
+                let newest = number("SELECT max(contime) FROM traffic")?;
+                Ok((rows.flatten(), oldest.flatten(), newest.flatten()))
+            })
+            .at(&self.path)?;
+        let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+        let bytes = place::size(&self.path) + place::size(&place::beside(&self.path, "-wal"));
+        Ok(Stats { rows, oldest, newest, bytes })
+    }
+
+    /// Runs `read` on one snapshot.
+    fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
+        let tx = self.conn.unchecked_transaction()?;
+        read(&tx)
+    }
+}
+
+/// `in_network(addr, network)`: 1 if the address is one and lies in the network.
+fn add_functions(conn: &Connection) -> Sql<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    conn.create_scalar_function("in_network", 2, flags, |context| {
+        let text = |at| context.get_raw(at).as_str().unwrap_or_default();
+        let inside = match (text(0).parse::<IpAddr>(), text(1).parse::<IpNet>()) {
+            (Ok(addr), Ok(network)) => network.contains(&addr),
+            _ => false,
+        };
+        Ok(inside)
+    })
+}

@@ -1,0 +1,174 @@
+//! A writer that outlives full disks and damaged files.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::Batch;
+use crate::Dropped;
+use crate::ExpireReport;
+use crate::OpenReport;
+use crate::Options;
+use crate::Quarantined;
+use crate::Spool;
+use crate::StoreError;
+use crate::WriteReport;
+use crate::Writer;
+
+/// How the sink is doing after a call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Why nothing is being written at the moment; `None` if all is written.
+    pub waiting: Option<String>,
+    /// Rows kept in memory until then.
+    pub queued_rows: usize,
+    /// What did not fit in memory, since the sink was opened.
+    pub dropped: Dropped,
+    /// What was written, since the sink was opened.
+    pub written: WriteReport,
+    /// Databases found damaged and moved aside, since the sink was opened.
+    pub quarantines: u64,
+    /// The latest of them.
+    pub quarantined: Option<Quarantined>,
+}
+
+/// Takes batches at any time; writes them in order as soon as the database takes them.
+#[derive(Debug)]
+pub struct Sink {
+    path: PathBuf,
+    options: Options,
+    writer: Option<Writer>,
+    spool: Spool,
+    state: SinkState,
+}
+
+impl Sink {
+    /// Opens the history for writing, keeping at most `max_rows` rows in memory while that fails.
+    /// If it fails for a reason that may pass (a full disk, a lock), the sink starts out waiting;
+    /// the report is `None` then.
+    ///
+    /// # Errors
+    /// Reasons that need somebody to act, as [`Writer::open`].
+    pub fn open(
+        path: &Path,
+        options: &Options,
+        max_rows: usize,
+    ) -> Result<(Self, Option<OpenReport>), StoreError> {
+        let mut sink = Self {
+            path: path.to_owned(),
+            options: options.clone(),
+            writer: None,
+            spool: Spool::new(max_rows),
+            state: SinkState::default(),
+        };
+        match Writer::open(path, options) {
+            Ok((writer, report)) => {
+                sink.writer = Some(writer);
+                sink.note(&report);
+                Ok((sink, Some(report)))
+            }
+            Err(error) if error.is_passing() => {
+                sink.wait_for(&error);
+                Ok((sink, None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes this batch after all that wait before it, or keeps it. Never fails: the state says
+    /// what happened. May take as long as a write does, and 2 s more if another program holds a
+    /// lock.
+    pub fn push(&mut self, batch: Batch) -> SinkState {
+        self.spool.push(batch);
+        self.flush()
+    }
+
+    /// Writes what waits; call it before the end, and from time to time.
+    pub fn flush(&mut self) -> SinkState {
+        match self.drain() {
+            Ok(()) => {
+                if self.state.waiting.take().is_some() {
+                    tracing::info!(database = %self.path.display(), "writing again");
+                }
+            }
+            Err(error) => self.wait_for(&error),
+        }
+        self.state()
+    }
+
+    /// How it is, without trying anything.
+    #[must_use]
+    pub fn state(&self) -> SinkState {
+        SinkState {
+            queued_rows: self.spool.rows(),
+            dropped: self.spool.dropped(),
+            ..self.state.clone()
+        }
+    }
+
+    /// One step of retention ([`Writer::expire`]). Does nothing while the sink waits.
+    ///
+    /// # Errors
+    /// As [`Writer::expire`]. A damaged database has been replaced when this returns.
+    pub fn expire(&mut self, before: i64, max_rows: usize) -> Result<ExpireReport, StoreError> {
+        let Some(writer) = self.writer.as_mut() else {
+            return Ok(ExpireReport { done: true, ..ExpireReport::default() });
+        };
+        let result = writer.expire(before, max_rows);
+        if let Err(StoreError::Corrupt { reason, .. }) = &result {
+            self.replace(reason)?;
+        }
+        result
+    }
+
+    fn drain(&mut self) -> Result<(), StoreError> {
+        let mut replaced = false;
+        while let Some(batch) = self.spool.front() {
+            let writer = match self.writer.as_mut() {
+                Some(writer) => writer,
+                None => {
+                    let (writer, report) = Writer::open(&self.path, &self.options)?;
+                    self.writer = Some(writer);
+                    self.note(&report);
+                    continue;
+                }
+            };
+            match writer.write(batch) {
+                Ok(report) => {
+                    self.state.written += report;
+                    self.spool.pop();
+                }
+                // Once: a new file that is damaged again is the disk's fault.
+                Err(StoreError::Corrupt { reason, .. }) if !replaced => {
+                    replaced = true;
+                    self.replace(&reason)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, reason: &str) -> Result<(), StoreError> {
+        if let Some(writer) = self.writer.take() {
+            let (writer, report) = writer.replace(reason)?;
+            self.writer = Some(writer);
+            self.note(&report);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, report: &OpenReport) {
+        if let Some(quarantined) = &report.quarantined {
+            self.state.quarantines += 1;
+            self.state.quarantined = Some(quarantined.clone());
+        }
+    }
+
+    fn wait_for(&mut self, error: &StoreError) {
+        let reason = error.to_string();
+        if self.state.waiting.as_ref() != Some(&reason) {
+            tracing::warn!(%reason, "history is kept in memory");
+        }
+        self.state.waiting = Some(reason);
+    }
+}

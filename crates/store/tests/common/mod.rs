@@ -1,0 +1,129 @@
+//! What the store's tests share.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use femtosnitch_model::Digest;
+use femtosnitch_model::Executable;
+use femtosnitch_model::Image;
+use femtosnitch_model::ImageId;
+use femtosnitch_model::Row;
+use femtosnitch_model::Sha256;
+use femtosnitch_store::Answer;
+use femtosnitch_store::Batch;
+use femtosnitch_store::Dimension;
+use femtosnitch_store::Filter;
+use femtosnitch_store::NoUsers;
+use femtosnitch_store::Options;
+use femtosnitch_store::Query;
+use femtosnitch_store::Reader;
+use femtosnitch_store::Writer;
+use rusqlite::Connection;
+
+pub fn image(id: u64, path: &str) -> Arc<Image> {
+    let name = path.rsplit('/').next().unwrap().to_owned();
+    let cmdline = format!("{name} --flag");
+    Arc::new(Image { id: ImageId(id), path: path.to_owned(), name, cmdline, file: None })
+}
+
+pub fn sha(byte: u8) -> Digest {
+    Digest::Known(Sha256([byte; 32]))
+}
+
+pub fn exe(id: u64, path: &str, digest: Digest) -> Executable {
+    Executable { image: image(id, path), digest }
+}
+
+/// Traffic of `exe` at `contime`, 100 bytes out and 1000 in.
+pub fn row(contime: i64, exe: &Executable) -> Row {
+    Row {
+        contime,
+        send: 100,
+        recv: 1000,
+        wire_send: Some(152),
+        wire_recv: None,
+        events: 2,
+        exe: exe.clone(),
+        parent: None,
+        grandparent: None,
+        uid: 1000,
+        pid: 4242,
+        family: 2,
+        protocol: 6,
+        laddr: Some("192.0.2.1".parse().unwrap()),
+        raddr: Some("198.51.100.7".parse().unwrap()),
+        lport: 40_000,
+        rport: 443,
+        domain: "org.example.www".into(),
+        netns: 4_026_531_840,
+        container: "".into(),
+    }
+}
+
+pub fn rows(rows: Vec<Row>) -> Batch {
+    Batch { rows, resolved: Vec::new() }
+}
+
+pub fn open(path: &Path) -> Writer {
+    Writer::open(path, &Options::default()).unwrap().0
+}
+
+pub fn by(dimensions: &[Dimension]) -> Query {
+    Query { by: dimensions.to_vec(), ..Query::default() }
+}
+
+pub fn ask(path: &Path, query: &Query) -> Vec<Answer> {
+    Reader::open(path).unwrap().query(query, &NoUsers).unwrap()
+}
+
+pub fn filtered(filters: &[&str]) -> Query {
+    let filters = filters.iter().map(|text| text.parse::<Filter>().unwrap()).collect();
+    Query { filters, ..Query::default() }
+}
+
+/// Bytes sent and received in all.
+pub fn total(path: &Path) -> (u64, u64) {
+    ask(path, &Query::default()).first().map_or((0, 0), |all| (all.send, all.recv))
+}
+
+/// One number from the database behind the store's back.
+pub fn number(path: &Path, sql: &str) -> i64 {
+    Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// SQLite's own checks, and ours: no row refers to nothing, the row count is right.
+pub fn assert_sound(path: &Path) {
+    let conn = Connection::open(path).unwrap();
+    let verdict: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    for (id, table) in [
+        ("exe_id", "executables"),
+        ("pexe_id", "executables"),
+        ("gpexe_id", "executables"),
+        ("laddr_id", "addresses"),
+        ("raddr_id", "addresses"),
+        ("domain_id", "domains"),
+    ] {
+        let sql =
+            format!("SELECT count(*) FROM connections WHERE {id} NOT IN (SELECT id FROM {table})");
+        assert_eq!(number(path, &sql), 0, "{id} refers to nothing");
+    }
+    assert_eq!(number(path, "SELECT count(*) FROM connections WHERE container IS NULL"), 0);
+    let counted = number(path, "SELECT value FROM totals WHERE name = 'rows'");
+    assert_eq!(number(path, "SELECT count(*) FROM traffic"), counted);
+}
+
+/// False if the test is to be left out. A test that needs root fails without it, unless asked.
+pub fn root_or_skip() -> bool {
+    if std::fs::metadata("/proc/self").unwrap().uid() == 0 {
+        return true;
+    }
+    if std::env::var("FEMTOSNITCH_SKIP_ROOT").is_ok_and(|value| value == "1") {
+        eprintln!("left out: needs root (FEMTOSNITCH_SKIP_ROOT=1)");
+        return false;
+    }
+    panic!("this test needs root; run it as root, or leave it out with FEMTOSNITCH_SKIP_ROOT=1");
+}

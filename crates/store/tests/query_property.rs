@@ -1,0 +1,234 @@
+//! Random history, random question: the same answer as one computed without SQL.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use common::*;
+use femtosnitch_model::Digest;
+use femtosnitch_model::Executable;
+use femtosnitch_model::Row;
+use femtosnitch_model::Unhashed;
+use femtosnitch_store::Dimension;
+use femtosnitch_store::Filter;
+use femtosnitch_store::Key;
+use femtosnitch_store::NoUsers;
+use femtosnitch_store::Query;
+use femtosnitch_store::Reader;
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+const PATHS: [&str; 4] = ["/bin/a", "/bin/b", "/opt/a", "(kernel)"];
+const ADDRS: [&str; 6] =
+    ["10.0.0.1", "10.0.0.2", "10.1.0.1", "2001:db8::1", "2001:db8:1::1", "::ffff:10.0.0.1"];
+const DOMAINS: [&str; 5] = ["", "org.example", "org.example.www", "org.examples", "net.x"];
+const CONTAINERS: [&str; 3] = ["", "c1", "c2"];
+
+fn executable() -> impl Strategy<Value = Executable> {
+    (0..PATHS.len(), 0..3_u8).prop_map(|(path, digest)| {
+        let id = path as u64 * 3 + u64::from(digest);
+        let digest = match digest {
+            0 => Digest::Missing(Unhashed::Gone),
+            other => sha(other),
+        };
+        exe(id, PATHS[path], digest)
+    })
+}
+
+fn addr() -> impl Strategy<Value = Option<IpAddr>> {
+    prop::option::of(prop::sample::select(&ADDRS[..]).prop_map(|addr| addr.parse().unwrap()))
+}
+
+prop_compose! {
+    fn traffic()(
+        (contime, send, recv, events) in (0_i64..10_000, 0_u64..1 << 40, 0_u64..1 << 40, 0_u64..99),
+        (wire_send, wire_recv) in (prop::option::of(0_u64..1 << 40), prop::option::of(0_u64..1 << 40)),
+        (exe, parent, grandparent) in
+            (executable(), prop::option::of(executable()), prop::option::of(executable())),
+        (uid, pid, netns) in (0_u32..3, 1_u32..4, 1_u32..3),
+        (family, protocol) in prop::sample::select(vec![(2, 6), (2, 17), (10, 6), (17, 0)]),
+        (laddr, raddr, lport, rport) in (addr(), addr(), 0_u16..3, 0_u16..4),
+        domain in prop::sample::select(&DOMAINS[..]),
+        container in prop::sample::select(&CONTAINERS[..]),
+    ) -> Row {
+        Row { contime, send, recv, wire_send, wire_recv, events, exe, parent, grandparent, uid, pid,
+              family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
+              container: container.into() }
+    }
+}
+
+fn value_of(dimension: Dimension, row: &Row) -> Key {
+    let text = |text: &str| Key::Text(text.to_owned());
+    let number = |number: u32| Key::Number(number.into());
+    let ip = |addr: Option<IpAddr>| {
+        Key::Text(addr.map_or(String::new(), |addr| addr.to_canonical().to_string()))
+    };
+    let of = |exe: Option<&Executable>, field: fn(&Executable) -> String| {
+        Key::Text(exe.map_or(String::new(), field))
+    };
+    let (parent, grandparent) = (row.parent.as_ref(), row.grandparent.as_ref());
+    let path = |exe: &Executable| exe.image.path.clone();
+    let name = |exe: &Executable| exe.image.name.clone();
+    let cmdline = |exe: &Executable| exe.image.cmdline.clone();
+    let digest = |exe: &Executable| exe.digest.to_string();
+    match dimension {
+        Dimension::Exe => of(Some(&row.exe), path),
+        Dimension::Name => of(Some(&row.exe), name),
+        Dimension::Cmdline => of(Some(&row.exe), cmdline),
+        Dimension::Sha256 => of(Some(&row.exe), digest),
+        Dimension::Pexe => of(parent, path),
+        Dimension::Pname => of(parent, name),
+        Dimension::Pcmdline => of(parent, cmdline),
+        Dimension::Psha256 => of(parent, digest),
+        Dimension::Gpexe => of(grandparent, path),
+        Dimension::Gpname => of(grandparent, name),
+        Dimension::Gpcmdline => of(grandparent, cmdline),
+        Dimension::Gpsha256 => of(grandparent, digest),
+        Dimension::Uid => number(row.uid),
+        Dimension::User => Key::Text(row.uid.to_string()),
+        Dimension::Container => text(&row.container),
+        Dimension::Domain => Key::Text(row.domain.rsplit('.').collect::<Vec<_>>().join(".")),
+        Dimension::Raddr => ip(row.raddr),
+        Dimension::Rport => number(row.rport.into()),
+        Dimension::Laddr => ip(row.laddr),
+        Dimension::Lport => number(row.lport.into()),
+        Dimension::Protocol => number(row.protocol.into()),
+        Dimension::Family => number(row.family.into()),
+        Dimension::Netns => number(row.netns),
+        Dimension::Pid => number(row.pid),
+        Dimension::Minute => Key::Number(row.contime / 60 * 60),
+        Dimension::Hour => Key::Number(row.contime / 3600 * 3600),
+    }
+}
+
+/// A condition in words, and what it means.
+#[derive(Debug, Clone)]
+struct Condition {
+    dimension: Dimension,
+    negated: bool,
+    value: String,
+}
+
+impl Condition {
+    fn holds(&self, row: &Row) -> bool {
+        let inside =
+            |addr: Option<IpAddr>| match (self.value.as_str(), addr.map(|a| a.to_canonical())) {
+                ("10.0.0.0/16", Some(IpAddr::V4(addr))) => addr.octets()[..2] == [10, 0],
+                ("2001:db8::/47", Some(IpAddr::V6(addr))) => {
+                    addr.segments()[..2] == [0x2001, 0xdb8] && addr.segments()[2] < 2
+                }
+                ("0.0.0.0/0", Some(IpAddr::V4(_))) => true,
+                _ => false,
+            };
+        let value = match value_of(self.dimension, row) {
+            Key::Number(number) => number.to_string(),
+            Key::Text(text) => text,
+        };
+        let found = match self.dimension {
+            Dimension::Raddr if self.value.contains('/') => inside(row.raddr),
+            Dimension::Laddr if self.value.contains('/') => inside(row.laddr),
+            Dimension::Domain if !self.value.is_empty() => {
+                value == self.value || value.ends_with(&format!(".{}", self.value))
+            }
+            _ => value == self.value,
+        };
+        found != self.negated
+    }
+
+    fn filter(&self) -> Filter {
+        let sign = if self.negated { "!=" } else { "=" };
+        format!("{}{sign}{}", self.dimension, self.value).parse().unwrap()
+    }
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let dimension = prop::sample::select(Dimension::all().collect::<Vec<_>>());
+    // Mostly a value that occurs: that of some random row.
+    (
+        dimension,
+        any::<bool>(),
+        traffic(),
+        prop::sample::select(vec!["10.0.0.0/16", "2001:db8::/47", "0.0.0.0/0"]),
+        any::<bool>(),
+    )
+        .prop_map(|(dimension, negated, row, net, as_net)| {
+            let value = match value_of(dimension, &row) {
+                Key::Number(number) => number.to_string(),
+                Key::Text(text) => text,
+            };
+            let value = match dimension {
+                Dimension::Raddr | Dimension::Laddr if as_net => net.to_owned(),
+                _ => value,
+            };
+            Condition { dimension, negated, value }
+        })
+}
+
+#[derive(Debug, Default, PartialEq, Clone, Copy)]
+struct Sums(u64, u64, Option<u64>, Option<u64>, u64);
+
+fn plus(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    if one.is_none() && other.is_none() {
+        None
+    } else {
+        Some(one.unwrap_or(0) + other.unwrap_or(0))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        // Beside this file, not beside a src/lib.rs that tests/ has not.
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+    #[test]
+    fn answers_are_those_of_plain_arithmetic(
+        history in prop::collection::vec(traffic(), 0..80),
+        cut in 0_usize..80,
+        questions in prop::collection::vec((
+            prop::option::of(0_i64..10_000), prop::option::of(0_i64..10_000),
+            prop::collection::vec(prop::sample::select(Dimension::all().collect::<Vec<_>>()), 0..4),
+            prop::collection::vec(condition(), 0..3),
+            prop::option::of(0_usize..10),
+        ), 8),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let mut writer = open(&path);
+        let (first, second) = history.split_at(cut.min(history.len()));
+        writer.write(&rows(first.to_vec())).unwrap();
+        writer.write(&rows(second.to_vec())).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        prop_assert_eq!(reader.stats().unwrap().rows, history.len() as u64);
+        for (since, until, by, conditions, limit) in questions {
+            let mut groups: BTreeMap<Vec<Key>, Sums> = BTreeMap::new();
+            for row in history.iter().filter(|row| {
+                since.is_none_or(|since| row.contime >= since)
+                    && until.is_none_or(|until| row.contime < until)
+                    && conditions.iter().all(|condition| condition.holds(row))
+            }) {
+                let keys = by.iter().map(|by| value_of(*by, row)).collect();
+                let sums = groups.entry(keys).or_default();
+                *sums = Sums(
+                    sums.0 + row.send,
+                    sums.1 + row.recv,
+                    plus(sums.2, row.wire_send),
+                    plus(sums.3, row.wire_recv),
+                    sums.4 + row.events,
+                );
+            }
+            let mut expected: Vec<_> = groups.into_iter().collect();
+            expected.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.0 + sums.1));
+            expected.truncate(limit.unwrap_or(usize::MAX));
+
+            let filters = conditions.iter().map(Condition::filter).collect();
+            let query = Query { since, until, by, filters, limit };
+            let answers: Vec<_> = reader.query(&query, &NoUsers).unwrap().into_iter()
+                .map(|a| (a.keys, Sums(a.send, a.recv, a.wire_send, a.wire_recv, a.events)))
+                .collect();
+            prop_assert_eq!(answers, expected, "{:?}", query);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What `/proc` says of a process.
+
+mod parse;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+
+pub use parse::{Stat, Status, parse_cgroup, parse_stat, parse_status};
+
+/// More than the kernel ever writes into `stat`, `status`, `comm` or `cgroup` of one process.
+const SMALL: u64 = 64 * 1024;
+
+/// `/proc/PID/stat`.
+///
+/// # Errors
+/// `NotFound` when the process is gone, `InvalidData` when the kernel's text is not understood.
+pub fn stat(pid: u32) -> io::Result<Stat> {
+    parse_stat(&read(pid, "stat", SMALL)?).ok_or_else(|| odd(pid, "stat"))
+}
+
+/// `/proc/PID/status`.
+///
+/// # Errors
+/// As [`stat`].
+pub fn status(pid: u32) -> io::Result<Status> {
+    parse_status(&read(pid, "status", SMALL)?).ok_or_else(|| odd(pid, "status"))
+}
+
+/// The name of the process' leader, raw, at most 15 bytes for anything but kernel workers.
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub fn comm(pid: u32) -> io::Result<Vec<u8>> {
+    let mut name = read(pid, "comm", SMALL)?;
+    if name.last() == Some(&b'\n') {
+        name.pop();
+    }
+    Ok(name)
+}
+
+/// The arguments, raw, joined by spaces; empty for kernel threads and zombies. At most `limit`
+/// bytes are read, however many the process has.
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub fn cmdline(pid: u32, limit: usize) -> io::Result<Vec<u8>> {
+    let mut line = read(pid, "cmdline", limit as u64)?;
+    parse::join_arguments(&mut line);
+    Ok(line)
+}
+
+/// Path in the cgroup v2 hierarchy as the calling process' cgroup namespace sees it; `None`
+/// where there is no such hierarchy.
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub fn cgroup(pid: u32) -> io::Result<Option<String>> {
+    let text = read(pid, "cgroup", SMALL)?;
+    Ok(parse_cgroup(&text).map(|path| String::from_utf8_lossy(path).into_owned()))
+}
+
+/// Where a process' executable is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExeLink {
+    /// Raw path within the process' mount namespace, without the kernel's ` (deleted)`.
+    pub path: Vec<u8>,
+    /// Nothing is at that path any more, or something else is.
+    pub deleted: bool,
+}
+
+/// Where `/proc/PID/exe` points to.
+///
+/// # Errors
+/// `NotFound` for kernel threads and when the process is gone; `PermissionDenied` without
+/// `CAP_SYS_PTRACE`.
+pub fn exe(pid: u32) -> io::Result<ExeLink> {
+    let link = format!("/proc/{pid}/exe");
+    let path = std::fs::read_link(&link)?.into_os_string().into_vec();
+    let Some(short) = path.strip_suffix(parse::DELETED) else {
+        return Ok(ExeLink { path, deleted: false });
+    };
+    // A file may really be called `x (deleted)`: then it is still found under that name.
+    let mut literal = format!("/proc/{pid}/root").into_bytes();
+    literal.extend_from_slice(&path);
+    let literal = std::path::PathBuf::from(std::ffi::OsString::from_vec(literal));
+    let id = |at: &std::path::Path| std::fs::metadata(at).ok().map(|m| (m.dev(), m.ino()));
+    let real = id(&literal);
+    if real.is_some() && real == id(link.as_ref()) {
+        return Ok(ExeLink { path, deleted: false });
+    }
+    Ok(ExeLink { path: short.to_vec(), deleted: true })
+}
+
+/// Every process id (thread group) that `/proc` shows now, in no particular order.
+///
+/// # Errors
+/// When `/proc` cannot be listed.
+pub fn pids() -> io::Result<Vec<u32>> {
+    let entries = std::fs::read_dir("/proc")?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+/// Identifies this boot: 36 characters of UUID.
+///
+/// # Errors
+/// When `/proc/sys` is not there.
+pub fn boot_id() -> io::Result<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(text.trim_end().to_owned())
+}
+
+/// Ticks per second in which [`Stat::start_ticks`] counts; 100 on every Linux machine in use.
+#[must_use]
+pub fn clock_ticks() -> u64 {
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK);
+    ticks.ok().flatten().and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(100)
+}
+
+fn read(pid: u32, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // A process that ends between open and read gives ESRCH; to the caller it is just as gone.
+    let gone = |err: io::Error| {
+        if err.raw_os_error() == Some(libc::ESRCH) { io::ErrorKind::NotFound.into() } else { err }
+    };
+    File::open(format!("/proc/{pid}/{name}"))?.take(limit).read_to_end(&mut bytes).map_err(gone)?;
+    Ok(bytes)
+}
+
+fn odd(pid: u32, name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("/proc/{pid}/{name} is not as expected"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn this_process_is_described() {
+        let me = std::process::id();
+        let (stat, status) = (stat(me).unwrap(), status(me).unwrap());
+        assert_eq!((stat.pid, status.tgid), (me, me));
+        assert_eq!((stat.ppid, status.ppid), (std::os::unix::process::parent_id(), stat.ppid));
+        assert_eq!(status.uid, nix::unistd::getuid().as_raw());
+        assert!(!stat.kernel_thread);
+        assert_eq!(comm(me).unwrap(), stat.comm);
+        let start = stat.start_ticks * (1_000_000_000 / clock_ticks());
+        let now = crate::clock::boottime_ns();
+        assert!(start < now && now - start < 3600 * 1_000_000_000, "start {start}, now {now}");
+        let exe = exe(me).unwrap();
+        assert_eq!(exe.path, std::env::current_exe().unwrap().into_os_string().into_vec());
+        assert!(!exe.deleted);
+        assert!(
+            cmdline(me, 4096).unwrap().starts_with(&std::env::args().next().unwrap().into_bytes())
+        );
+        assert_eq!(cmdline(me, 3).unwrap().len(), 3);
+        assert!(pids().unwrap().contains(&me));
+        assert_eq!(boot_id().unwrap().len(), 36);
+    }
+
+    #[test]
+    fn a_dead_pid_is_not_found() {
+        let mut child = Command::new("/bin/true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        for err in [stat(pid).unwrap_err(), comm(pid).unwrap_err(), exe(pid).unwrap_err()] {
+            assert_eq!(err.kind(), io::ErrorKind::NotFound);
+        }
+    }
+
+    #[test]
+    fn a_deleted_executable_and_one_named_deleted_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, unlink) in [("plain", true), ("odd (deleted)", false), ("odd2 (deleted)", true)]
+        {
+            let path = dir.path().join(name);
+            std::fs::copy("/bin/sleep", &path).unwrap();
+            let mut child = Command::new(&path).arg("60").spawn().unwrap();
+            if unlink {
+                std::fs::remove_file(&path).unwrap();
+            }
+            let link = exe(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let want = path.into_os_string().into_vec();
+            assert_eq!(link.unwrap(), ExeLink { path: want, deleted: unlink });
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use femtosnitch_testkit::peer::datagram::Medium;
+use femtosnitch_testkit::peer::datagram::Receiving;
+use femtosnitch_testkit::peer::stream::Reading;
+use femtosnitch_testkit::traffic::Plan;
+
+/// Makes traffic of exactly known volume and prints what each process moved, as JSON.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) job: Job,
+}
+
+/// How much, and under which mark.
+#[derive(Debug, Args)]
+pub(crate) struct Size {
+    /// Shows in the arguments of every process of this run
+    #[arg(long, default_value = "testkit")]
+    pub(crate) tag: String,
+    /// Bytes of the larger direction of a stream
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) bytes: u64,
+    /// Bytes a call
+    #[arg(long, default_value_t = 16_384, value_parser = clap::value_parser!(u64).range(1..1 << 24))]
+    pub(crate) chunk: u64,
+    /// Datagrams or connections
+    #[arg(long, default_value_t = 40)]
+    pub(crate) rounds: u64,
+}
+
+impl Size {
+    pub(crate) fn plan(&self) -> Plan {
+        let chunk = usize::try_from(self.chunk).unwrap_or(usize::MAX);
+        Plan { tag: self.tag.clone(), bytes: self.bytes, chunk, rounds: self.rounds }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Job {
+    /// One kind of traffic (`kinds` lists them) between processes made for it
+    Traffic {
+        kind: String,
+        #[command(flatten)]
+        size: Size,
+    },
+    /// Lists the kinds of traffic
+    Kinds,
+    /// Runs every kind of traffic and checks that its ends agree
+    Selftest {
+        #[command(flatten)]
+        size: Size,
+    },
+    /// Many short-lived processes that connect, send and exit
+    Many {
+        #[arg(long)]
+        tag: String,
+        #[arg(long, default_value_t = 1000)]
+        processes: u64,
+        #[arg(long, default_value_t = 1000)]
+        bytes: u64,
+        #[arg(long, default_value_t = 8)]
+        at_once: usize,
+    },
+    /// A TCP connection that moves `UP DOWN` bytes for every such line of standard input
+    Steps {
+        #[arg(long)]
+        tag: String,
+        #[arg(long, default_value_t = 16_384)]
+        chunk: usize,
+    },
+    /// Starts `shortlived` as an orphaned grandchild
+    Launch {
+        #[arg(long)]
+        tag: String,
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        bytes: u64,
+    },
+    /// A web server that answers every request with so many bytes
+    Httpd {
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        #[arg(long)]
+        bytes: usize,
+        #[arg(long, default_value = "")]
+        tag: String,
+    },
+    /// Loops and loads for measurements
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Runs a command without some capabilities (numbers as in linux/capability.h)
+    DropCaps {
+        #[arg(long, value_delimiter = ',')]
+        caps: Vec<u32>,
+        #[arg(trailing_var_arg = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Moves the machine's wall clock: only in a virtual machine made for it
+    #[command(hide = true)]
+    StepClock {
+        #[arg(long, allow_hyphen_values = true)]
+        seconds: i64,
+    },
+    /// The other end of some traffic, started by it
+    #[command(hide = true, subcommand)]
+    Peer(PeerKind),
+    /// Connects, sends, is gone
+    #[command(hide = true)]
+    Shortlived {
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long)]
+        bytes: u64,
+        #[arg(long)]
+        tag: String,
+    },
+    /// Uses a connection passed over standard input
+    #[command(hide = true)]
+    Taker {
+        #[arg(long)]
+        bytes: u64,
+        #[arg(long)]
+        chunk: usize,
+        #[arg(long)]
+        tag: String,
+    },
+    /// Second half of `traffic exec`
+    #[command(hide = true)]
+    AfterExec {
+        #[arg(long)]
+        tag: String,
+    },
+    /// Does nothing
+    #[command(hide = true)]
+    NoOp,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// A datagram there and back
+    UdpPingpong {
+        #[arg(long, default_value_t = 100_000)]
+        rounds: u64,
+        #[arg(long, default_value_t = 64)]
+        size: usize,
+    },
+    /// Bytes through one connection
+    TcpBulk {
+        #[arg(long, default_value_t = 4 << 30)]
+        bytes: u64,
+        #[arg(long, default_value_t = 131_072)]
+        chunk: usize,
+    },
+    /// Connections of one byte each way
+    ConnectClose {
+        #[arg(long, default_value_t = 10_000)]
+        rounds: u64,
+    },
+    /// Programs started
+    ExecRate {
+        #[arg(long, default_value_t = 1000)]
+        rounds: u64,
+    },
+    /// Sockets that are open until standard input closes
+    IdleSockets {
+        #[arg(long, default_value_t = 10_000)]
+        count: u64,
+        /// Bytes moved over each pair
+        #[arg(long, default_value_t = 100)]
+        bytes: usize,
+        /// Pairs that move bytes every second
+        #[arg(long, default_value_t = 0)]
+        active: usize,
+        /// TCP instead of UDP
+        #[arg(long)]
+        tcp: bool,
+    },
+    /// Datagrams that nobody reads
+    UdpFlood {
+        #[arg(long, default_value_t = 100_000)]
+        total: u64,
+        #[arg(long, default_value_t = 64)]
+        size: usize,
+        /// Datagrams a second, 0 for as many as possible
+        #[arg(long, default_value_t = 0)]
+        rate: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeerKind {
+    /// One TCP connection
+    Stream {
+        #[arg(long)]
+        bind: SocketAddr,
+        #[arg(long, value_enum, default_value = "plain")]
+        reading: Reading,
+        #[arg(long, default_value_t = 16_384)]
+        chunk: usize,
+        #[arg(long)]
+        tag: String,
+    },
+    /// Many TCP connections
+    Sink {
+        #[arg(long)]
+        bind: SocketAddr,
+        #[arg(long)]
+        tag: String,
+    },
+    /// Datagrams
+    Datagram {
+        #[arg(long, value_enum)]
+        medium: Medium,
+        #[arg(long)]
+        bind: SocketAddr,
+        #[arg(long, value_enum)]
+        receiving: Receiving,
+        #[arg(long)]
+        tag: String,
+    },
+}

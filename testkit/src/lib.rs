@@ -1,0 +1,21 @@
+//! Traffic of exactly known volume, and the namespaces it moves through.
+//!
+//! Every generator runs its two ends as two processes and reports what each of them moved
+//! ([`Report`]), so that a monitor can be compared with the truth process by process. The
+//! binary `femtosnitch-testkit` offers them as subcommands; the library holds the report
+//! types and the namespace helpers that the end-to-end tests use.
+
+pub mod bench;
+mod error;
+pub mod netns;
+pub mod peer;
+mod report;
+pub mod sys;
+pub mod traffic;
+
+pub use error::Doing;
+pub use error::Error;
+pub use error::Result;
+pub use report::End;
+pub use report::Report;
+pub use report::emit;

@@ -1,0 +1,145 @@
+//! Datagram peers: UDP, raw IP and AF_PACKET.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use clap::ValueEnum;
+
+use super::hello;
+use super::obey;
+use crate::Doing;
+use crate::End;
+use crate::Error;
+use crate::Result;
+use crate::emit;
+use crate::sys::address::RawAddr;
+use crate::sys::socket;
+use crate::sys::vectored;
+
+/// An EtherType set aside for local experiments.
+pub const ETHERTYPE: u16 = 0x88b5;
+/// An IP protocol number set aside for experiments.
+pub const IP_PROTOCOL: i32 = 253;
+
+/// What the datagrams travel over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Medium {
+    /// UDP.
+    Udp,
+    /// Raw IP, protocol 253.
+    Raw,
+    /// Link-layer frames on the loopback interface.
+    Packet,
+}
+
+/// How a peer receives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Receiving {
+    /// `recvfrom(2)`.
+    From,
+    /// `recv(2)`: without asking for the address.
+    Plain,
+    /// `recvfrom(2)` with MSG_PEEK first, then for good.
+    Peek,
+    /// `recvmmsg(2)`.
+    Batch,
+}
+
+/// An open, bound socket with its empty count.
+///
+/// # Errors
+/// If it cannot be opened (raw and link-layer sockets need CAP_NET_RAW).
+pub fn open(medium: Medium, role: &str, bind: SocketAddr) -> Result<(OwnedFd, End)> {
+    let domain = if bind.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let (fd, end) = match medium {
+        Medium::Udp => (
+            socket::open(domain, libc::SOCK_DGRAM, 0).doing("opening a UDP socket")?,
+            End::here(role, domain, libc::IPPROTO_UDP),
+        ),
+        Medium::Raw => (
+            socket::open(domain, libc::SOCK_RAW, IP_PROTOCOL).doing("opening a raw socket")?,
+            End::here(role, domain, IP_PROTOCOL),
+        ),
+        Medium::Packet => {
+            let kind = i32::from(ETHERTYPE.to_be());
+            (
+                socket::open(libc::AF_PACKET, libc::SOCK_DGRAM, kind)
+                    .doing("opening an AF_PACKET socket")?,
+                End::here(role, libc::AF_PACKET, 0),
+            )
+        }
+    };
+    // Room for what is sent before this process is scheduled.
+    socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 4 << 20)
+        .or_else(|_unprivileged| {
+            socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 4 << 20)
+        })
+        .doing("SO_RCVBUF")?;
+    if medium == Medium::Packet {
+        socket::bind(&fd, loopback_frames()).doing("binding an AF_PACKET socket")?;
+    } else {
+        socket::bind(&fd, bind).doing("binding a datagram socket")?;
+    }
+    Ok((fd, end))
+}
+
+/// The loopback interface as a link-layer address.
+#[must_use]
+pub fn loopback_frames() -> RawAddr {
+    RawAddr::packet(socket::interface(c"lo"), ETHERTYPE)
+}
+
+/// `peer datagram`: order `N REPLY` receives N datagrams and answers each with REPLY bytes
+/// (if not 0).
+///
+/// # Errors
+/// If a datagram does not come within the time limit.
+pub fn serve(medium: Medium, bind: SocketAddr, receiving: Receiving) -> Result<()> {
+    let (fd, mut end) = open(medium, "server", bind)?;
+    let address = if medium == Medium::Packet { bind } else { socket::local(&fd)? };
+    if medium == Medium::Udp {
+        end.local = Some(crate::report::plain(address));
+    }
+    hello(address)?;
+    obey(|order| {
+        let &[count, reply] = order else {
+            return Err(Error::Unexpected("wanted: N REPLY".to_owned()));
+        };
+        let mut left = count;
+        while left > 0 {
+            left -= take(&fd, &mut end, receiving, left, reply)?;
+        }
+        Ok(())
+    })?;
+    emit(&[end])
+}
+
+/// Receives at least one datagram; how many it were.
+fn take(fd: &OwnedFd, end: &mut End, how: Receiving, most: u64, reply: u64) -> Result<u64> {
+    let mut room = vec![0; 65_536];
+    match how {
+        Receiving::Plain => {
+            end.received(socket::recv(fd, &mut room, 0).doing("receiving")?);
+            Ok(1)
+        }
+        Receiving::Batch => {
+            let count = usize::try_from(most).unwrap_or(usize::MAX).min(16);
+            let mut rooms = vec![vec![0; 9_000]; count];
+            let sizes = vectored::recv_batch(fd, &mut rooms).doing("receiving a batch")?;
+            sizes.iter().for_each(|size| end.received(*size));
+            Ok(sizes.len() as u64)
+        }
+        Receiving::From | Receiving::Peek => {
+            if how == Receiving::Peek {
+                socket::recv_from(fd, &mut room, libc::MSG_PEEK).doing("peeking")?;
+            }
+            let (size, from) = socket::recv_from(fd, &mut room, 0).doing("receiving")?;
+            end.received(size);
+            if reply > 0 {
+                let answer = vec![b'y'; usize::try_from(reply).unwrap_or(0)];
+                end.sent(socket::send_to(fd, &answer, from).doing("answering")?);
+            }
+            Ok(1)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A web server with one file of known size.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use super::hello;
+use crate::Doing;
+use crate::End;
+use crate::Result;
+use crate::emit;
+use crate::report::plain;
+use crate::sys::process;
+
+/// Longest request that is read.
+const MAX_REQUEST: usize = 65_536;
+
+/// Serves `bytes` bytes over HTTP/1.0 for every request, one connection after the other, and
+/// prints after each what went over it (application bytes, headers included). Ends when
+/// standard input closes.
+///
+/// # Errors
+/// If the address cannot be had. A connection that breaks is reported with what it moved.
+pub fn serve(bind: SocketAddr, bytes: usize) -> Result<()> {
+    let listener = TcpListener::bind(bind).doing("binding the web server")?;
+    hello(listener.local_addr().doing("asking for the own address")?)?;
+    // The end of standard input is the order to stop, whatever the main thread waits for.
+    thread::spawn(|| {
+        let mut rest = Vec::new();
+        drop(std::io::stdin().read_to_end(&mut rest));
+        process::exit_now(0);
+    });
+    let body = vec![b'z'; bytes];
+    for connection in listener.incoming() {
+        let connection = connection.doing("accepting")?;
+        emit(&answer(connection, &body)?)?;
+    }
+    Ok(())
+}
+
+fn answer(mut connection: TcpStream, body: &[u8]) -> Result<End> {
+    connection.set_read_timeout(Some(Duration::from_secs(60))).doing("SO_RCVTIMEO")?;
+    let (local, remote) = (connection.local_addr()?, connection.peer_addr()?);
+    let v4 = plain(local).is_ipv4();
+    let family = if v4 { libc::AF_INET } else { libc::AF_INET6 };
+    let mut end = End::here("httpd", family, libc::IPPROTO_TCP).between(local, remote);
+    let mut request = Vec::new();
+    let mut room = [0; 4096];
+    while !request.ends_with(b"\r\n\r\n") && request.len() < MAX_REQUEST {
+        let got = connection.read(&mut room).unwrap_or(0);
+        if got == 0 {
+            return Ok(end);
+        }
+        end.received(got);
+        request.extend_from_slice(room.get(..got).unwrap_or_default());
+    }
+    let head = format!(
+        "HTTP/1.0 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    for mut part in [head.as_bytes(), body] {
+        while !part.is_empty() {
+            let Ok(sent) = connection.write(part) else { return Ok(end) };
+            end.sent(sent);
+            part = part.get(sent..).unwrap_or_default();
+        }
+    }
+    Ok(end)
+}

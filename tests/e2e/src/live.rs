@@ -1,0 +1,55 @@
+//! A reader of the live socket, made without the code under test.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+use serde_json::Value;
+
+use crate::root::Root;
+
+/// One connection to the live socket.
+pub(crate) struct Live {
+    lines: BufReader<UnixStream>,
+}
+
+impl Live {
+    pub(crate) fn connect(root: &Root<'_>) -> Result<Self> {
+        let path = root.path("run/femtosnitch/live.sock");
+        let stream = UnixStream::connect(&path);
+        let stream = stream.with_context(|| format!("cannot connect to {}", path.display()))?;
+        stream.set_read_timeout(Some(root.world.patience(5)))?;
+        Ok(Self { lines: BufReader::new(stream) })
+    }
+
+    /// The next event.
+    pub(crate) fn next(&mut self) -> Result<Value> {
+        let mut line = String::new();
+        let size = self.lines.read_line(&mut line).context("reading the live socket")?;
+        if size == 0 {
+            bail!("the live socket was closed");
+        }
+        serde_json::from_str(&line).with_context(|| format!("not JSON: {line:?}"))
+    }
+
+    /// Reads until `done` says so, within the given time.
+    pub(crate) fn until(
+        &mut self,
+        what: &str,
+        deadline: Instant,
+        mut done: impl FnMut(&Value) -> bool,
+    ) -> Result<()> {
+        loop {
+            if done(&self.next()?) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the live socket never told of {what}");
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! A directory of its own for one femtosnitch: configuration, history, sockets.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::command;
+use crate::daemon::Daemon;
+use crate::world::World;
+
+/// What a test may wait for: short intervals.
+const QUICK: &str = "[capture]\nsample_interval = \"0.2s\"\n\n[store]\nwrite_interval = \"1s\"\n";
+
+/// A `--root` directory, removed when dropped.
+pub(crate) struct Root<'a> {
+    pub(crate) world: &'a World,
+    dir: TempDir,
+}
+
+impl<'a> Root<'a> {
+    /// A root whose daemon samples and writes often.
+    pub(crate) fn new(world: &'a World) -> Result<Self> {
+        Self::with(world, QUICK)
+    }
+
+    /// A root with this configuration.
+    pub(crate) fn with(world: &'a World, config: &str) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("fs-e2e-").tempdir();
+        let root = Self { world, dir: dir.context("making a directory")? };
+        root.configure(config)?;
+        Ok(root)
+    }
+
+    /// A root that samples and writes often, with further sections.
+    pub(crate) fn quick_and(world: &'a World, sections: &str) -> Result<Self> {
+        Self::with(world, &format!("{QUICK}\n{sections}"))
+    }
+
+    /// Replaces the configuration file.
+    pub(crate) fn configure(&self, config: &str) -> Result<()> {
+        let dir = self.path("etc/femtosnitch");
+        fs::create_dir_all(&dir).context("making the configuration directory")?;
+        fs::write(dir.join("config.toml"), config).context("writing the configuration")
+    }
+
+    /// A path below the root.
+    pub(crate) fn path(&self, below: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// The history.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path("var/lib/femtosnitch/femtosnitch.db")
+    }
+
+    /// Starts a daemon and waits until it is ready.
+    pub(crate) fn start(&self) -> Result<Daemon<'a>> {
+        let mut daemon = Daemon::launch(self.world, self.dir.path())?;
+        daemon.wait_ready()?;
+        Ok(daemon)
+    }
+
+    /// Starts a daemon that is expected to refuse; its exit code and what it said.
+    pub(crate) fn refused(&self) -> Result<(Option<i32>, String)> {
+        let command = Daemon::command(self.world, self.dir.path());
+        let done = command::run(command, self.world.patience(15))?;
+        Ok((done.status.code(), done.stderr))
+    }
+
+    /// `femtosnitch query --since all --by BY --format json`, as objects.
+    pub(crate) fn query(&self, by: &str) -> Result<Vec<Value>> {
+        let text = self.run(&["query", "--since", "all", "--by", by, "--format", "json"])?;
+        serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
+    }
+
+    /// `femtosnitch status --json`.
+    pub(crate) fn status(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.run(&["status", "--json"])?)?)
+    }
+
+    fn run(&self, args: &[&str]) -> Result<String> {
+        let mut command = std::process::Command::new(&self.world.femtosnitch);
+        command.args(args).arg("--root").arg(self.dir.path());
+        let done = command::run(command, self.world.patience(30))?;
+        let said = done.stderr.trim();
+        ensure!(done.status.success(), "femtosnitch {}: {said}", args.join(" "));
+        Ok(done.stdout)
+    }
+
+    /// SQLite's own check of the whole file.
+    pub(crate) fn check_integrity(&self) -> Result<()> {
+        let path = self.database();
+        let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        ensure!(verdict == "ok", "integrity_check: {verdict}");
+        Ok(())
+    }
+}

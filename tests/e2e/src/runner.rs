@@ -1,0 +1,99 @@
+//! Runs scenarios one by one and says how they went.
+
+use std::io::Write;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Result;
+use anyhow::bail;
+
+use crate::Args;
+use crate::scenarios;
+use crate::world::World;
+
+/// How a scenario that did not fail ended.
+pub(crate) enum Outcome {
+    /// Everything was as it should be.
+    Passed,
+    /// It does not apply here, for this reason.
+    Skipped(String),
+}
+
+/// One test with a stable name.
+pub(crate) struct Scenario {
+    /// What it is called on the command line and in the output.
+    pub(crate) name: &'static str,
+    /// What it does. An error is a failure.
+    pub(crate) run: fn(&World) -> Result<Outcome>,
+}
+
+/// What became of all scenarios so far.
+#[derive(Default)]
+pub(crate) struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Tally {
+    /// Prints one line for a scenario and counts it.
+    pub(crate) fn record(&mut self, name: &str, took: Duration, outcome: Result<Outcome>) {
+        match outcome {
+            Ok(Outcome::Passed) => {
+                self.passed += 1;
+                say(&format!("ok {name} ({} ms)", took.as_millis()));
+            }
+            Ok(Outcome::Skipped(why)) => {
+                self.skipped += 1;
+                say(&format!("skipped {name}: {why}"));
+            }
+            Err(error) => {
+                self.failed += 1;
+                say(&format!("FAILED {name}: {error:#}"));
+            }
+        }
+    }
+}
+
+/// Prints the names of the scenarios that `filter` selects.
+pub(crate) fn list(filter: &str) -> Result<bool> {
+    let names = scenarios::ALL.iter().map(|scenario| scenario.name.to_owned());
+    names
+        .chain(scenarios::traffic::names())
+        .filter(|name| name.contains(filter))
+        .for_each(|name| say(&name));
+    Ok(true)
+}
+
+/// Runs the selected scenarios; true if at least one passed and none failed.
+pub(crate) fn run(args: &Args) -> Result<bool> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("these tests load BPF programs and make namespaces: run them as root");
+    }
+    let world = World::new(args)?;
+    let mut tally = Tally::default();
+    let chosen = |name: &str| name.contains(&args.filter);
+    for scenario in scenarios::ALL.iter().filter(|scenario| chosen(scenario.name)) {
+        let start = Instant::now();
+        let outcome = (scenario.run)(&world);
+        tally.record(scenario.name, start.elapsed(), outcome);
+    }
+    scenarios::traffic::run(&world, &chosen, &mut tally);
+    say(&world.timings());
+    let Tally { passed, failed, skipped } = tally;
+    say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    Ok(failed == 0 && passed > 0)
+}
+
+/// Prints a line at once, so that a run that hangs shows how far it came.
+pub(crate) fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away must not stop the clean-up.
+    drop(writeln!(out, "{line}"));
+    drop(out.flush());
+}
+
+/// Prints a line to standard error.
+pub(crate) fn complain(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
+}

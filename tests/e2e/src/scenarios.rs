@@ -1,0 +1,48 @@
+//! All scenarios, one module per family.
+
+mod bad;
+mod bounds;
+mod disk;
+mod download;
+mod ignore;
+mod life;
+mod lineage;
+mod live;
+mod spaces;
+pub(crate) mod traffic;
+
+use crate::runner::Scenario;
+
+macro_rules! scenarios {
+    ($($name:literal: $run:path,)*) => {
+        &[$(Scenario { name: $name, run: $run },)*]
+    };
+}
+
+/// Every scenario but the kinds of traffic, which share a daemon (see [`traffic`]).
+pub(crate) const ALL: &[Scenario] = scenarios![
+    "curl-loopback": download::over_loopback,
+    "curl-veth": download::over_veth,
+    "thousand-shortlived": lineage::thousand_shortlived,
+    "short-child-of-a-shell": lineage::short_child,
+    "orphaned-grandchild": lineage::orphaned_grandchild,
+    "namespaces": spaces::traffic_inside,
+    "older-connection": life::older_connection,
+    "sigterm-loses-nothing": life::sigterm_loses_nothing,
+    "kill-9": life::kill_9,
+    "second-instance": life::second_instance,
+    "sighup": life::sighup,
+    "clock-step": life::clock_step,
+    "many-flows": bounds::many_flows,
+    "many-peers": bounds::many_peers,
+    "broken-config": bad::broken_config,
+    "corrupt-database": bad::corrupt_database,
+    "missing-capability": bad::missing_capability,
+    "full-disk": disk::full,
+    "live-flows": live::flows,
+    "slow-reader": live::slow_reader,
+    "status-json": live::status,
+    "ignore-ports": ignore::ports,
+    "ignore-subnets": ignore::subnets,
+    "ignore-sha256": ignore::sha256,
+];

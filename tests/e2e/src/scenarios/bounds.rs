@@ -1,0 +1,68 @@
+//! More traffic than there is room for: detail may go, bytes may not.
+
+use std::fs;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::ensure;
+use femtosnitch_testkit::Report;
+use serde_json::Value;
+
+use crate::command;
+use crate::expect;
+use crate::expect::Row;
+use crate::helpers::Talker;
+use crate::root::Root;
+use crate::runner::Outcome;
+use crate::world::World;
+
+pub(super) fn many_flows(world: &World) -> Result<Outcome> {
+    let small = "[capture]\nsample_interval = \"0.2s\"\nmax_flows = 64\n\
+                 [store]\nwrite_interval = \"1s\"\n";
+    let root = Root::with(world, small)?;
+    let daemon = root.start()?;
+    // A program of its own: past the bound, rows are told apart by executable only.
+    let program = root.path("crowd");
+    fs::copy(&world.testkit, &program).context("copying the testkit")?;
+    let mut command = std::process::Command::new(&program);
+    command.args(["bench", "idle-sockets", "--count", "300", "--bytes", "1237", "--active", "70"]);
+    let mut crowd = Talker::start(command)?;
+    let start: Report = crowd.read()?;
+    command::until("the loss of detail in the counters", world.patience(10), || {
+        let status = root.status()?;
+        Ok(counters(&status).any(|(name, count)| name.contains("overflow") && count > 0))
+    })?;
+    let lines = crowd.close()?;
+    let end: Report = serde_json::from_str(lines.last().context("no report")?)?;
+    ensure!(end.sent() >= start.sent(), "the generator lost count");
+    daemon.stop()?;
+    let rows = root.query("exe")?;
+    let rows: Vec<_> =
+        rows.iter().filter(|row| Row(row).text("exe") == program.display().to_string()).collect();
+    let (got, wanted) = (expect::total(rows), (end.sent(), end.recv()));
+    ensure!(got == wanted, "sent and received {wanted:?}, history says {got:?}");
+    Ok(Outcome::Passed)
+}
+
+fn counters(status: &Value) -> impl Iterator<Item = (&str, u64)> {
+    let all = status.get("counters").and_then(Value::as_object);
+    all.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_u64().unwrap_or(0)))
+}
+
+pub(super) fn many_peers(world: &World) -> Result<Outcome> {
+    let small = "[capture]\nsample_interval = \"0.2s\"\nmax_peers_per_socket = 16\n\
+                 [store]\nwrite_interval = \"1s\"\n";
+    let (root, mark) = (Root::with(world, small)?, world.mark("peers"));
+    let daemon = root.start()?;
+    let report = world.report(world.testkit(&[
+        "traffic",
+        "many-peers",
+        "--tag",
+        &mark,
+        "--rounds",
+        "200",
+    ]))?;
+    daemon.stop()?;
+    expect::exactly(&root, &mark, &report)?;
+    Ok(Outcome::Passed)
+}

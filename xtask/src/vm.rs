@@ -1,0 +1,195 @@
+//! The kernel matrix: the end-to-end tests, or any shell line, in a guest per kernel.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use anyhow::Result;
+use anyhow::bail;
+use clap::Args;
+
+use crate::initramfs;
+use crate::initramfs::GUEST_BIN;
+use crate::initramfs::Payload;
+use crate::kernels;
+use crate::kernels::Kernel;
+use crate::layers;
+use crate::qemu;
+use crate::tally::Tally;
+use crate::workspace;
+use crate::workspace::Binaries;
+
+/// What `cargo xtask vm` takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Kernel series
+    #[arg(long, value_parser = ["6.1", "6.12", "all"], default_value = "all")]
+    kernel: String,
+    /// Run this shell line in the guest in place of the tests
+    #[arg(long, value_name = "LINE")]
+    command: Option<String>,
+    /// With --command: take this program along (may be repeated); it is found on the guest's path
+    #[arg(long, value_name = "FILE", requires = "command")]
+    program: Vec<PathBuf>,
+    /// Keep the guest's file system and print the command that boots it
+    #[arg(long)]
+    keep: bool,
+    /// Look for a newer kernel even if one is in the cache
+    #[arg(long)]
+    refresh: bool,
+    /// Only fetch the kernels
+    #[arg(long)]
+    fetch: bool,
+    /// Seconds that each guest may take
+    #[arg(long, default_value_t = 600)]
+    timeout: u64,
+    /// Handed to the test runner, e.g. the name of one scenario
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+/// Boots every kernel asked for, one after the other, and fails if any of them did.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if layers::skipped("FEMTOSNITCH_SKIP_VM", "vm", "the tests on other kernels") {
+        return Ok(());
+    }
+    let cache = workspace::cache()?;
+    let asked = |series: &&str| options.kernel == "all" || options.kernel == *series;
+    let series: Vec<&str> = kernels::SERIES.into_iter().filter(asked).collect();
+    let matrix = kernels::get(&cache, &series, options.refresh)?;
+    if options.fetch {
+        for kernel in &matrix {
+            println!("vm {}: {}", kernel.version, kernel.image.display());
+        }
+        return Ok(());
+    }
+    let binaries = if options.command.is_some() { None } else { Some(workspace::build_release()?) };
+    let payload = payload(options, binaries.as_ref());
+    let results: Vec<(&Kernel, Result<String>)> =
+        matrix.iter().map(|kernel| (kernel, boot(kernel, &payload, options))).collect();
+
+    let mut failed = Vec::new();
+    for (kernel, result) in &results {
+        match result {
+            Ok(line) => println!("== vm {}: {line} ==", kernel.version),
+            Err(error) => {
+                println!("== vm {}: FAILED: {error:#} ==", kernel.version);
+                failed.push(kernel.version.as_str());
+            }
+        }
+    }
+    if !failed.is_empty() {
+        bail!("the tests failed on kernel {}", failed.join(" and "));
+    }
+    Ok(())
+}
+
+fn payload<'a>(options: &'a Options, binaries: Option<&'a Binaries>) -> Payload<'a> {
+    match (&options.command, binaries) {
+        (None, Some(binaries)) => Payload {
+            programs: vec![&binaries.femtosnitch, &binaries.testkit, &binaries.e2e],
+            command: runner_line(&options.runner),
+        },
+        (command, _) => Payload {
+            programs: options.program.iter().map(PathBuf::as_path).collect(),
+            command: command.clone().unwrap_or_default(),
+        },
+    }
+}
+
+/// The shell line that runs the tests in the guest.
+fn runner_line(arguments: &[String]) -> String {
+    let fixed = format!(
+        "exec {GUEST_BIN}/femtosnitch-e2e --femtosnitch {GUEST_BIN}/femtosnitch \
+         --testkit {GUEST_BIN}/femtosnitch-testkit"
+    );
+    arguments.iter().fold(fixed, |line, argument| line + " " + &quoted(argument))
+}
+
+/// As one word for a shell.
+fn quoted(argument: &str) -> String {
+    format!("'{}'", argument.replace('\'', r"'\''"))
+}
+
+/// One guest; the text tells what it did in how much time.
+fn boot(kernel: &Kernel, payload: &Payload<'_>, options: &Options) -> Result<String> {
+    let start = Instant::now();
+    let directory = workspace::target()?.join("vm");
+    std::fs::create_dir_all(&directory)?;
+    let archive = directory.join(format!("{}-{}.cpio", kernel.release, std::process::id()));
+    let label = format!("{:<8}", kernel.version);
+    let guest = qemu::Guest {
+        label: &label,
+        image: &kernel.image,
+        initramfs: &archive,
+        limit: Duration::from_secs(options.timeout),
+    };
+    let result = initramfs::build(&archive, &kernel.modules, payload)
+        .context("cannot build the guest's file system")
+        .and_then(|()| {
+            let size = std::fs::metadata(&archive)?.len() / (1 << 20);
+            println!("[{label}] booting {} with {size} MiB of programs", kernel.release);
+            qemu::run(&guest)
+        });
+    if options.keep {
+        println!("[{label}] kept; boot it with: {:?}", qemu::command(&guest)?);
+    } else {
+        remove(&archive)?;
+    }
+    verdict(&result?, options.command.is_none(), start.elapsed())
+}
+
+fn verdict(outcome: &qemu::Outcome, counts_needed: bool, took: Duration) -> Result<String> {
+    let seconds = took.as_secs_f64();
+    let tally = outcome.tally.unwrap_or_default();
+    if outcome.exit != Some(0) {
+        let counts = outcome.tally.map(|tally: Tally| format!("{tally}, ")).unwrap_or_default();
+        bail!("{counts}exit code {} after {seconds:.1} s", outcome.exit.unwrap_or(-1));
+    }
+    if !counts_needed {
+        return Ok(format!("done in {seconds:.1} s"));
+    }
+    if !tally.is_success() {
+        bail!("exit code 0, but {tally}: a layer that runs nothing proves nothing");
+    }
+    Ok(format!("{tally} in {seconds:.1} s"))
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(exit: i32, tally: Option<(u64, u64)>) -> qemu::Outcome {
+        let tally = tally.map(|(passed, failed)| Tally { passed, failed, skipped: 0 });
+        qemu::Outcome { exit: Some(exit), tally }
+    }
+
+    #[test]
+    fn success_needs_a_passing_test_and_a_zero() {
+        let took = Duration::from_secs(3);
+        assert!(verdict(&outcome(0, Some((4, 0))), true, took).unwrap().starts_with("4 passed"));
+        assert!(verdict(&outcome(0, None), true, took).is_err(), "no count");
+        assert!(verdict(&outcome(0, Some((0, 0))), true, took).is_err(), "nothing ran");
+        assert!(verdict(&outcome(0, Some((4, 1))), true, took).is_err(), "a failure with exit 0");
+        let message = verdict(&outcome(1, Some((4, 1))), true, took).unwrap_err().to_string();
+        assert!(message.contains("1 failed") && message.contains("exit code 1"), "{message}");
+        assert!(verdict(&outcome(0, None), false, took).is_ok(), "a shell line counts nothing");
+    }
+
+    #[test]
+    fn arguments_survive_the_guests_shell() {
+        let line = runner_line(&["it's".into(), "a b".into()]);
+        assert!(line.ends_with(r" 'it'\''s' 'a b'"), "{line}");
+    }
+}
