@@ -4,6 +4,7 @@
 
 mod cli;
 
+use std::io::ErrorKind;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -31,6 +32,10 @@ use cli::Size;
 fn main() -> ExitCode {
     match run(Cli::parse().job) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever wanted the report is gone: a peer outlives its killed generator this way.
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
         Err(error) => {
             // Nothing can be done if standard error is closed too.
             drop(writeln!(std::io::stderr(), "femtosnitch-testkit: {error}"));

@@ -119,6 +119,12 @@ impl Digests {
         self.epochs.clear();
     }
 
+    /// Files that were asked for and not answered yet.
+    pub(crate) fn outstanding(&self) -> usize {
+        let waits = |entry: &&Entry| entry.asked && entry.digest == Digest::Pending;
+        self.entries.values().filter(waits).count()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -262,6 +262,12 @@ impl Engine {
         }
     }
 
+    /// Files whose digest is on its way.
+    #[must_use]
+    pub fn digests_outstanding(&self) -> usize {
+        self.digests.outstanding()
+    }
+
     /// An executable's inode was changed.
     pub fn file_changed(&mut self, dev: u64, ino: u64) {
         self.digests.changed(dev, ino);

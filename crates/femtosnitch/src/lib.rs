@@ -7,5 +7,6 @@
 pub mod cli;
 pub mod cmd;
 pub mod config;
+pub mod daemon;
 pub mod live_view;
 pub mod text;

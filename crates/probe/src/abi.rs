@@ -17,6 +17,8 @@ pub(crate) use types::{bss as Bss, fs_exit as RawExit, fs_fork as RawFork, rodat
 pub(crate) const MARKS: usize = types::fs_limits::FS_MARKS.0 as usize;
 pub(crate) const COUNTS: usize = types::fs_count::FS_COUNT_MAX.0 as usize;
 
+pub(crate) const COUNT_EVENT_LOST: usize = types::fs_count::FS_COUNT_EVENT_LOST.0 as usize;
+
 pub(crate) const FLOW_CLOSED: u32 = types::fs_flow_flags::FS_FLOW_CLOSED.0;
 pub(crate) const FLOW_EXTRA: u32 = types::fs_flow_flags::FS_FLOW_EXTRA.0;
 pub(crate) const FLOW_BUCKET: u32 = types::fs_flow_flags::FS_FLOW_BUCKET.0;

@@ -46,19 +46,19 @@ pub(crate) const DESCRIBED: &[Described] = &[
     },
     Described {
         index: raw::FS_COUNT_FLOWS_FULL.0,
-        name: "flows_full",
+        name: "flows_overflow",
         loss: true,
         meaning: "calls that found all flows in use: counted for their process without a peer",
     },
     Described {
         index: raw::FS_COUNT_BUCKETS_FULL.0,
-        name: "overflow_full",
+        name: "overflow_failed",
         loss: true,
         meaning: "calls that found all overflow counters in use: counted without a process",
     },
     Described {
         index: raw::FS_COUNT_MANY_PEERS.0,
-        name: "many_peers",
+        name: "peers_overflow",
         loss: true,
         meaning: "calls to further peers of one socket: counted together for their process",
     },
@@ -76,13 +76,13 @@ pub(crate) const DESCRIBED: &[Described] = &[
     },
     Described {
         index: raw::FS_COUNT_PEER_UNKNOWN.0,
-        name: "peer_unknown",
+        name: "peers_missed",
         loss: true,
         meaning: "datagram calls whose peer the kernel did not say",
     },
     Described {
         index: raw::FS_COUNT_READ_FAILED.0,
-        name: "names_unreadable",
+        name: "names_failed",
         loss: true,
         meaning: "names or arguments that could not be read at exec",
     },

@@ -2,12 +2,13 @@
 
 use std::io::{self, Read};
 use std::mem::offset_of;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
-use libbpf_rs::{Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, MapInfo, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 
 use crate::abi::{self, Bss};
 use crate::error::to_io;
@@ -58,6 +59,7 @@ pub struct Probe {
     sockets: MapHandle,
     hooks: Vec<Hook>,
     front: Front,
+    max_flows: u32,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -107,6 +109,7 @@ impl Probe {
             sockets: loaded.map("sockets")?,
             hooks,
             front: loaded.front(),
+            max_flows: sizes.flows,
             links,
             loaded,
         })
@@ -122,12 +125,6 @@ impl Probe {
     #[must_use]
     pub fn front(&self) -> Front {
         self.front
-    }
-
-    /// Becomes readable when the kernel side asks for its events to be read soon.
-    #[must_use]
-    pub fn event_fd(&self) -> RawFd {
-        self.ring.epoll_fd()
     }
 
     /// Tells of every process that exists, and notes how far TCP sockets were read, so that
@@ -307,6 +304,18 @@ impl Probe {
         Health { counts, flows_ever: u64::from(flows_ever) }
     }
 
+    /// Process events that found the buffer full, since the start.
+    #[must_use]
+    pub fn events_lost(&self) -> u64 {
+        self.count(abi::COUNT_EVENT_LOST)
+    }
+
+    /// Flows that may be alive at a time.
+    #[must_use]
+    pub fn max_flows(&self) -> u64 {
+        u64::from(self.max_flows)
+    }
+
     fn count(&self, index: usize) -> u64 {
         if index >= abi::COUNTS {
             return 0;
@@ -333,18 +342,13 @@ impl Probe {
             }
         }
     }
+}
 
-    /// Sizes of the maps in the kernel, for `status`: (name, entries).
-    #[must_use]
-    pub fn map_sizes(&self) -> Vec<(String, u32)> {
-        self.loaded
-            .object
-            .maps()
-            .filter_map(|map| {
-                let info = MapInfo::new(map.as_fd()).ok()?;
-                Some((map.name().to_string_lossy().into_owned(), info.info.max_entries))
-            })
-            .collect()
+impl AsFd for Probe {
+    /// Becomes readable when the kernel side wants its events read soon.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the ring buffer owns the descriptor and lives as long as the borrow.
+        unsafe { BorrowedFd::borrow_raw(self.ring.epoll_fd()) }
     }
 }
 
@@ -381,11 +385,24 @@ fn quiet_libbpf() {
 
 /// Waits until every BPF program that runs now has ended. All of ours run within RCU read-side
 /// sections, and the global command waits for one grace period (membarrier(2)).
+///
+/// With one processor the kernel does not wait, and with `nohz_full` it refuses. A program that
+/// was interrupted then still has to be given time: they take microseconds, so this is plenty.
 fn rcu_barrier() -> io::Result<()> {
+    const PLENTY: Duration = Duration::from_millis(50);
     // SAFETY: a system call with three integers.
     let result =
         unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    let error = io::Error::last_os_error();
+    let waited = match result {
+        0 => std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
+        _ if error.raw_os_error() == Some(libc::EINVAL) => false,
+        _ => return Err(error),
+    };
+    if !waited {
+        std::thread::sleep(PLENTY);
+    }
+    Ok(())
 }
 
 fn recursion_misses(fd: BorrowedFd<'_>) -> io::Result<u64> {

@@ -138,7 +138,7 @@ fn what_this_process_moves_is_counted_to_the_byte() {
     for count in probe.health().counts {
         println!("{:24} {}", count.name, count.value);
         // Others' datagrams may have unknown peers.
-        if count.loss && count.name != "peer_unknown" {
+        if count.loss && count.name != "peers_missed" {
             assert_eq!(count.value, 0, "{}", count.name);
         }
     }

@@ -11,7 +11,7 @@ pub const SCHEMA_VERSION: i64 = 1;
 /// How version 0 (empty) becomes 1, 1 becomes 2 and so on. Steps are never changed once released.
 pub(crate) const STEPS: &[Step] = &[Step { sql: V1 }];
 
-const _: () = assert!(STEPS.len() == SCHEMA_VERSION as usize, "one step per version");
+const _: () = assert!(STEPS.len() as i64 == SCHEMA_VERSION, "one step per version");
 
 /// What the newest schema must have.
 pub(crate) const RELATIONS: &[&str] =

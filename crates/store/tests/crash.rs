@@ -1,4 +1,6 @@
 //! `kill -9` at any moment leaves a sound database with everything that was acknowledged.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

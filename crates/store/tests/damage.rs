@@ -1,4 +1,6 @@
 //! Damaged databases are moved aside, whole, and never overwritten.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -108,7 +110,14 @@ fn a_damaged_page_in_a_small_file_shows_at_open() {
     let size = fs::metadata(&path).unwrap().len();
     assert!(size < 8 << 20);
     overwrite(&path, size / 2 / 4096 * 4096, 4096);
-    assert_moved_aside(&path, &["", "-wal", "-shm"]);
+    assert_moved_aside(&path, &["", "-wal"]);
+    // SQLite rebuilds the index of the journal whenever it likes; it only has to move along.
+    let moved = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let shm = |name: &std::ffi::OsString| {
+        let name = name.to_string_lossy();
+        name.contains(".corrupt-") && name.ends_with("-shm")
+    };
+    assert_eq!(moved.filter(shm).count(), 1);
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! A full disk: kept in memory, written later, counted if dropped.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! Retention in steps.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -73,7 +75,9 @@ fn the_old_goes_with_its_names_and_the_rest_stays() {
     assert!((975..=1000).contains(&sum.names), "{sum:?}");
     assert!((200..=210).contains(&number(&path, "SELECT count(*) FROM addresses")));
     assert_eq!(number(&path, "SELECT count(*) FROM executables WHERE exe = '/bin/waits'"), 1);
-    assert!(sum.pages > 0 && size() < pages / 2, "{pages} pages became {}", size());
+    // A fifth of the rows is left; 256 free pages are kept for new ones.
+    let most = pages / 5 + 256 + 50;
+    assert!(sum.pages > 0 && size() < most, "{pages} pages became {}, not {most}", size());
     // Nothing more to do, at once.
     assert_eq!(
         writer.expire(before, 700).unwrap(),

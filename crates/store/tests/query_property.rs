@@ -1,4 +1,6 @@
 //! Random history, random question: the same answer as one computed without SQL.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! Reading as somebody who may only read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

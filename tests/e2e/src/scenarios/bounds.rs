@@ -28,10 +28,7 @@ pub(super) fn many_flows(world: &World) -> Result<Outcome> {
     command.args(["bench", "idle-sockets", "--count", "300", "--bytes", "1237", "--active", "70"]);
     let mut crowd = Talker::start(command)?;
     let start: Report = crowd.read()?;
-    command::until("the loss of detail in the counters", world.patience(10), || {
-        let status = root.status()?;
-        Ok(counters(&status).any(|(name, count)| name.contains("overflow") && count > 0))
-    })?;
+    counted(&root, "flows_overflow")?;
     let lines = crowd.close()?;
     let end: Report = serde_json::from_str(lines.last().context("no report")?)?;
     ensure!(end.sent() >= start.sent(), "the generator lost count");
@@ -44,9 +41,13 @@ pub(super) fn many_flows(world: &World) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn counters(status: &Value) -> impl Iterator<Item = (&str, u64)> {
-    let all = status.get("counters").and_then(Value::as_object);
-    all.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_u64().unwrap_or(0)))
+/// Waits until the status counts a loss of detail under this name.
+fn counted(root: &Root<'_>, name: &str) -> Result<()> {
+    command::until(&format!("the counter {name}"), root.world.patience(10), || {
+        let status = root.status()?;
+        let count = status.get("counters").and_then(|counters| counters.get(name));
+        Ok(count.and_then(Value::as_u64).is_some_and(|count| count > 0))
+    })
 }
 
 pub(super) fn many_peers(world: &World) -> Result<Outcome> {

@@ -1,0 +1,348 @@
+//! The capture thread: reads the kernel side, feeds the engine, hands on what it wants done.
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+use femtosnitch_api::{Event, FlowEvent, LiveHandle};
+use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
+use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
+use femtosnitch_probe::Probe;
+use femtosnitch_sys::{clock, wait};
+
+use super::identity::Identity;
+use super::report::Report;
+use super::writer::Batches;
+use super::{Message, lookup};
+
+/// Process events are read this long after the first, so that a storm of them costs few wake-ups.
+const GATHER: Duration = Duration::from_millis(2);
+/// How often flows without a socket and idle extra flows are looked for.
+const TIDY: Duration = Duration::from_secs(30);
+/// How long the end may wait for digests.
+const LAST_DIGESTS: Duration = Duration::from_secs(1);
+/// How often the status is brought up to date.
+const STATUS: Duration = Duration::from_secs(1);
+
+/// Everything the thread owns.
+pub(super) struct Capture {
+    pub(super) probe: Probe,
+    pub(super) engine: Engine,
+    pub(super) identity: Identity,
+    pub(super) batches: Batches,
+    pub(super) live: LiveHandle,
+    pub(super) report: Arc<Report>,
+    pub(super) sample_interval: Duration,
+    pub(super) write_interval: Duration,
+    pub(super) max_flows: usize,
+}
+
+/// Wakes the capture thread.
+#[derive(Clone)]
+pub(super) struct Waker(Arc<PipeWriter>);
+
+impl Waker {
+    pub(super) fn wake(&self) {
+        // A full pipe wakes as well; a closed one means that nobody is left to be woken.
+        drop((&*self.0).write(&[0]));
+    }
+}
+
+pub(super) fn waker() -> io::Result<(Waker, PipeReader)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((Waker(Arc::new(writer)), reader))
+}
+
+/// When things are due, on the clock that never steps.
+struct Agenda {
+    sample: Instant,
+    write: Instant,
+    tidy: Instant,
+    status: Instant,
+    tick: u64,
+    last_sample: Instant,
+}
+
+impl Capture {
+    /// Runs until it is told to stop. `started` hears when what already ran is known.
+    pub(super) fn run(
+        mut self,
+        inbox: &Receiver<Message>,
+        wake: &PipeReader,
+        started: &Sender<()>,
+    ) -> anyhow::Result<()> {
+        let mut before = Vec::new();
+        let report = self.probe.snapshot(&mut |event| before.extend(info_of(event)))?;
+        lookup::add_arguments(&mut before);
+        self.engine.found(&before);
+        drop(before);
+        self.report.snapshot(&report);
+        self.carry_out(0);
+        self.publish_status();
+        started.send(()).ok();
+
+        let now = Instant::now();
+        let mut agenda = Agenda {
+            sample: now + self.sample_interval,
+            write: now + self.write_interval,
+            tidy: now + TIDY,
+            status: now + STATUS,
+            tick: 1,
+            last_sample: now,
+        };
+        loop {
+            let rest = agenda.sample.saturating_duration_since(Instant::now());
+            let ready = wait::readable(&[self.probe.as_fd(), wake.as_fd()], Some(rest))?;
+            if ready.get(1).copied().unwrap_or(false) {
+                drain_pipe(wake)?;
+            }
+            while let Ok(message) = inbox.try_recv() {
+                if matches!(message, Message::Stop) {
+                    return self.finish(inbox, &mut agenda);
+                }
+                self.take_message(message);
+            }
+            if ready.first().copied().unwrap_or(false) {
+                std::thread::sleep(GATHER);
+                self.process_events(agenda.tick)?;
+                self.carry_out(agenda.tick);
+            }
+            if Instant::now() >= agenda.sample {
+                self.sample(&mut agenda)?;
+            }
+        }
+    }
+
+    fn take_message(&mut self, message: Message) {
+        match message {
+            Message::Digest(file, digest) => self.engine.digest_done(file, digest),
+            Message::Changed { dev, ino } => self.engine.file_changed(dev, ino),
+            Message::AllChanged => self.engine.all_files_changed(),
+            Message::Ignore(ignore) => self.engine.set_ignore(ignore),
+            Message::Stop => {}
+        }
+    }
+
+    fn sample(&mut self, agenda: &mut Agenda) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let interval = now.duration_since(agenda.last_sample);
+        agenda.last_sample = now;
+        agenda.tick += 1;
+        // From now, not from when it was due: after a stall nothing is to be caught up with.
+        agenda.sample = now + self.sample_interval;
+        self.read_flows(agenda.tick, Some(interval))?;
+        self.engine.tick(moment(agenda.tick));
+        if now >= agenda.tidy {
+            agenda.tidy = now + TIDY;
+            self.engine.retire_idle(moment(agenda.tick));
+            self.sweep(agenda.tick);
+        } else if self.engine.gauges().flows * 4 > self.max_flows * 3 {
+            self.sweep(agenda.tick);
+        }
+        self.carry_out(agenda.tick);
+        if now >= agenda.write || self.engine.is_full() {
+            agenda.write = now + self.write_interval;
+            self.hand_over(false);
+        }
+        if now >= agenda.status {
+            agenda.status = now + STATUS;
+            self.publish_status();
+        }
+        Ok(())
+    }
+
+    /// One look at everything that moved.
+    fn read_flows(&mut self, tick: u64, interval: Option<Duration>) -> anyhow::Result<()> {
+        let mut readings: Vec<Reading> = Vec::new();
+        self.probe.drain(&mut |reading| readings.push(reading));
+        // Afterwards: whoever moved those bytes has told of itself before.
+        self.process_events(tick)?;
+        let now = moment(tick);
+        let time = wall_seconds();
+        let watched = self.live.has_readers();
+        let mut events = Vec::new();
+        let (mut flows, mut send, mut recv) = (0u64, 0u64, 0u64);
+        for reading in &readings {
+            let moved = self.engine.reading(reading, now, &mut lookup::process);
+            let Some(moved) = moved else { continue };
+            flows += 1;
+            send += moved.delta.send;
+            recv += moved.delta.recv;
+            if watched {
+                events.push(Event::Flow(Box::new(flow_event(&moved, time))));
+            }
+        }
+        self.report.moved(flows, send, recv);
+        if watched {
+            let ignore = self.engine.ignore();
+            events.retain(|event| match event {
+                Event::Flow(flow) => !ignore.matches_flow(flow.lport, flow.rport, flow.raddr, ""),
+                _ => true,
+            });
+            let interval = interval.unwrap_or_default().as_secs_f64();
+            events.push(Event::Tick { time, interval, flows, send, recv });
+            self.live.publish(&events);
+        }
+        Ok(())
+    }
+
+    fn process_events(&mut self, tick: u64) -> anyhow::Result<()> {
+        let now = moment(tick);
+        let engine = &mut self.engine;
+        self.probe.events(&mut |event| engine.process(&event, now))?;
+        if self.report.events_were_lost(&self.probe) {
+            let mut alive = Vec::new();
+            self.probe.walk_tasks(&mut |event| alive.extend(info_of(event)))?;
+            lookup::add_arguments(&mut alive);
+            self.engine.found_again(&alive, now);
+        }
+        Ok(())
+    }
+
+    /// Does what the engine wants, and what follows from that, until nothing is left to do.
+    fn carry_out(&mut self, tick: u64) {
+        loop {
+            let effects = self.engine.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            let mut retire = Vec::new();
+            for effect in effects {
+                match effect {
+                    Effect::Hold(request) => self.identity.hold(request),
+                    Effect::Hash(request) => self.identity.hash(request),
+                    Effect::Retire(slots) => retire.extend(slots),
+                    Effect::Release(slot, kind) => {
+                        self.engine.released(slot);
+                        if let Err(error) = self.probe.release(slot, kind) {
+                            self.report.slot_lost(&error);
+                        }
+                    }
+                }
+            }
+            self.retire(&retire, tick);
+        }
+    }
+
+    fn retire(&mut self, slots: &[(Slot, FlowKind)], tick: u64) {
+        if slots.is_empty() {
+            return;
+        }
+        if let Err(error) = self.probe.retire(slots) {
+            self.report.slot_lost(&error);
+            return;
+        }
+        for (slot, _) in slots {
+            if let Some(reading) = self.probe.read(*slot) {
+                self.engine.last_reading(&reading, moment(tick));
+            }
+        }
+    }
+
+    /// Finds flows whose socket is gone without a word.
+    fn sweep(&mut self, tick: u64) {
+        let pressed = self.engine.gauges().flows * 4 > self.max_flows * 3;
+        let candidates = self.engine.flows_to_sweep(pressed);
+        if candidates.is_empty() {
+            return;
+        }
+        if let Err(error) = self.probe.sweep() {
+            tracing::debug!(%error, "cannot sweep");
+            return;
+        }
+        for slot in candidates {
+            if !self.probe.has_socket(slot)
+                && let Some(mut reading) = self.probe.read(slot)
+            {
+                reading.closed = true;
+                self.engine.reading(&reading, moment(tick), &mut |_| None);
+            }
+        }
+    }
+
+    /// Gives the writer what it does not have yet. While it is behind, rows gather here.
+    fn hand_over(&mut self, last: bool) {
+        if !last && self.batches.is_behind() {
+            return;
+        }
+        let Batch { rows, resolved } = self.engine.batch(last);
+        if rows.is_empty() && resolved.is_empty() {
+            return;
+        }
+        self.batches.send(femtosnitch_store::Batch { rows, resolved });
+    }
+
+    fn publish_status(&self) {
+        self.live.set_status(self.report.status(&self.probe, &self.engine, &self.live));
+    }
+
+    /// The end: nothing is counted any more, everything counted is written.
+    fn finish(mut self, inbox: &Receiver<Message>, agenda: &mut Agenda) -> anyhow::Result<()> {
+        self.probe.detach();
+        agenda.tick += 1;
+        self.read_flows(agenda.tick, None)?;
+        self.carry_out(agenda.tick);
+        let deadline = Instant::now() + LAST_DIGESTS;
+        while self.engine.digests_outstanding() > 0 {
+            let rest = deadline.saturating_duration_since(Instant::now());
+            match inbox.recv_timeout(rest) {
+                Ok(message) => self.take_message(message),
+                Err(_) => break,
+            }
+        }
+        self.hand_over(true);
+        self.live.stop();
+        self.identity.stop();
+        Ok(())
+    }
+}
+
+fn info_of(event: ProcEvent) -> Option<ProcInfo> {
+    match event {
+        ProcEvent::Found(info) => Some(*info),
+        ProcEvent::Exec(_) | ProcEvent::Fork { .. } | ProcEvent::Exit(_) => None,
+    }
+}
+
+fn drain_pipe(mut pipe: &PipeReader) -> io::Result<()> {
+    pipe.read(&mut [0; 64]).map(drop)
+}
+
+fn moment(tick: u64) -> Moment {
+    let seconds = clock::wall_ns() / 1_000_000_000;
+    Moment { wall: i64::try_from(seconds).unwrap_or(i64::MAX), tick }
+}
+
+fn wall_seconds() -> f64 {
+    Duration::from_nanos(clock::wall_ns()).as_secs_f64()
+}
+
+fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
+    let process = moved.process;
+    let parent = process.parent.as_deref();
+    FlowEvent {
+        time,
+        exe: process.image.path.clone(),
+        name: process.image.name.clone(),
+        cmdline: process.image.cmdline.clone(),
+        sha256: moved.digest.to_string(),
+        pexe: parent.map_or_else(String::new, |image| image.path.clone()),
+        psha256: moved.parent_digest.map_or_else(String::new, |digest| digest.to_string()),
+        gpexe: process.grandparent.as_deref().map_or_else(String::new, |image| image.path.clone()),
+        pid: process.key.tgid,
+        uid: process.uid,
+        family: moved.flow.family,
+        protocol: moved.flow.protocol,
+        laddr: moved.flow.local.addr,
+        lport: moved.flow.local.port,
+        raddr: moved.flow.remote.addr,
+        rport: moved.flow.remote.port,
+        netns: moved.flow.netns,
+        container: moved.container.to_owned(),
+        send: moved.delta.send,
+        recv: moved.delta.recv,
+        events: moved.delta.calls(),
+    }
+}

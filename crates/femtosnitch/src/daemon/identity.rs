@@ -1,0 +1,405 @@
+//! Getting at the bytes behind each executable: taking hold of files while they are there,
+//! hashing them off everybody's way, and hearing of changes.
+
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, PipeReader};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use femtosnitch_engine::FileRequest;
+use femtosnitch_model::{Digest, FileId, Sha256, Unhashed};
+use femtosnitch_sys::fanotify::{Change, FileKey, Watcher};
+use femtosnitch_sys::file::{FileStat, Target, open_executable};
+use femtosnitch_sys::hash::{HashError, hash_fd};
+use femtosnitch_sys::{thread, wait};
+
+use super::Message;
+use super::capture::{Waker, waker};
+use super::lookup::file_id;
+use super::report::Report;
+
+/// Open files waiting for somebody to want their digest.
+const HELD: usize = 256;
+/// Files watched for changes. When there are more all are forgotten, and all count as changed.
+const WATCHED: usize = 65_536;
+
+enum Job {
+    Hold(FileRequest),
+    Hash(FileRequest),
+}
+
+/// The capture thread's end.
+pub(super) struct Identity {
+    jobs: Sender<Job>,
+    waker: Waker,
+    cancel: Arc<AtomicBool>,
+}
+
+impl Identity {
+    /// Starts the thread that opens files and those that hash them.
+    pub(super) fn start(
+        threads: Option<usize>,
+        answers: Sender<Message>,
+        answered: Waker,
+        report: &Arc<Report>,
+    ) -> io::Result<Self> {
+        // Never more requests wait than files are remembered: each is asked for once.
+        let (jobs, inbox) = channel();
+        let (waker, wake) = waker()?;
+        let cancel = Arc::new(AtomicBool::new(false));
+        let (hash, work) = channel();
+        let work = Arc::new(Mutex::new(work));
+        let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
+        for n in 0..threads.unwrap_or(automatic) {
+            let worker = Hasher {
+                work: Arc::clone(&work),
+                answers: answers.clone(),
+                answered: answered.clone(),
+                cancel: Arc::clone(&cancel),
+                report: Arc::clone(report),
+            };
+            thread::spawn(&format!("hash-{n}"), move || worker.run())?;
+        }
+        let watcher = match Watcher::new() {
+            Ok(watcher) => Some(watcher),
+            Err(error) => {
+                report.warn(&format!(
+                    "changes of executables are noticed by their time stamps only: {error}"
+                ));
+                None
+            }
+        };
+        let opener = Opener {
+            held: Held::default(),
+            watcher,
+            watched: HashMap::new(),
+            hash,
+            answers,
+            answered,
+            report: Arc::clone(report),
+        };
+        thread::spawn("identity", move || opener.run(&inbox, &wake))?;
+        Ok(Self { jobs, waker, cancel })
+    }
+
+    pub(super) fn hold(&self, request: FileRequest) {
+        self.send(Job::Hold(request));
+    }
+
+    pub(super) fn hash(&self, request: FileRequest) {
+        self.send(Job::Hash(request));
+    }
+
+    fn send(&self, job: Job) {
+        // The thread ends only after this end is dropped.
+        drop(self.jobs.send(job));
+        self.waker.wake();
+    }
+
+    /// Gives up what is being hashed. The threads end by themselves.
+    pub(super) fn stop(&self) {
+        self.cancel.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Open descriptors by version of a file, the oldest given up first.
+#[derive(Default)]
+struct Held {
+    files: HashMap<FileId, File>,
+    order: VecDeque<FileId>,
+}
+
+impl Held {
+    fn insert(&mut self, id: FileId, file: File) {
+        if self.files.insert(id, file).is_none() {
+            self.order.push_back(id);
+        }
+        while self.files.len() > HELD {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.files.remove(&oldest);
+        }
+        // Files taken out leave their place in the order behind.
+        if self.order.len() > 4 * HELD {
+            let files = &self.files;
+            self.order.retain(|id| files.contains_key(id));
+        }
+    }
+
+    fn take(&mut self, id: &FileId) -> Option<File> {
+        self.files.remove(id)
+    }
+}
+
+/// The `identity` thread.
+struct Opener {
+    held: Held,
+    watcher: Option<Watcher>,
+    watched: HashMap<FileKey, (u64, u64)>,
+    hash: Sender<(FileId, File)>,
+    answers: Sender<Message>,
+    answered: Waker,
+    report: Arc<Report>,
+}
+
+impl Opener {
+    fn run(mut self, inbox: &Receiver<Job>, wake: &PipeReader) {
+        loop {
+            let mut fds = vec![wake.as_fd()];
+            fds.extend(self.watcher.as_ref().map(AsFd::as_fd));
+            if wait::readable(&fds, None).is_err() || !self.drain_wake(wake) {
+                return;
+            }
+            self.read_changes();
+            loop {
+                match inbox.try_recv() {
+                    Ok(job) => self.carry_out(job),
+                    Err(std::sync::mpsc::TryRecvError::Empty) => break,
+                    Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
+                }
+            }
+        }
+    }
+
+    /// False once nobody is left who could wake us.
+    fn drain_wake(&self, mut wake: &PipeReader) -> bool {
+        use std::io::Read;
+        let ready = wait::readable(&[wake.as_fd()], Some(std::time::Duration::ZERO));
+        if ready.is_ok_and(|ready| ready == [true]) {
+            return wake.read(&mut [0; 256]).is_ok_and(|n| n > 0);
+        }
+        true
+    }
+
+    fn carry_out(&mut self, job: Job) {
+        match job {
+            Job::Hold(request) => {
+                if let Ok(file) = self.open(&request) {
+                    self.held.insert(request.file, file);
+                }
+            }
+            Job::Hash(request) => {
+                let file = self.held.take(&request.file).map_or_else(|| self.open(&request), Ok);
+                match file {
+                    // The workers live as long as this sender.
+                    Ok(file) => drop(self.hash.send((request.file, file))),
+                    Err(reason) => {
+                        self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+                    }
+                }
+            }
+        }
+    }
+
+    fn answer(&self, message: Message) {
+        drop(self.answers.send(message));
+        self.answered.wake();
+    }
+
+    /// Opens the file that the kernel saw executed: through the process, through its root
+    /// directory, or from here, whichever leads to that very version.
+    fn open(&mut self, request: &FileRequest) -> Result<File, Unhashed> {
+        let path = Path::new(OsStr::from_bytes(&request.path));
+        let exe = Target::Exe(request.tgid);
+        let ways: &[Target<'_>] = if path.is_absolute() {
+            &[exe, Target::In(request.tgid, path), Target::Path(path)]
+        } else {
+            &[exe]
+        };
+        let mut reason = Unhashed::Gone;
+        for way in ways {
+            match open_executable(*way) {
+                Ok((file, stat)) => {
+                    if is_version(&request.file, &stat, matches!(way, Target::Exe(_))) {
+                        self.watch(&file, request.file);
+                        return Ok(file);
+                    }
+                    reason = worse(reason, Unhashed::Changed);
+                }
+                Err(error) => {
+                    let gone = matches!(error.raw_os_error(), Some(libc_errno::ENOENT | libc_errno::ESRCH));
+                    if !gone {
+                        tracing::debug!(path = %path.display(), %error, "cannot open an executable");
+                        reason = worse(reason, Unhashed::Unreadable);
+                    }
+                }
+            }
+        }
+        self.report.unhashed(reason);
+        Err(reason)
+    }
+
+    fn watch(&mut self, file: &File, id: FileId) {
+        let Some(watcher) = &self.watcher else { return };
+        if self.watched.len() >= WATCHED {
+            drop(watcher.clear());
+            self.watched.clear();
+            self.answer(Message::AllChanged);
+        }
+        let Some(watcher) = &self.watcher else { return };
+        match watcher.watch(file.as_fd()) {
+            Ok(key) => {
+                self.watched.insert(key, (id.dev, id.ino));
+            }
+            // Such a file's versions are told apart by their time stamps.
+            Err(error) => tracing::trace!(%error, "cannot watch an executable"),
+        }
+    }
+
+    fn read_changes(&mut self) {
+        let Some(watcher) = &self.watcher else { return };
+        let mut changes = Vec::new();
+        while let Ok(more) = watcher.read()
+            && !more.is_empty()
+        {
+            changes.extend(more);
+        }
+        for change in changes {
+            match change {
+                Change::Changed { key, gone } => {
+                    let known = if gone {
+                        self.watched.remove(&key)
+                    } else {
+                        self.watched.get(&key).copied()
+                    };
+                    if let Some((dev, ino)) = known {
+                        self.answer(Message::Changed { dev, ino });
+                    }
+                }
+                Change::Overflow => {
+                    self.report.changes_lost();
+                    self.answer(Message::AllChanged);
+                }
+            }
+        }
+    }
+}
+
+/// Linux' numbers, which `std::io::ErrorKind` does not keep apart.
+mod libc_errno {
+    pub(super) const ENOENT: i32 = 2;
+    pub(super) const ESRCH: i32 = 3;
+}
+
+/// Of two reasons the one that tells more.
+fn worse(a: Unhashed, b: Unhashed) -> Unhashed {
+    let rank = |reason| match reason {
+        Unhashed::Unreadable => 2,
+        Unhashed::Changed => 1,
+        _ => 0,
+    };
+    if rank(b) > rank(a) { b } else { a }
+}
+
+/// True if an open file is the version that was executed.
+///
+/// On file systems with device numbers of their own making (major 0: btrfs, overlay) `stat(2)`
+/// reports another one than the kernel's superblock has; inode, size and times decide there.
+fn is_version(wanted: &FileId, stat: &FileStat, by_process: bool) -> bool {
+    let found = file_id(stat);
+    let same_device = found.dev == wanted.dev || found.dev >> 8 & 0xfff == 0;
+    // Removing a name changes ctime, not the contents. A process' own executable cannot have been
+    // written to, since the kernel denies that while it runs.
+    let same_change = found.ctime == wanted.ctime || by_process;
+    same_device
+        && same_change
+        && found.ino == wanted.ino
+        && found.size == wanted.size
+        && found.mtime == wanted.mtime
+}
+
+/// A `hash-N` thread.
+struct Hasher {
+    work: Arc<Mutex<Receiver<(FileId, File)>>>,
+    answers: Sender<Message>,
+    answered: Waker,
+    cancel: Arc<AtomicBool>,
+    report: Arc<Report>,
+}
+
+impl Hasher {
+    fn run(self) {
+        loop {
+            let next = self.work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok((id, file)) = next else { return };
+            let digest = match hash_fd(file.as_fd(), &self.cancel) {
+                Ok(hashed) if is_version(&id, &hashed.stat, true) => {
+                    self.report.hashed(hashed.len);
+                    Digest::Known(Sha256(hashed.sha256))
+                }
+                Ok(_) | Err(HashError::Changed) => Digest::Missing(Unhashed::Changed),
+                Err(HashError::Cancelled) => Digest::Missing(Unhashed::Interrupted),
+                Err(HashError::Io(error)) => {
+                    tracing::debug!(%error, "cannot read an executable");
+                    Digest::Missing(Unhashed::Unreadable)
+                }
+            };
+            if let Digest::Missing(reason) = digest {
+                self.report.unhashed(reason);
+            }
+            drop(self.answers.send(Message::Digest(id, digest)));
+            self.answered.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_model::Timestamp;
+    use femtosnitch_sys::file::FileTime;
+
+    fn stat() -> FileStat {
+        FileStat {
+            dev: 0x801,
+            ino: 7,
+            size: 10,
+            mtime: FileTime { sec: 1, nsec: 2 },
+            ctime: FileTime { sec: 3, nsec: 4 },
+            ..FileStat::default()
+        }
+    }
+
+    #[test]
+    fn a_version_is_recognised() {
+        let id = file_id(&stat());
+        assert!(is_version(&id, &stat(), false));
+        assert!(!is_version(&FileId { ino: 8, ..id }, &stat(), true));
+        assert!(!is_version(&FileId { size: 11, ..id }, &stat(), true));
+        assert!(!is_version(&FileId { mtime: Timestamp::default(), ..id }, &stat(), true));
+        assert!(!is_version(&FileId { dev: 0x802, ..id }, &stat(), true));
+    }
+
+    #[test]
+    fn an_unlinked_file_counts_only_through_its_process() {
+        let unlinked = FileStat { ctime: FileTime { sec: 9, nsec: 9 }, ..stat() };
+        let id = file_id(&stat());
+        assert!(is_version(&id, &unlinked, true));
+        assert!(!is_version(&id, &unlinked, false));
+    }
+
+    #[test]
+    fn anonymous_devices_differ_between_kernel_and_stat() {
+        let on_btrfs = FileStat { dev: 0x2a, ..stat() };
+        assert!(is_version(&file_id(&stat()), &on_btrfs, false));
+    }
+
+    #[test]
+    fn held_files_are_bounded() {
+        let mut held = Held::default();
+        for ino in 0..2000 {
+            let file = File::open("/dev/null").unwrap();
+            held.insert(FileId { ino, ..FileId::default() }, file);
+            if ino % 3 == 0 {
+                held.take(&FileId { ino, ..FileId::default() });
+            }
+        }
+        assert!(held.files.len() <= HELD && held.order.len() <= 4 * HELD + 1);
+        assert!(held.take(&FileId { ino: 1999, ..FileId::default() }).is_some());
+    }
+}

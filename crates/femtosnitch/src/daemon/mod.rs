@@ -1,0 +1,288 @@
+//! The daemon: starts its threads in the right order, and stops them in the right order.
+//!
+//! | thread | owns | sleeps until |
+//! |---|---|---|
+//! | `capture` | the probe and the engine | the next sample, or process events |
+//! | `identity` | open executables, fanotify | a file to take hold of, a change |
+//! | `hash-N` | nothing | a file to hash |
+//! | `writer` | the database | a batch, or the next step of retention |
+//! | `serve` | the live socket's readers | something to tell them |
+//!
+//! Messages go one way round: capture → identity → hash → capture, and capture → writer.
+
+mod capture;
+mod identity;
+mod lookup;
+mod report;
+mod writer;
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, bail};
+use femtosnitch_api::{Limits as LiveLimits, LiveServer};
+use femtosnitch_engine::{Engine, Ignore, Limits};
+use femtosnitch_model::{Digest, FileId};
+use femtosnitch_probe::{Front, FrontChoice, Options, Probe};
+use femtosnitch_store::Sink;
+use femtosnitch_sys::caps::{self, Cap};
+use femtosnitch_sys::lock::InstanceLock;
+use femtosnitch_sys::{cgroup, container, owner, thread};
+
+use crate::config::{self, Config, Paths};
+use capture::Capture;
+use identity::Identity;
+use report::Report;
+use writer::{Retention, WriterHandle};
+
+/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, and
+/// giving its files to the group.
+const KEEP: [Cap; 7] = [
+    Cap::Bpf,
+    Cap::Perfmon,
+    Cap::NetAdmin,
+    Cap::SysAdmin,
+    Cap::SysPtrace,
+    Cap::DacReadSearch,
+    Cap::Chown,
+];
+
+/// Without these nothing works; the others cost detail.
+const NEED: [Cap; 4] = [Cap::Bpf, Cap::Perfmon, Cap::NetAdmin, Cap::SysAdmin];
+
+/// Files whose digests are remembered.
+const FILES: usize = 65_536;
+
+/// To the capture thread.
+pub(crate) enum Message {
+    /// A file was hashed, or cannot be.
+    Digest(FileId, Digest),
+    /// An executable's inode was changed.
+    Changed {
+        /// Device as in [`FileId`].
+        dev: u64,
+        /// Inode number.
+        ino: u64,
+    },
+    /// Notifications of changes were lost.
+    AllChanged,
+    /// New filters.
+    Ignore(Ignore),
+    /// Count what there is, write it, end.
+    Stop,
+}
+
+/// The daemon, running.
+pub struct Running {
+    paths: Paths,
+    messages: Sender<Message>,
+    waker: capture::Waker,
+    capture: JoinHandle<anyhow::Result<()>>,
+    writer: WriterHandle,
+    report: Arc<Report>,
+    _lock: InstanceLock,
+}
+
+impl Running {
+    /// Starts everything; when this returns every hook is attached and the history is open.
+    ///
+    /// # Errors
+    /// If anything is missing without which the daemon would not do its work. Nothing is left
+    /// behind then.
+    pub fn start(paths: &Paths) -> anyhow::Result<Self> {
+        let (config, config_path) = Config::load(paths)?;
+        let gid = reader_group(paths, &config)?;
+        owner::ensure_dir(&paths.run_dir(), 0o750, gid)
+            .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;
+        let lock = InstanceLock::acquire(&paths.lock_file())?;
+        check_capabilities()?;
+
+        let report = Arc::new(Report::new(paths, config_path.as_deref()));
+        let options = femtosnitch_store::Options { group: gid };
+        let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
+        report.history_opened(opened.as_ref());
+
+        let cgroup = match cgroup::root() {
+            Ok(root) => {
+                if !root.whole_machine {
+                    report.warn("running in a cgroup namespace: peers of datagrams outside of it stay unknown");
+                }
+                Some(root)
+            }
+            Err(error) => {
+                report.warn(&format!("no cgroup v2 hierarchy ({error}): peers of unconnected datagrams stay unknown"));
+                None
+            }
+        };
+        let probe = Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
+        report.hooks(&probe);
+        let limits = Limits { processes: config.identity.processes as usize, files: FILES };
+        let engine = Engine::new(limits, ignore(&config), container::container_id);
+
+        let live = LiveServer::start(
+            &paths.live_socket(),
+            env!("CARGO_PKG_VERSION"),
+            LiveLimits {
+                max_readers: config.live.max_readers as usize,
+                reader_buffer: config.live.reader_buffer as usize,
+            },
+            0o660,
+            gid,
+        )?;
+        reduce_capabilities(&report)?;
+
+        let (messages, inbox) = channel();
+        let (waker, wake) = capture::waker()?;
+        let identity =
+            Identity::start(config.identity.hash_threads, messages.clone(), waker.clone(), &report)?;
+        let writer = writer::start(sink, Retention(config.store.retention), Arc::clone(&report))?;
+        let capture = Capture {
+            probe,
+            engine,
+            identity,
+            batches: writer.batches(),
+            live,
+            report: Arc::clone(&report),
+            sample_interval: config.capture.sample_interval,
+            write_interval: config.store.write_interval,
+            max_flows: config.capture.max_flows as usize,
+        };
+        let capture = start_capture(capture, inbox, wake)?;
+        Ok(Self {
+            paths: paths.clone(),
+            messages,
+            waker,
+            capture,
+            writer,
+            report,
+            _lock: lock,
+        })
+    }
+
+    /// One line that says what runs.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        self.report.summary()
+    }
+
+    /// Reads the configuration again. Filters and retention change at once; the rest needs a
+    /// restart. A broken file changes nothing.
+    pub fn reload(&self) {
+        match Config::load(&self.paths) {
+            Ok((config, _)) => {
+                // Either end may be on its way out; then there is nothing to change.
+                drop(self.messages.send(Message::Ignore(ignore(&config))));
+                self.waker.wake();
+                self.writer.set_retention(Retention(config.store.retention));
+                tracing::info!("configuration read again: filters and retention are in force");
+            }
+            Err(error) => self.report.warn(&format!("the configuration was not changed: {error}")),
+        }
+    }
+
+    /// True if the capture thread ended by itself, which is a failure.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.capture.is_finished()
+    }
+
+    /// Stops counting, writes everything, ends all threads.
+    ///
+    /// # Errors
+    /// If a thread failed, or if rows could not be written.
+    pub fn stop(self) -> anyhow::Result<()> {
+        // If capture is gone already its result says why.
+        drop(self.messages.send(Message::Stop));
+        self.waker.wake();
+        let captured = self.capture.join();
+        let written = self.writer.finish();
+        match captured {
+            Ok(result) => result?,
+            Err(_) => bail!("the capture thread panicked; this is a defect, please report it"),
+        }
+        written
+    }
+}
+
+fn start_capture(
+    capture: Capture,
+    inbox: Receiver<Message>,
+    wake: std::io::PipeReader,
+) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    let (started, is_started) = channel();
+    let handle = thread::spawn("capture", move || capture.run(&inbox, &wake, &started))?;
+    // The snapshot of what already runs is part of being ready.
+    if is_started.recv().is_err() {
+        return match handle.join() {
+            Ok(Err(error)) => Err(error),
+            _ => bail!("the capture thread ended before it began"),
+        };
+    }
+    Ok(handle)
+}
+
+fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
+    let Some(name) = &config.access.group else { return Ok(None) };
+    let file = PathBuf::from("/etc/group");
+    match owner::group_id(&file, name) {
+        Ok(gid) => Ok(gid),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| {
+            format!("cannot look up access.group of {}", paths.config_toml().display())
+        }),
+    }
+}
+
+fn check_capabilities() -> anyhow::Result<()> {
+    let lacking = caps::effective()?.lacks(&NEED);
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = lacking.into_iter().map(Cap::name).collect();
+    bail!(
+        "missing {}: capturing needs root (try: sudo femtosnitch daemon) or a service manager \
+         that grants these capabilities",
+        names.join(", ")
+    )
+}
+
+/// After everything that needs more was opened, before the threads that handle others' data.
+fn reduce_capabilities(report: &Report) -> anyhow::Result<()> {
+    let reduced = caps::reduce_to(&KEEP).context("cannot give up capabilities")?;
+    caps::no_new_privileges()?;
+    let missing: Vec<&str> = reduced.missing.iter().map(|cap| cap.name()).collect();
+    if !missing.is_empty() {
+        report.warn(&format!(
+            "without {} some executables of other users cannot be read",
+            missing.join(", ")
+        ));
+    }
+    tracing::debug!(kept = ?reduced.kept, dropped = reduced.dropped, "capabilities given up");
+    Ok(())
+}
+
+fn probe_options(config: &Config) -> Options {
+    Options {
+        front: match config.capture.front {
+            config::Front::Auto => FrontChoice::Auto,
+            config::Front::Tracepoint => FrontChoice::Only(Front::Tracepoint),
+            config::Front::Fexit => FrontChoice::Only(Front::Fexit),
+        },
+        max_flows: config.capture.max_flows,
+        max_buckets: config.capture.max_overflow,
+        max_peers_per_socket: config.capture.max_peers_per_socket,
+        event_buffer: config.capture.event_buffer,
+    }
+}
+
+fn ignore(config: &Config) -> Ignore {
+    Ignore {
+        ports: config.ignore.ports.clone(),
+        domains: config.ignore.domains.clone(),
+        subnets: config.ignore.subnets.clone(),
+        sha256: config.ignore.sha256.clone(),
+    }
+}

@@ -1,0 +1,193 @@
+//! The writer thread: the only one that touches the database.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use femtosnitch_store::{Batch, Sink};
+use femtosnitch_sys::clock::{self, StepDetector};
+use femtosnitch_sys::thread;
+
+use super::report::Report;
+
+/// Batches on their way. More wait in the engine, where they are summed up.
+const ON_THE_WAY: usize = 2;
+/// Rows deleted in one step of retention: some milliseconds.
+const STEP_ROWS: usize = 2_000;
+/// Between two steps while there is more to delete.
+const STEP_PAUSE: Duration = Duration::from_millis(250);
+/// Between two looks at whether there is anything to delete.
+const RETENTION_PAUSE: Duration = Duration::from_secs(60);
+/// Between two tries to write what could not be written.
+const RETRY: Duration = Duration::from_secs(2);
+/// A clock that leaps further than this is not believed at once: history would be gone for good.
+const LEAP: Duration = Duration::from_secs(3600);
+/// How long such a clock has to stand before history is deleted by it.
+const TRUST_AFTER: Duration = Duration::from_secs(3600);
+
+/// How long history is kept; `None` for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retention(pub(super) Option<Duration>);
+
+/// The capture thread's end.
+pub(super) struct Batches {
+    sender: SyncSender<Batch>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Batches {
+    /// True if a batch would have to wait.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) >= ON_THE_WAY
+    }
+
+    /// Waits only for the last batch, when `is_behind` was not heeded.
+    pub(super) fn send(&self, batch: Batch) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        // Only a panic ends the other side first; its result tells.
+        drop(self.sender.send(batch));
+    }
+}
+
+/// The main thread's end.
+pub(super) struct WriterHandle {
+    thread: JoinHandle<anyhow::Result<()>>,
+    batches: Mutex<Option<Batches>>,
+    retention: Arc<AtomicU64>,
+}
+
+impl WriterHandle {
+    /// For the capture thread; once.
+    pub(super) fn batches(&self) -> Batches {
+        let taken = self.batches.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.unwrap_or_else(|| {
+            // Never reached: the daemon starts one capture thread.
+            let (sender, _) = sync_channel(0);
+            Batches { sender, waiting: Arc::new(AtomicUsize::new(0)) }
+        })
+    }
+
+    pub(super) fn set_retention(&self, retention: Retention) {
+        self.retention.store(seconds(retention), Ordering::Relaxed);
+    }
+
+    /// Waits until everything is written. The capture thread has to be gone.
+    pub(super) fn finish(self) -> anyhow::Result<()> {
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => bail!("the writer thread panicked; this is a defect, please report it"),
+        }
+    }
+}
+
+/// 0 stands for ever.
+fn seconds(retention: Retention) -> u64 {
+    retention.0.map_or(0, |keep| keep.as_secs().max(1))
+}
+
+/// Starts the thread.
+pub(super) fn start(
+    sink: Sink,
+    retention: Retention,
+    report: Arc<Report>,
+) -> std::io::Result<WriterHandle> {
+    let (sender, inbox) = sync_channel(ON_THE_WAY);
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let retention = Arc::new(AtomicU64::new(seconds(retention)));
+    let writer = Writer {
+        sink,
+        inbox,
+        waiting: Arc::clone(&waiting),
+        retention: Arc::clone(&retention),
+        report,
+        clock: StepDetector::new(LEAP),
+        distrust_until: None,
+    };
+    let thread = thread::spawn("writer", move || writer.run())?;
+    let batches = Mutex::new(Some(Batches { sender, waiting }));
+    Ok(WriterHandle { thread, batches, retention })
+}
+
+struct Writer {
+    sink: Sink,
+    inbox: Receiver<Batch>,
+    waiting: Arc<AtomicUsize>,
+    retention: Arc<AtomicU64>,
+    report: Arc<Report>,
+    clock: StepDetector,
+    distrust_until: Option<Instant>,
+}
+
+impl Writer {
+    fn run(mut self) -> anyhow::Result<()> {
+        let mut next_step = Instant::now() + RETENTION_PAUSE;
+        let mut retry = false;
+        loop {
+            let mut pause = next_step.saturating_duration_since(Instant::now());
+            if retry {
+                pause = pause.min(RETRY);
+            }
+            match self.inbox.recv_timeout(pause) {
+                Ok(batch) => {
+                    retry = self.write(Some(batch));
+                    self.waiting.fetch_sub(1, Ordering::AcqRel);
+                }
+                Err(RecvTimeoutError::Timeout) if retry => retry = self.write(None),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.last_words(),
+            }
+            if Instant::now() >= next_step {
+                let more = self.expire();
+                next_step = Instant::now() + if more { STEP_PAUSE } else { RETENTION_PAUSE };
+            }
+        }
+    }
+
+    /// Writes a batch, or what waits. True if something still waits.
+    fn write(&mut self, batch: Option<Batch>) -> bool {
+        let state = match batch {
+            Some(batch) => self.sink.push(batch),
+            None => self.sink.flush(),
+        };
+        let waits = state.waiting.is_some();
+        self.report.written(state);
+        waits
+    }
+
+    fn last_words(mut self) -> anyhow::Result<()> {
+        let state = self.sink.flush();
+        let (rows, waiting) = (state.queued_rows, state.waiting.clone());
+        self.report.written(state);
+        match waiting {
+            Some(reason) if rows > 0 => bail!("{rows} rows could not be written: {reason}"),
+            _ => Ok(()),
+        }
+    }
+
+    /// One step of retention. True if there is more to delete.
+    fn expire(&mut self) -> bool {
+        if let Some(step) = self.clock.check() {
+            let hours = step / 3_600_000_000_000;
+            self.report.warn(&format!(
+                "the clock was set by {hours} hours: nothing is deleted from the history for an hour"
+            ));
+            self.distrust_until = Some(Instant::now() + TRUST_AFTER);
+        }
+        let keep = self.retention.load(Ordering::Relaxed);
+        if keep == 0 || self.distrust_until.is_some_and(|until| Instant::now() < until) {
+            return false;
+        }
+        let now = i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX);
+        let before = now.saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX));
+        match self.sink.expire(before, STEP_ROWS) {
+            Ok(step) => !step.done,
+            Err(error) => {
+                self.report.warn(&format!("old history could not be deleted: {error}"));
+                false
+            }
+        }
+    }
+}
