@@ -102,7 +102,7 @@ fn payload<'a>(options: &'a Options, binaries: Option<&'a Binaries>) -> Payload<
 /// The shell line that runs the tests in the guest.
 fn runner_line(arguments: &[String]) -> String {
     let fixed = format!(
-        "exec {GUEST_BIN}/femtosnitch-e2e --femtosnitch {GUEST_BIN}/femtosnitch \
+        "export FEMTOSNITCH_E2E_VM=1; exec {GUEST_BIN}/femtosnitch-e2e --femtosnitch {GUEST_BIN}/femtosnitch \
          --testkit {GUEST_BIN}/femtosnitch-testkit"
     );
     arguments.iter().fold(fixed, |line, argument| line + " " + &quoted(argument))

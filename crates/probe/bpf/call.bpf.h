@@ -17,7 +17,10 @@ static __always_inline bool watched(__u16 family)
 
 static __always_inline struct fs_sk *storage(struct sock *sk)
 {
-	return bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	/* Creation also fails if another CPU has just done it. */
+	return s ?: bpf_sk_storage_get(&sockets, sk, 0, 0);
 }
 
 static __always_inline void current_owner(struct fs_who *who)

@@ -27,6 +27,9 @@ const JOURNAL_LIMIT: i64 = 16 << 20;
 /// every access begins.
 const FULL_CHECK_BYTES: u64 = 8 << 20;
 
+/// How every SQLite database begins (https://www.sqlite.org/fileformat.html, 1.3).
+const MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// How to open the history.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -72,6 +75,11 @@ fn attempt(path: &Path, options: &Options) -> Result<(Connection, OpenReport), S
     if empty && place::size(&place::beside(path, "-wal")) > 0 {
         // SQLite would delete the journal.
         let reason = "the file is empty but its journal is not".to_owned();
+        return Err(StoreError::Corrupt { path: path.to_owned(), reason });
+    }
+    if !empty && !place::begins_with(path, MAGIC)? {
+        // Told before SQLite sees it, which would write into a journal lying beside it.
+        let reason = "it does not begin like a database".to_owned();
         return Err(StoreError::Corrupt { path: path.to_owned(), reason });
     }
     place::make_file(path, options.group)?;

@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::fs::Permissions;
 use std::fs::TryLockError;
 use std::io;
+use std::io::Read as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -29,6 +30,15 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
+}
+
+/// Whether a file begins with these bytes.
+pub(crate) fn begins_with(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+    let mut start = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(bytes.len() as u64).read_to_end(&mut start))
+        .map_err(|error| StoreError::from_io(path.to_owned(), &error))?;
+    Ok(start == bytes)
 }
 
 /// Size in bytes, 0 if there is no such file.

@@ -1,14 +1,62 @@
-//! `femtosnitch run`
+//! `femtosnitch run`: the daemon and a live table together, for trying it out.
 
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use crate::cli::RunArgs;
+use anyhow::Context;
+use femtosnitch_sys::owner;
+use femtosnitch_sys::signal::Signals;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{RunArgs, TopArgs};
 use crate::config::Paths;
+use crate::daemon::Running;
 
-/// Not in this build yet.
+use super::top;
+
+/// Captures and shows until `q` or a signal, then writes everything.
 ///
 /// # Errors
-/// Always.
-pub fn run(_paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`run` is not part of this build")
+/// If the daemon cannot start or fails, or if the output fails.
+pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let signals = Signals::block().context("cannot receive signals")?;
+    log_away_from_the_table(paths)?;
+    let running = Running::start(paths)?;
+    tracing::info!("{}", running.summary());
+    let shown = top::watch(paths, &TopArgs { once: false, json: false, count: None }, signals);
+    running.stop()?;
+    tracing::info!("stopped; everything is written");
+    shown?;
+    let root = paths.root().display();
+    let root = if paths.root().as_os_str() == "/" { String::new() } else { format!(" --root {root}") };
+    writeln!(
+        io::stdout(),
+        "Everything is written. Ask the history with: femtosnitch query{root} --by exe,raddr"
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On a terminal the table needs the screen to itself: messages go to a file.
+fn log_away_from_the_table(paths: &Paths) -> anyhow::Result<()> {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("info"))
+        .with_ansi(false)
+        .with_target(false);
+    if !io::stdout().is_terminal() {
+        log.with_writer(io::stderr).init();
+        return Ok(());
+    }
+    let dir = paths.log_dir();
+    owner::ensure_dir(&dir, 0o750, None)
+        .with_context(|| format!("cannot make {}", dir.display()))?;
+    let path = dir.join("run.log");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    log.with_writer(Arc::new(file)).init();
+    Ok(())
 }

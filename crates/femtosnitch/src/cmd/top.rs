@@ -30,6 +30,11 @@ const WARM_UP: u64 = 2;
 /// If no daemon is running, or if the output fails.
 pub fn run(paths: &Paths, args: &TopArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot receive signals")?;
+    watch(paths, args, signals)
+}
+
+/// The same with signals that are blocked already.
+pub(super) fn watch(paths: &Paths, args: &TopArgs, signals: Signals) -> anyhow::Result<ExitCode> {
     let socket = paths.live_socket();
     let client = connect(&socket).map_err(super::status::explain)?;
     // Whoever asks for JSON or for a number of refreshes wants them to stay.
