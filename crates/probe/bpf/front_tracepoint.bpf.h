@@ -2,7 +2,7 @@
 /*
  * Tracepoint front, Linux >= 6.3 (commit 6e6eda44b939): every socket call of every family ends
  * here, io_uring, sendfile, sendmmsg and AF_PACKET rings included. The address is not in sight;
- * the cgroup hooks of peer hooks below supply it.
+ * the peer hooks below supply it.
  */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
@@ -94,4 +94,66 @@ SEC("cgroup/recvmsg6")
 int fs_peer_recv6(struct bpf_sock_addr *ctx)
 {
 	return peer_seen6(ctx, FS_RECV);
+}
+
+/*
+ * Raw and ping sockets have no such cgroup hooks. Where the kernel has function tracing their own
+ * entry points tell the address; nobody else pays for that.
+ */
+static __always_inline int raw_peer(struct sock *sk, struct msghdr *msg, enum fs_dir dir)
+{
+	struct fs_peer peer = {};
+	struct fs_sk *s;
+
+	if (!peer_in_message(msg, &peer))
+		return 0;
+	s = storage(sk);
+	if (s)
+		stash(s, dir, &peer);
+	return 0;
+}
+
+SEC("fentry/raw_sendmsg")
+int BPF_PROG(fs_raw_send4, struct sock *sk, struct msghdr *msg, size_t len)
+{
+	return raw_peer(sk, msg, FS_SEND);
+}
+
+SEC("fentry/rawv6_sendmsg")
+int BPF_PROG(fs_raw_send6, struct sock *sk, struct msghdr *msg, size_t len)
+{
+	return raw_peer(sk, msg, FS_SEND);
+}
+
+SEC("fentry/ping_v4_sendmsg")
+int BPF_PROG(fs_ping_send4, struct sock *sk, struct msghdr *msg, size_t len)
+{
+	return raw_peer(sk, msg, FS_SEND);
+}
+
+SEC("fentry/ping_v6_sendmsg")
+int BPF_PROG(fs_ping_send6, struct sock *sk, struct msghdr *msg, size_t len)
+{
+	return raw_peer(sk, msg, FS_SEND);
+}
+
+SEC("fexit/raw_recvmsg")
+int BPF_PROG(fs_raw_recv4, struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	     int *addr_len, int ret)
+{
+	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
+}
+
+SEC("fexit/rawv6_recvmsg")
+int BPF_PROG(fs_raw_recv6, struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	     int *addr_len, int ret)
+{
+	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
+}
+
+SEC("fexit/ping_recvmsg")
+int BPF_PROG(fs_ping_recv, struct sock *sk, struct msghdr *msg, size_t len, int flags,
+	     int *addr_len, int ret)
+{
+	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
 }

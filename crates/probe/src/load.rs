@@ -83,23 +83,53 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
             Ok(object) => return Ok(Loaded { object, plan, refused }),
             Err(error) => error,
         };
-        // libbpf does not say which program it was. Loading each alone does, with tiny maps.
+        // libbpf does not say which program it was. Loading each alone does, with tiny maps; those
+        // that can be done without come first, and where the kernel has no function tracing the
+        // first of its kind speaks for all.
         let before = refused.len();
-        for choice in plan.choices.iter_mut().filter(|choice| choice.load) {
-            let Err(error) = load_alone(choice.program.name) else { continue };
-            let source = to_io(&error);
-            if !can_do_without(choice) {
-                return Err(ProbeError::Refused {
-                    program: choice.program.name,
-                    target: choice.program.target,
-                    source,
-                });
+        for optional in [true, false] {
+            let named: Vec<usize> = (0..plan.choices.len())
+                .filter(|n| plan.choices.get(*n).is_some_and(|c| can_do_without(c) == optional))
+                .collect();
+            for n in named {
+                let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else { continue };
+                let Err(error) = load_alone(choice.program.name) else { continue };
+                let source = to_io(&error);
+                if !optional {
+                    return Err(ProbeError::Refused {
+                        program: choice.program.name,
+                        target: choice.program.target,
+                        source,
+                    });
+                }
+                let alike = choice.program.attach == Attach::Function
+                    && source.kind() == io::ErrorKind::PermissionDenied;
+                leave_out(&mut plan, n, alike, &source.to_string(), &mut refused);
             }
-            choice.load = false;
-            refused.push((choice.program.name, source.to_string()));
+            if refused.len() > before {
+                break;
+            }
         }
         if refused.len() == before {
             return Err(ProbeError::Setup { what: "creating the BPF maps", source: to_io(&error) });
+        }
+    }
+}
+
+/// Takes a program out of the plan, with `alike` all others of its kind that can be spared.
+fn leave_out(
+    plan: &mut Plan,
+    nth: usize,
+    alike: bool,
+    error: &str,
+    refused: &mut Vec<(&'static str, String)>,
+) {
+    for (n, choice) in plan.choices.iter_mut().enumerate().filter(|(_, choice)| choice.load) {
+        let same_kind =
+            alike && choice.program.attach == Attach::Function && can_do_without(choice);
+        if n == nth || same_kind {
+            choice.load = false;
+            refused.push((choice.program.name, error.to_owned()));
         }
     }
 }

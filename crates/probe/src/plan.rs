@@ -60,7 +60,8 @@ const fn program(
     Program { name, target, attach, role, need }
 }
 
-const NO_PEERS: &str = "the peers of unconnected datagram sockets stay unknown";
+const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
+const NO_RAW: &str = "the peers of unconnected raw and ping sockets stay unknown";
 const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
@@ -89,6 +90,13 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_peer_send6", Cgroup, "cgroup/sendmsg6", Peers, Optional(NO_PEERS)),
         program("fs_peer_recv4", Cgroup, "cgroup/recvmsg4", Peers, Optional(NO_PEERS)),
         program("fs_peer_recv6", Cgroup, "cgroup/recvmsg6", Peers, Optional(NO_PEERS)),
+        program("fs_raw_send4", Function, "raw_sendmsg", Peers, Optional(NO_RAW)),
+        program("fs_raw_send6", Function, "rawv6_sendmsg", Peers, Optional(NO_RAW)),
+        program("fs_raw_recv4", Function, "raw_recvmsg", Peers, Optional(NO_RAW)),
+        program("fs_raw_recv6", Function, "rawv6_recvmsg", Peers, Optional(NO_RAW)),
+        program("fs_ping_send4", Function, "ping_v4_sendmsg", Peers, Optional(NO_RAW)),
+        program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_RAW)),
+        program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_RAW)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
         program(
             "fs_tcp_destroy",
@@ -229,6 +237,7 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         },
         Role::Calls(_) => no("the other front sees the same calls"),
         Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
+        Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
         Role::Core if program.name == "fs_tcp_read" => {
             yes("TCP's receive side, splice and zero copy included")
@@ -277,6 +286,7 @@ mod tests {
         let names = loaded(&plan);
         assert!(names.contains(&"fs_inet_sendpage"));
         assert!(!names.contains(&"fs_send") && !names.contains(&"fs_peer_send4"));
+        assert!(!names.contains(&"fs_raw_send4"));
     }
 
     #[test]

@@ -126,12 +126,16 @@ impl Report {
                 why: hook.why.clone(),
             })
             .collect();
+        // Hooks that serve one purpose are refused together: one warning for each purpose.
+        let mut refused: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for hook in &hooks {
+            tracing::debug!(hook = hook.target, state = ?hook.state, why = hook.why);
             if hook.state == HookState::Refused {
-                self.warn(&format!("the kernel refused {}: {}", hook.target, hook.why));
-            } else {
-                tracing::debug!(hook = hook.target, state = ?hook.state, why = hook.why);
+                refused.entry(&hook.why).or_default().push(&hook.target);
             }
+        }
+        for (why, targets) in refused {
+            self.warn(&format!("the kernel refused {}: {why}", targets.join(", ")));
         }
         let mut state = self.state();
         state.hooks = hooks;
