@@ -7,12 +7,12 @@ use femtosnitch_model::{
     Reading, Slot,
 };
 
+use crate::Effect;
 use crate::digests::Digests;
 use crate::filter::Ignore;
 use crate::flows::{Flows, Growth};
 use crate::processes::{Processes, nobody};
 use crate::rows::{Batch, Rows};
-use crate::Effect;
 
 /// A batch is due early once this many ended flows wait: many short connections.
 const ENDED_MAX: usize = 20_000;
@@ -168,7 +168,8 @@ impl Engine {
     ) -> Option<Moved<'_>> {
         if !self.flows.knows(reading.slot) {
             let process = self.owner(reading, look_up);
-            for image in [Some(&process.image), process.parent.as_ref(), process.grandparent.as_ref()]
+            for image in
+                [Some(&process.image), process.parent.as_ref(), process.grandparent.as_ref()]
             {
                 self.effects.extend(image.and_then(|image| self.digests.want(image)));
             }
@@ -222,7 +223,7 @@ impl Engine {
 
     /// The last reading of a flow that was retired or whose socket is gone.
     pub fn last_reading(&mut self, reading: &Reading, now: Moment) {
-        drop(self.flows.grow(reading, now.wall));
+        self.flows.grow(reading, now.wall);
         self.effects.push(Effect::Release(reading.slot, reading.kind));
     }
 
@@ -253,6 +254,12 @@ impl Engine {
     #[must_use]
     pub fn flows_to_sweep(&self, pressed: bool) -> Vec<Slot> {
         if pressed || self.flows.any_ends_unseen() { self.flows.first_flows() } else { Vec::new() }
+    }
+
+    /// What a sweep found out about one of those. True if the flow has to be read once more, as
+    /// closed.
+    pub fn swept(&mut self, slot: Slot, has_socket: bool) -> bool {
+        self.flows.swept(slot, has_socket)
     }
 
     /// A file was hashed, or cannot be.

@@ -31,7 +31,13 @@ pub(crate) enum Verdict {
 impl Ignore {
     /// Judges everything but the digest; used for the live feed as well.
     #[must_use]
-    pub fn matches_flow(&self, lport: u16, rport: u16, raddr: Option<IpAddr>, domain: &str) -> bool {
+    pub fn matches_flow(
+        &self,
+        lport: u16,
+        rport: u16,
+        raddr: Option<IpAddr>,
+        domain: &str,
+    ) -> bool {
         let port = |port: u16| port != 0 && self.ports.contains(&port);
         port(lport)
             || port(rport)
@@ -56,9 +62,9 @@ impl Ignore {
 /// labels only: `notexample.org` does not lie below `example.org`.
 fn is_within(reversed: &str, domain: &str) -> bool {
     let mut labels = reversed.split('.');
-    domain.rsplit('.').all(|wanted| {
-        labels.next().is_some_and(|label| label.eq_ignore_ascii_case(wanted))
-    })
+    domain
+        .rsplit('.')
+        .all(|wanted| labels.next().is_some_and(|label| label.eq_ignore_ascii_case(wanted)))
 }
 
 #[cfg(test)]

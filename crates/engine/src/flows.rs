@@ -24,6 +24,8 @@ pub(crate) struct Tracked {
     pub(crate) first_at: i64,
     last_at: i64,
     closing: bool,
+    /// The last sweep found no socket for it.
+    orphaned: bool,
 }
 
 /// All flows, by slot.
@@ -34,7 +36,7 @@ pub(crate) struct Flows {
     /// Slots with unwritten traffic.
     moved: Vec<Slot>,
     /// Flows that ended with unwritten traffic; their slots may be in use again.
-    ended: Vec<Box<Tracked>>,
+    ended: Vec<Tracked>,
     /// Extra flows of each socket, since only its first is told when it closes.
     extras: HashMap<u64, Vec<Slot>>,
     buckets: HashMap<ProcKey, Slot>,
@@ -90,6 +92,7 @@ impl Flows {
             first_at: 0,
             last_at: 0,
             closing: false,
+            orphaned: false,
         });
         if let Some(place) = self.slots.get_mut(index)
             && place.replace(tracked).is_none()
@@ -134,7 +137,7 @@ impl Flows {
         }
         let kind = tracked.kind;
         if !tracked.unwritten.is_zero() {
-            self.ended.push(tracked);
+            self.ended.push(*tracked);
         }
         Some(kind)
     }
@@ -147,8 +150,7 @@ impl Flows {
 
     /// The buckets of processes that are gone.
     pub(crate) fn closing_buckets(&mut self, gone: &[ProcKey]) -> Vec<(Slot, FlowKind)> {
-        let slots: Vec<_> =
-            gone.iter().filter_map(|key| self.buckets.get(key).copied()).collect();
+        let slots: Vec<_> = gone.iter().filter_map(|key| self.buckets.get(key).copied()).collect();
         slots.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
     }
 
@@ -186,6 +188,16 @@ impl Flows {
             .collect()
     }
 
+    /// A sweep found the flow's socket, or not. True if it is gone: a slot that went to another
+    /// socket while its own still lived would be the end of exactness, so one sweep is not
+    /// believed alone.
+    pub(crate) fn swept(&mut self, slot: Slot, has_socket: bool) -> bool {
+        let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) else { return false };
+        let gone = tracked.orphaned && !has_socket && tracked.kind == FlowKind::First;
+        tracked.orphaned = !has_socket;
+        gone
+    }
+
     /// True if some flow's end is not told by the kernel side.
     pub(crate) fn any_ends_unseen(&self) -> bool {
         self.slots.iter().flatten().any(|tracked| {
@@ -206,7 +218,7 @@ impl Flows {
                 tracked.unwritten = Counters::default();
             }
         }
-        out.extend(self.ended.drain(..).map(|tracked| *tracked));
+        out.append(&mut self.ended);
         out
     }
 }
@@ -270,6 +282,16 @@ mod tests {
         assert_eq!(flows.closing_extras(3), [(Slot(4), FlowKind::Extra)]);
         assert!(flows.closing_extras(3).is_empty());
         assert!(flows.idle_extras(1_000_000).is_empty(), "on its way out already");
+    }
+
+    #[test]
+    fn a_flow_is_gone_after_two_sweeps_without_its_socket() {
+        let mut flows = begun(&reading(3, key(1, 1), 0, 0));
+        assert!(!flows.swept(Slot(3), false));
+        assert!(!flows.swept(Slot(3), true));
+        assert!(!flows.swept(Slot(3), false));
+        assert!(flows.swept(Slot(3), false));
+        assert!(!flows.swept(Slot(9), false), "never heard of");
     }
 
     #[test]

@@ -80,9 +80,8 @@ mod tests {
     #[test]
     fn equal_content_is_one_image() {
         let mut images = Images::default();
-        let mut intern = |cmdline: &str| {
-            images.intern(None, "/bin/a".into(), "a".into(), cmdline.to_owned())
-        };
+        let mut intern =
+            |cmdline: &str| images.intern(None, "/bin/a".into(), "a".into(), cmdline.to_owned());
         let (one, two, other) = (intern("a -x"), intern("a -x"), intern("a -y"));
         assert!(Arc::ptr_eq(&one, &two));
         assert_ne!(one.id, other.id);

@@ -232,7 +232,8 @@ impl Processes {
 /// Arguments as a person types them: separated by spaces.
 fn command_line(args: &[u8], cut: bool) -> String {
     let args = args.strip_suffix(&[0]).unwrap_or(args);
-    let mut line = escape_bytes(&args.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<_>>());
+    let mut line =
+        escape_bytes(&args.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<_>>());
     if cut {
         line.push('…');
     }

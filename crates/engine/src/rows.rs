@@ -90,10 +90,8 @@ impl Rows {
     }
 
     fn row(&mut self, tracked: Tracked, digests: &Digests) -> Row {
-        let executable = |image: &Arc<Image>| Executable {
-            image: Arc::clone(image),
-            digest: digests.of(image),
-        };
+        let executable =
+            |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
         let Tracked { flow, process, unwritten, kind, .. } = tracked;
         let exe = executable(&process.image);
         let parent = process.parent.as_ref().map(executable);

@@ -40,7 +40,12 @@ pub(crate) fn reading(slot: u32, owner: ProcKey, send: u64, recv: u64) -> Readin
             netns: 1,
         },
         kind: FlowKind::First,
-        total: Counters { send, recv, send_calls: u64::from(send > 0), recv_calls: u64::from(recv > 0) },
+        total: Counters {
+            send,
+            recv,
+            send_calls: u64::from(send > 0),
+            recv_calls: u64::from(recv > 0),
+        },
         closed: false,
         uid: 1000,
         cgroup_id: 1,

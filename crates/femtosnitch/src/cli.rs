@@ -111,7 +111,7 @@ pub struct StatusArgs {
 /// `femtosnitch check`
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  femtosnitch check ./config.toml && sudo systemctl reload femtosnitch
+  femtosnitch check ./config.toml && sudo pkill -HUP -x femtosnitch
 
 Exits with 1 if anything is wrong.")]
 pub struct CheckArgs {

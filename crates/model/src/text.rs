@@ -17,7 +17,7 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
         }
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.
-            let _: std::fmt::Result = write!(out, "\\x{byte:02x}");
+            write!(out, "\\x{byte:02x}").ok();
         }
     }
     out

@@ -93,12 +93,12 @@ enum fs_proc_flags {
 
 /* What a process runs. Only the first `sizeof(head) + lengths` bytes travel. */
 struct fs_proc {
-	__u32 kind; /* enum fs_event_kind */
+	__u32 kind;  /* enum fs_event_kind */
 	__u32 flags; /* enum fs_proc_flags */
 	struct fs_who who;
 	struct fs_who parent;      /* real_parent at this moment */
 	struct fs_who grandparent; /* its real_parent */
-	__u64 dev; /* kernel encoding: major << 20 | minor */
+	__u64 dev;                 /* kernel encoding: major << 20 | minor */
 	__u64 ino;
 	__u64 size_bytes;
 	__s64 mtime_sec;
@@ -132,16 +132,16 @@ struct fs_exit {
 
 /* Everything that can be lost, or that costs detail, is counted here (fs_counts in .bss). */
 enum fs_count {
-	FS_COUNT_EVENT_LOST = 0,      /* process events that found the ring full */
-	FS_COUNT_STORAGE_FAILED = 1,  /* calls whose socket got no storage: counted per process */
-	FS_COUNT_FLOWS_FULL = 2,      /* calls that found all flows in use: counted per process */
-	FS_COUNT_BUCKETS_FULL = 3,    /* calls that found all buckets in use: counted in total only */
-	FS_COUNT_MANY_PEERS = 4,      /* calls counted under "many peers" */
-	FS_COUNT_EXTRA_FAILED = 5,    /* updates of `extras` that failed: counted per process */
-	FS_COUNT_STASH_SPILLED = 6,   /* peers that had to take the slower way; nothing is lost */
-	FS_COUNT_PEER_UNKNOWN = 7,    /* datagram calls whose peer the kernel did not say */
-	FS_COUNT_READ_FAILED = 8,     /* arguments or names that could not be read */
-	FS_COUNT_KERNEL_CALLS = 9,    /* calls by kernel threads */
+	FS_COUNT_EVENT_LOST = 0,     /* process events that found the ring full */
+	FS_COUNT_STORAGE_FAILED = 1, /* calls whose socket got no storage: counted per process */
+	FS_COUNT_FLOWS_FULL = 2,     /* calls that found all flows in use: counted per process */
+	FS_COUNT_BUCKETS_FULL = 3,  /* calls that found all buckets in use: counted in total only */
+	FS_COUNT_MANY_PEERS = 4,    /* calls counted under "many peers" */
+	FS_COUNT_EXTRA_FAILED = 5,  /* updates of `extras` that failed: counted per process */
+	FS_COUNT_STASH_SPILLED = 6, /* peers that had to take the slower way; nothing is lost */
+	FS_COUNT_PEER_UNKNOWN = 7,  /* datagram calls whose peer the kernel did not say */
+	FS_COUNT_READ_FAILED = 8,   /* arguments or names that could not be read */
+	FS_COUNT_KERNEL_CALLS = 9,  /* calls by kernel threads */
 	FS_COUNT_MAX = 10,
 };
 

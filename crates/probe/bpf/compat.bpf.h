@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Where kernels differ. Each accessor hides the flavours; nobody else names a ___suffix. The floor
- * is Linux 5.11 (sk storage in tracing programs); a flavour goes when the floor passes it.
+ * is Linux 5.17 (bpf_loop; a plain loop over a path costs a million verified instructions); a
+ * flavour goes when the floor passes it.
  */
 #ifndef FS_COMPAT_H
 #define FS_COMPAT_H

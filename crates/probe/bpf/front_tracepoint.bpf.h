@@ -26,8 +26,7 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 	if (!watched(family))
 		return 0;
 	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) ||
-	    (!ret && sk->sk_type == SOCK_STREAM)) {
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && sk->sk_type == SOCK_STREAM)) {
 		call_without_bytes(sk, FS_RECV);
 		return 0;
 	}

@@ -17,7 +17,7 @@ pub enum ProbeError {
     /// Neither front's hooks exist.
     #[error(
         "this kernel ({release}) has no hook that sees socket calls: {missing} not found; \
-         femtosnitch needs Linux 5.11 or later with CONFIG_BPF_EVENTS and, before 6.3, \
+         femtosnitch needs Linux 5.17 or later with CONFIG_BPF_EVENTS and, before 6.3, \
          CONFIG_FUNCTION_TRACER"
     )]
     NoFront {
@@ -60,9 +60,10 @@ pub(crate) fn to_io(error: &libbpf_rs::Error) -> io::Error {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            return io
-                .raw_os_error()
-                .map_or_else(|| io::Error::new(io.kind(), io.to_string()), io::Error::from_raw_os_error);
+            return io.raw_os_error().map_or_else(
+                || io::Error::new(io.kind(), io.to_string()),
+                io::Error::from_raw_os_error,
+            );
         }
         source = cause.source();
     }

@@ -93,12 +93,7 @@ impl Ledger {
             owner: raw.who.into(),
             flow: flow_key(&raw, kind),
             kind,
-            total: Counters {
-                send: raw.send_bytes,
-                recv: raw.recv_bytes,
-                send_calls,
-                recv_calls,
-            },
+            total: Counters { send: raw.send_bytes, recv: raw.recv_bytes, send_calls, recv_calls },
             closed,
             uid: raw.uid,
             cgroup_id: raw.cgroup_id,
@@ -183,7 +178,8 @@ fn flow_key(raw: &RawFlow, kind: FlowKind) -> FlowKey {
         (Some(addr), _) | (None, Some(addr)) => addr.is_ipv4(),
         (None, None) => false,
     };
-    let family = if raw.family == FlowKey::AF_INET6 && is_v4 { FlowKey::AF_INET } else { raw.family };
+    let family =
+        if raw.family == FlowKey::AF_INET6 && is_v4 { FlowKey::AF_INET } else { raw.family };
     FlowKey {
         cookie: raw.cookie,
         family,

@@ -92,7 +92,9 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                 .filter(|n| plan.choices.get(*n).is_some_and(|c| can_do_without(c) == optional))
                 .collect();
             for n in named {
-                let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else { continue };
+                let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else {
+                    continue;
+                };
                 let Err(error) = load_alone(choice.program.name) else { continue };
                 let source = to_io(&error);
                 if !optional {

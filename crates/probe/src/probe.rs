@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
-use libbpf_rs::{Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{
+    Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder,
+};
 
+use crate::ProbeError;
 use crate::abi::{self, Bss};
 use crate::error::to_io;
 use crate::event;
@@ -19,7 +22,6 @@ use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
 use crate::plan::{Front, FrontChoice, Hook, HookState, plan};
 use crate::support::Facts;
-use crate::ProbeError;
 
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +87,8 @@ impl Probe {
         };
         let loaded = load(plan, sizes)?;
 
-        let (flows, dirty, alive) = (loaded.map("flows")?, loaded.map("dirty")?, loaded.map("alive")?);
+        let (flows, dirty, alive) =
+            (loaded.map("flows")?, loaded.map("dirty")?, loaded.map("alive")?);
         let ledger =
             Ledger::new(flows.as_fd(), dirty.as_fd(), alive.as_fd(), sizes.buckets, sizes.slots())
                 .map_err(|source| ProbeError::Setup { what: "mapping the counters", source })?;
@@ -136,13 +139,11 @@ impl Probe {
         &mut self,
         sink: &mut dyn FnMut(ProcEvent),
     ) -> Result<SnapshotReport, ProbeError> {
-        let mut report = SnapshotReport::default();
-        report.sockets_noted = self.note_sockets();
+        let sockets_noted = self.note_sockets();
         if let Some(done) = self.bss.u32(offset_of!(Bss, fs_snapshot_done)) {
             done.store(1, SeqCst);
         }
-        report.processes = self.walk_tasks(sink)?;
-        Ok(report)
+        Ok(SnapshotReport { processes: self.walk_tasks(sink)?, sockets_noted })
     }
 
     /// Tells of every process that exists; also used after events were lost.
@@ -391,8 +392,7 @@ fn quiet_libbpf() {
 fn rcu_barrier() -> io::Result<()> {
     const PLENTY: Duration = Duration::from_millis(50);
     // SAFETY: a system call with three integers.
-    let result =
-        unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
     let error = io::Error::last_os_error();
     let waited = match result {
         0 => std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),

@@ -49,8 +49,10 @@ impl Facts {
                 present.insert(program.name);
             }
         }
-        let release = fs::read_to_string("/proc/sys/kernel/osrelease")
-            .map_err(|error: io::Error| ProbeError::Setup { what: "reading uname", source: error })?;
+        let release =
+            fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error: io::Error| {
+                ProbeError::Setup { what: "reading uname", source: error }
+            })?;
         Ok(Self { present, release: release.trim().to_owned() })
     }
 }

@@ -1,5 +1,5 @@
 //! The programs on the kernel that runs this test. Needs root.
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -78,10 +78,7 @@ fn what_this_process_moves_is_counted_to_the_byte() {
     assert_eq!(server.read(&mut [0; 10]).unwrap(), 0);
     let readings = mine(&mut probe);
     let from_client = readings.iter().find(|r| r.flow.remote.port == port).unwrap();
-    assert_eq!(
-        from_client.total,
-        Counters { send: 12345, recv: 0, send_calls: 1, recv_calls: 0 }
-    );
+    assert_eq!(from_client.total, Counters { send: 12345, recv: 0, send_calls: 1, recv_calls: 0 });
     assert!(from_client.closed);
     assert_eq!(from_client.flow.family, 2);
     let from_server = readings.iter().find(|r| r.flow.local.port == port).unwrap();

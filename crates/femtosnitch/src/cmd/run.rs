@@ -30,7 +30,8 @@ pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
     tracing::info!("stopped; everything is written");
     shown?;
     let root = paths.root().display();
-    let root = if paths.root().as_os_str() == "/" { String::new() } else { format!(" --root {root}") };
+    let root =
+        if paths.root().as_os_str() == "/" { String::new() } else { format!(" --root {root}") };
     writeln!(
         io::stdout(),
         "Everything is written. Ask the history with: femtosnitch query{root} --by exe,raddr"

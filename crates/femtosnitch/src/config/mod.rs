@@ -56,7 +56,7 @@ pub enum Front {
     Auto,
     /// Tracepoints only (Linux 6.3 or newer); refuse to start without them.
     Tracepoint,
-    /// Function exits only (Linux 5.11 to 6.2); refuse to start without them.
+    /// Function exits only (Linux 5.17 to 6.2); refuse to start without them.
     Fexit,
 }
 

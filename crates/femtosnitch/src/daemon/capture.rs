@@ -195,7 +195,9 @@ impl Capture {
         if self.report.events_were_lost(&self.probe) {
             let mut alive = Vec::new();
             self.probe.walk_tasks(&mut |event| alive.extend(info_of(event)))?;
-            lookup::add_arguments(&mut alive);
+            for info in alive.iter_mut().filter(|info| !self.engine.knows(info.key)) {
+                lookup::add_arguments(std::slice::from_mut(info));
+            }
             self.engine.found_again(&alive, now);
         }
         Ok(())
@@ -253,7 +255,8 @@ impl Capture {
             return;
         }
         for slot in candidates {
-            if !self.probe.has_socket(slot)
+            let has_socket = self.probe.has_socket(slot);
+            if self.engine.swept(slot, has_socket)
                 && let Some(mut reading) = self.probe.read(slot)
             {
                 reading.closed = true;

@@ -222,7 +222,10 @@ impl Opener {
                     reason = worse(reason, Unhashed::Changed);
                 }
                 Err(error) => {
-                    let gone = matches!(error.raw_os_error(), Some(libc_errno::ENOENT | libc_errno::ESRCH));
+                    let gone = matches!(
+                        error.raw_os_error(),
+                        Some(libc_errno::ENOENT | libc_errno::ESRCH)
+                    );
                     if !gone {
                         tracing::debug!(path = %path.display(), %error, "cannot open an executable");
                         reason = worse(reason, Unhashed::Unreadable);

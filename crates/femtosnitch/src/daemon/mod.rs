@@ -113,11 +113,14 @@ impl Running {
                 Some(root)
             }
             Err(error) => {
-                report.warn(&format!("no cgroup v2 hierarchy ({error}): peers of unconnected datagrams stay unknown"));
+                report.warn(&format!(
+                    "no cgroup v2 hierarchy ({error}): peers of unconnected datagrams stay unknown"
+                ));
                 None
             }
         };
-        let probe = Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
+        let probe =
+            Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
         report.hooks(&probe);
         let limits = Limits { processes: config.identity.processes as usize, files: FILES };
         let engine = Engine::new(limits, ignore(&config), container::container_id);
@@ -136,8 +139,12 @@ impl Running {
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
-        let identity =
-            Identity::start(config.identity.hash_threads, messages.clone(), waker.clone(), &report)?;
+        let identity = Identity::start(
+            config.identity.hash_threads,
+            messages.clone(),
+            waker.clone(),
+            &report,
+        )?;
         let writer = writer::start(sink, Retention(config.store.retention), Arc::clone(&report))?;
         let capture = Capture {
             probe,
@@ -151,15 +158,7 @@ impl Running {
             max_flows: config.capture.max_flows as usize,
         };
         let capture = start_capture(capture, inbox, wake)?;
-        Ok(Self {
-            paths: paths.clone(),
-            messages,
-            waker,
-            capture,
-            writer,
-            report,
-            _lock: lock,
-        })
+        Ok(Self { paths: paths.clone(), messages, waker, capture, writer, report, _lock: lock })
     }
 
     /// One line that says what runs.

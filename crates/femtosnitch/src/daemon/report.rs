@@ -278,12 +278,7 @@ impl Report {
         }
     }
 
-    fn counters(
-        &self,
-        probe: &Probe,
-        engine: &Engine,
-        live: &LiveHandle,
-    ) -> BTreeMap<String, u64> {
+    fn counters(&self, probe: &Probe, engine: &Engine, live: &LiveHandle) -> BTreeMap<String, u64> {
         let gauges = engine.gauges();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let state = self.state();
