@@ -99,12 +99,12 @@ int fs_peer_recv6(struct bpf_sock_addr *ctx)
  * Raw and ping sockets have no such cgroup hooks. Where the kernel has function tracing their own
  * entry points tell the address; nobody else pays for that.
  */
-static __always_inline int raw_peer(struct sock *sk, struct msghdr *msg, enum fs_dir dir)
+static __always_inline int raw_peer(struct sock *sk, enum fs_dir dir, const void *name, int len)
 {
 	struct fs_peer peer = {};
 	struct fs_sk *s;
 
-	if (!peer_in_message(msg, &peer))
+	if (!peer_in_buffer(name, len, &peer))
 		return 0;
 	s = storage(sk);
 	if (s)
@@ -112,47 +112,63 @@ static __always_inline int raw_peer(struct sock *sk, struct msghdr *msg, enum fs
 	return 0;
 }
 
+static __always_inline int raw_send(struct sock *sk, struct msghdr *msg)
+{
+	return raw_peer(sk, FS_SEND, BPF_CORE_READ(msg, msg_name), BPF_CORE_READ(msg, msg_namelen));
+}
+
+/* The header's own length is filled in later, from addr_len. */
+static __always_inline int raw_recv(struct sock *sk, struct msghdr *msg, const int *addr_len,
+				    int ret)
+{
+	int len = 0;
+
+	if (ret < 0 || bpf_probe_read_kernel(&len, sizeof(len), addr_len))
+		return 0;
+	return raw_peer(sk, FS_RECV, BPF_CORE_READ(msg, msg_name), len);
+}
+
 SEC("fentry/raw_sendmsg")
 int BPF_PROG(fs_raw_send4, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return raw_peer(sk, msg, FS_SEND);
+	return raw_send(sk, msg);
 }
 
 SEC("fentry/rawv6_sendmsg")
 int BPF_PROG(fs_raw_send6, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return raw_peer(sk, msg, FS_SEND);
+	return raw_send(sk, msg);
 }
 
 SEC("fentry/ping_v4_sendmsg")
 int BPF_PROG(fs_ping_send4, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return raw_peer(sk, msg, FS_SEND);
+	return raw_send(sk, msg);
 }
 
 SEC("fentry/ping_v6_sendmsg")
 int BPF_PROG(fs_ping_send6, struct sock *sk, struct msghdr *msg, size_t len)
 {
-	return raw_peer(sk, msg, FS_SEND);
+	return raw_send(sk, msg);
 }
 
 SEC("fexit/raw_recvmsg")
 int BPF_PROG(fs_raw_recv4, struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	     int *addr_len, int ret)
 {
-	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
+	return raw_recv(sk, msg, addr_len, ret);
 }
 
 SEC("fexit/rawv6_recvmsg")
 int BPF_PROG(fs_raw_recv6, struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	     int *addr_len, int ret)
 {
-	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
+	return raw_recv(sk, msg, addr_len, ret);
 }
 
 SEC("fexit/ping_recvmsg")
 int BPF_PROG(fs_ping_recv, struct sock *sk, struct msghdr *msg, size_t len, int flags,
 	     int *addr_len, int ret)
 {
-	return ret < 0 ? 0 : raw_peer(sk, msg, FS_RECV);
+	return raw_recv(sk, msg, addr_len, ret);
 }

@@ -74,16 +74,16 @@ static __always_inline void peer_connected(struct sock *sk, __u16 family, struct
 	}
 }
 
-/* The address in a message header; false if there is none of a known family. */
-static __always_inline bool peer_in_message(struct msghdr *msg, struct fs_peer *peer)
+/*
+ * The address in the kernel's own buffer (always as large as a sockaddr_storage), of which `len`
+ * bytes are valid; false if there is none of a known family.
+ */
+static __always_inline bool peer_in_buffer(const void *name, int len, struct fs_peer *peer)
 {
-	void *name = BPF_CORE_READ(msg, msg_name);
-	int len = BPF_CORE_READ(msg, msg_namelen);
 	struct sockaddr_in6 addr = {};
 
 	if (!name || len < (int)sizeof(struct sockaddr_in))
 		return false;
-	/* The kernel's own copy, always as large as a sockaddr_storage. */
 	if (bpf_probe_read_kernel(&addr, sizeof(addr), name))
 		return false;
 	if (addr.sin6_family == AF_INET) {
@@ -92,11 +92,17 @@ static __always_inline bool peer_in_message(struct msghdr *msg, struct fs_peer *
 		peer_v4(peer, in->sin_addr, in->sin_port);
 		return true;
 	}
+	/* 24 bytes are enough for the kernel (SIN6_LEN_RFC2133): the scope id is optional. */
 	if (addr.sin6_family == AF_INET6 && len >= (int)sizeof(addr)) {
 		peer_v6(peer, addr.sin6_addr, addr.sin6_port);
 		return true;
 	}
 	return false;
+}
+
+static __always_inline bool peer_in_message(struct msghdr *msg, struct fs_peer *peer)
+{
+	return peer_in_buffer(BPF_CORE_READ(msg, msg_name), BPF_CORE_READ(msg, msg_namelen), peer);
 }
 
 /* Leaves a peer for the end of the current call. */
