@@ -38,6 +38,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,
+    "no-btf": bad::no_type_information,
+    "unreadable-config": bad::unreadable_config,
     "full-disk": disk::full,
     "live-flows": live::flows,
     "slow-reader": live::slow_reader,

@@ -89,3 +89,30 @@ pub(super) fn missing_capability(world: &World) -> Result<Outcome> {
     ensure!(said.to_uppercase().contains("CAP_BPF"), "it should name what it lacks: {said}");
     Ok(Outcome::Passed)
 }
+
+pub(super) fn no_type_information(world: &World) -> Result<Outcome> {
+    let root = Root::new(world)?;
+    let daemon = Daemon::command(world, &root.path(""));
+    // A mount namespace of its own in which the kernel seems to lack BTF.
+    let hide = "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", hide, "sh"]);
+    command.arg(daemon.get_program()).args(daemon.get_args());
+    let done = command::run(command, world.patience(15))?;
+    let (code, said) = (done.status.code(), done.stderr);
+    ensure!(code == Some(1), "without BTF it ended with {code:?}: {said}");
+    ensure!(said.contains("CONFIG_DEBUG_INFO_BTF"), "it should say what is missing: {said}");
+    Ok(Outcome::Passed)
+}
+
+pub(super) fn unreadable_config(world: &World) -> Result<Outcome> {
+    let root = Root::new(world)?;
+    // Root may read any file, so something that is no file stands in its place.
+    let config = root.path("etc/femtosnitch/config.toml");
+    fs::remove_file(&config).context("removing the scenario's configuration")?;
+    fs::create_dir(&config)?;
+    let (code, said) = root.refused()?;
+    ensure!(code == Some(1), "an unreadable configuration ended with {code:?}: {said}");
+    ensure!(said.contains("config.toml"), "it should name the file: {said}");
+    Ok(Outcome::Passed)
+}
