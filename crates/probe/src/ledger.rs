@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::offset_of;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Reading, Slot};
@@ -10,10 +10,54 @@ use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Reading, Slot};
 use crate::abi::{self, RawExtraKey, RawFlow, RawWho};
 use crate::mapping::Mapping;
 
+/// The array of flows, mapped piece by piece as flows are handed out: a table for many sockets
+/// then costs the daemon only what the machine really has.
+#[derive(Debug)]
+struct Segments {
+    fd: OwnedFd,
+    slots: u32,
+    mapped: Vec<Option<Mapping>>,
+}
+
+impl Segments {
+    /// Flows in a piece: 256 KiB, a multiple of every page size.
+    const FLOWS: u32 = 2048;
+
+    fn new(fd: OwnedFd, slots: u32) -> Self {
+        Self { fd, slots, mapped: Vec::new() }
+    }
+
+    /// The piece that holds a flow, and where in it.
+    fn at(&mut self, slot: Slot) -> Option<(&Mapping, usize)> {
+        if slot.0 >= self.slots {
+            return None;
+        }
+        let index = (slot.0 / Self::FLOWS) as usize;
+        if self.mapped.len() <= index {
+            self.mapped.resize_with(index + 1, || None);
+        }
+        let piece = self.mapped.get_mut(index)?;
+        if piece.is_none() {
+            let first = slot.0 - slot.0 % Self::FLOWS;
+            let flows = Self::FLOWS.min(self.slots - first);
+            let bytes = |flows: u32| flows as usize * size_of::<RawFlow>();
+            match Mapping::new(self.fd.as_fd(), bytes(first), bytes(flows)) {
+                Ok(mapping) => *piece = Some(mapping),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot map more counters");
+                    return None;
+                }
+            }
+        }
+        let base = (slot.0 % Self::FLOWS) as usize * size_of::<RawFlow>();
+        Some((piece.as_ref()?, base))
+    }
+}
+
 /// The mapped ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    flows: Mapping,
+    flows: Segments,
     dirty: Mapping,
     alive: Mapping,
     buckets: u32,
@@ -24,7 +68,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(
-        flows: BorrowedFd<'_>,
+        flows: OwnedFd,
         dirty: BorrowedFd<'_>,
         alive: BorrowedFd<'_>,
         buckets: u32,
@@ -32,9 +76,9 @@ impl Ledger {
     ) -> io::Result<Self> {
         let marks = (slots as usize).next_multiple_of(abi::MARKS);
         Ok(Self {
-            flows: Mapping::new(flows, slots as usize * size_of::<RawFlow>())?,
-            dirty: Mapping::new(dirty, marks)?,
-            alive: Mapping::new(alive, marks)?,
+            flows: Segments::new(flows, slots),
+            dirty: Mapping::new(dirty, 0, marks)?,
+            alive: Mapping::new(alive, 0, marks)?,
             buckets,
             slots,
             calls: Vec::new(),
@@ -62,23 +106,36 @@ impl Ledger {
             let idle = self.dirty.u64(slot as usize).is_none_or(|word| word.load(Relaxed) == 0);
             if !idle {
                 for slot in slot.max(from)..(slot + WORD).min(to) {
-                    // Cleared before the counters are read, never after: see mark_dirty().
-                    let moved =
-                        self.dirty.u8(slot as usize).is_some_and(|mark| mark.swap(0, SeqCst) != 0);
-                    if moved && let Some(reading) = self.read(Slot(slot)) {
-                        visit(reading);
-                    }
+                    self.drain_one(Slot(slot), visit);
                 }
             }
             slot += WORD;
         }
     }
 
+    fn drain_one(&mut self, slot: Slot, visit: &mut dyn FnMut(Reading)) {
+        let mark = |ledger: &Self, value| {
+            ledger.dirty.u8(slot.0 as usize).map_or(0, |mark| mark.swap(value, SeqCst))
+        };
+        // Cleared before the counters are read, never after: see mark_dirty().
+        if mark(self, 0) == 0 {
+            return;
+        }
+        match self.read(slot) {
+            Some(reading) => visit(reading),
+            // It could not be mapped; to be read at the next drain.
+            None => {
+                mark(self, 1);
+            }
+        }
+    }
+
     /// Looks at one flow.
     pub(crate) fn read(&mut self, slot: Slot) -> Option<Reading> {
         // Before the counters: once the kernel side says "closed" it has added everything.
-        let flags_at = slot.0 as usize * size_of::<RawFlow>() + offset_of!(RawFlow, flags);
-        let closed = self.flows.u32(flags_at)?.load(SeqCst) & abi::FLOW_CLOSED != 0;
+        let (flows, base) = self.flows.at(slot)?;
+        let flags = flows.u32(base + offset_of!(RawFlow, flags))?;
+        let closed = flags.load(SeqCst) & abi::FLOW_CLOSED != 0;
         let raw = self.raw(slot)?;
         let [send_calls, recv_calls] = self.widen(slot, [raw.send_calls, raw.recv_calls]);
         let kind = match raw.flags {
@@ -120,7 +177,7 @@ impl Ledger {
     }
 
     /// Key of the `extras` map that leads to this flow.
-    pub(crate) fn extra_key(&self, slot: Slot) -> Option<RawExtraKey> {
+    pub(crate) fn extra_key(&mut self, slot: Slot) -> Option<RawExtraKey> {
         let raw = self.raw(slot)?;
         Some(RawExtraKey {
             cookie: raw.cookie,
@@ -132,18 +189,15 @@ impl Ledger {
     }
 
     /// Key of the `buckets` map that leads to this flow.
-    pub(crate) fn bucket_key(&self, slot: Slot) -> Option<RawWho> {
+    pub(crate) fn bucket_key(&mut self, slot: Slot) -> Option<RawWho> {
         Some(self.raw(slot)?.who)
     }
 
-    fn raw(&self, slot: Slot) -> Option<RawFlow> {
-        if slot.0 >= self.slots {
-            return None;
-        }
-        let base = slot.0 as usize * size_of::<RawFlow>();
+    fn raw(&mut self, slot: Slot) -> Option<RawFlow> {
+        let (flows, base) = self.flows.at(slot)?;
         let mut bytes = [0u8; size_of::<RawFlow>()];
         for (i, chunk) in bytes.chunks_exact_mut(8).enumerate() {
-            let word = self.flows.u64(base + i * 8)?.load(Relaxed);
+            let word = flows.u64(base + i * 8)?.load(Relaxed);
             chunk.copy_from_slice(&word.to_ne_bytes());
         }
         abi::read(&bytes)

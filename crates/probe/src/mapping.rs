@@ -18,8 +18,10 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `len` bytes of the `BPF_F_MMAPABLE` array behind `fd`.
-    pub(crate) fn new(fd: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+    /// Maps `len` bytes of the `BPF_F_MMAPABLE` array behind `fd`, from `offset` (a multiple of
+    /// the page size) on. The kernel maps every page at once: what is not mapped costs nothing.
+    pub(crate) fn new(fd: BorrowedFd<'_>, offset: usize, len: usize) -> io::Result<Self> {
+        let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
         // SAFETY: a fresh shared mapping of a length that is the kernel's to check; nothing else
         // refers to it.
         let start = unsafe {
@@ -29,7 +31,7 @@ impl Mapping {
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 fd.as_raw_fd(),
-                0,
+                offset,
             )
         };
         if start == libc::MAP_FAILED {

@@ -87,12 +87,14 @@ impl Probe {
         };
         let loaded = load(plan, sizes)?;
 
+        let mapping = |source| ProbeError::Setup { what: "mapping the counters", source };
         let (flows, dirty, alive) =
             (loaded.map("flows")?, loaded.map("dirty")?, loaded.map("alive")?);
-        let ledger =
-            Ledger::new(flows.as_fd(), dirty.as_fd(), alive.as_fd(), sizes.buckets, sizes.slots())
-                .map_err(|source| ProbeError::Setup { what: "mapping the counters", source })?;
-        let bss = Mapping::new(loaded.map(".bss")?.as_fd(), size_of::<Bss>())
+        let flows = flows.as_fd().try_clone_to_owned().map_err(mapping)?;
+        let (buckets, slots) = (sizes.buckets, sizes.slots());
+        let ledger = Ledger::new(flows, dirty.as_fd(), alive.as_fd(), buckets, slots);
+        let ledger = ledger.map_err(mapping)?;
+        let bss = Mapping::new(loaded.map(".bss")?.as_fd(), 0, size_of::<Bss>())
             .map_err(|source| ProbeError::Setup { what: "mapping the program's state", source })?;
 
         let inbox = Arc::new(Mutex::new(Vec::new()));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use femtosnitch_sys::mem;
 use femtosnitch_sys::notify::Notifier;
 use femtosnitch_sys::signal::{Signal, Signals};
 use tracing_subscriber::EnvFilter;
@@ -21,6 +22,7 @@ const WATCH: Duration = Duration::from_secs(5);
 /// # Errors
 /// If it cannot start, or fails later.
 pub fn run(paths: &Paths, args: &DaemonArgs) -> anyhow::Result<ExitCode> {
+    mem::be_frugal();
     let signals = Signals::block().context("cannot receive signals")?;
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(args.log_level.as_str()))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use femtosnitch_sys::owner;
+use femtosnitch_sys::{mem, owner};
 use femtosnitch_sys::signal::Signals;
 use tracing_subscriber::EnvFilter;
 
@@ -21,6 +21,7 @@ use super::top;
 /// # Errors
 /// If the daemon cannot start or fails, or if the output fails.
 pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
+    mem::be_frugal();
     let signals = Signals::block().context("cannot receive signals")?;
     log_away_from_the_table(paths)?;
     let running = Running::start(paths)?;

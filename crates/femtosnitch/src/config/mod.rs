@@ -84,7 +84,7 @@ impl Default for Capture {
             max_flows: 65_536,
             max_overflow: 1_024,
             max_peers_per_socket: 512,
-            event_buffer: 2 << 20,
+            event_buffer: 1 << 20,
             sample_interval: Duration::from_secs(1),
         }
     }
