@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks there")]
 
 mod apt;
+mod bench;
 mod cpio;
 mod initramfs;
 mod kernels;
@@ -40,6 +41,8 @@ enum Chore {
     E2e(layers::E2eOptions),
     /// End-to-end tests on other kernels, booted in QEMU
     Vm(vm::Options),
+    /// What watching costs: ratios to the same run without (root)
+    Bench(bench::Options),
     /// Rules of the house that no compiler checks
     Tidy,
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Unit => layers::unit(),
         Chore::E2e(options) => layers::e2e(&options),
         Chore::Vm(options) => vm::run(&options),
+        Chore::Bench(options) => bench::run(&options),
         Chore::Tidy => tidy::run(),
     };
     match done {

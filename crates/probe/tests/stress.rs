@@ -68,7 +68,7 @@ fn send(target: std::net::SocketAddr, shared: &UdpSocket) {
             let short = UdpSocket::bind("127.0.0.1:0").unwrap();
             short.connect(target).unwrap();
             short.send(&[0; 7]).unwrap();
-            if (n / (SHARED / SHORT)) % 2 == 0 {
+            if (n / (SHARED / SHORT)).is_multiple_of(2) {
                 short.send(&[0; 3]).unwrap();
             }
         }

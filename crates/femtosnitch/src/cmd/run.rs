@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use femtosnitch_sys::{mem, owner};
 use femtosnitch_sys::signal::Signals;
+use femtosnitch_sys::{mem, owner};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{RunArgs, TopArgs};

@@ -1,0 +1,96 @@
+//! Benchmarks: what watching costs. Every figure is paired with the same run without femtosnitch,
+//! or is a count; nothing fails because a machine was slow.
+
+mod monitor;
+mod paired;
+mod resources;
+mod statistics;
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use anyhow::Result;
+use anyhow::bail;
+use clap::Args;
+
+use crate::workspace;
+
+/// What `cargo xtask bench` takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// Print only; leave docs/performance.md as it is
+    #[arg(long)]
+    no_write: bool,
+}
+
+/// Runs everything, prints it, and keeps it in docs/performance.md.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let binaries = workspace::build_release()?;
+    let mut text = heading()?;
+    for section in [
+        paired::run(&binaries, options.quick)?,
+        kernel_side()?,
+        resources::run(&binaries, options.quick)?,
+    ] {
+        println!("{section}");
+        text.push_str(&section);
+        text.push('\n');
+    }
+    if !options.no_write {
+        let path = workspace::root()?.join("docs/performance.md");
+        std::fs::write(&path, text)?;
+        println!("kept in {}", path.display());
+    }
+    Ok(())
+}
+
+fn heading() -> Result<String> {
+    let mut text = String::from(
+        "# Performance\n\n\
+         Written by `make bench` (`cargo xtask bench`); run it to repeat every figure here.\n\n",
+    );
+    let first_line = |command: &str, argument: &str| {
+        let output = Command::new(command).arg(argument).output();
+        output.map_or_else(
+            |_| "unknown".to_owned(),
+            |output| {
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                text.lines().next().unwrap_or("unknown").to_owned()
+            },
+        )
+    };
+    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
+    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
+    let cores = cpu.lines().filter(|line| line.starts_with("processor")).count();
+    writeln!(
+        text,
+        "{} · Linux {} · {} · {cores} cores · {} · {}\n",
+        first_line("date", "-uI"),
+        first_line("uname", "-r"),
+        model.trim_start_matches([' ', '\t', ':']),
+        first_line("rustc", "--version"),
+        first_line("clang", "--version"),
+    )?;
+    Ok(text)
+}
+
+/// The programs and the drain, by themselves.
+fn kernel_side() -> Result<String> {
+    let mut command = workspace::cargo()?;
+    command.args(["bench", "--quiet", "--package", "femtosnitch-probe", "--bench", "kernel"]);
+    let output = command.stderr(std::process::Stdio::inherit()).output()?;
+    if !output.status.success() {
+        bail!("the benchmark of the kernel side failed; it needs root");
+    }
+    Ok(format!(
+        "## In the kernel, and the drain\n\n\
+         By the kernel's own clock (`bpf_stats_enabled`), whose two readings are part of each \
+         figure: an empty program shows some 44 ns.\n\
+         The drain reads every flow that moved since the one before; idle flows cost an eighth \
+         of a load each.\n\n{}",
+        String::from_utf8_lossy(&output.stdout)
+    ))
+}

@@ -1,0 +1,95 @@
+//! A femtosnitch daemon below a directory of its own, for the length of a measurement.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+use std::time::Instant;
+
+use anyhow::Context;
+use anyhow::Result;
+use anyhow::bail;
+
+/// Clock ticks a second in /proc/PID/stat (`USER_HZ`, 100 on every architecture that we run on).
+const TICKS: f64 = 100.0;
+
+pub(super) struct Monitor {
+    child: Child,
+    root: PathBuf,
+    pub(super) started_in: Duration,
+}
+
+impl Monitor {
+    /// Starts it and waits until it is ready.
+    pub(super) fn start(femtosnitch: &Path, config: &str) -> Result<Self> {
+        let root = std::env::temp_dir().join(format!("femtosnitch-bench-{}", std::process::id()));
+        fs::create_dir_all(root.join("etc/femtosnitch"))?;
+        fs::write(root.join("etc/femtosnitch/config.toml"), config)?;
+        let begin = Instant::now();
+        let mut child = Command::new(femtosnitch)
+            .args(["daemon", "--root"])
+            .arg(&root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().context("no stderr")?;
+        let mut said = String::new();
+        let mut lines = BufReader::new(stderr).lines();
+        loop {
+            match lines.next() {
+                Some(Ok(line)) if line.contains("ready") => break,
+                Some(Ok(line)) => said = said + &line + "\n",
+                _ => bail!("femtosnitch did not start (root is needed): {said}"),
+            }
+        }
+        // It may still have something to say: read on, so that it never waits for us.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Ok(Self { child, root, started_in: begin.elapsed() })
+    }
+
+    /// Processor time so far, seconds.
+    pub(super) fn cpu_seconds(&self) -> Result<f64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let after_name = stat.rsplit(')').next().context("odd /proc/PID/stat")?;
+        let fields: Vec<&str> = after_name.split_whitespace().collect();
+        let ticks = |index: usize| -> Result<f64> {
+            Ok(fields.get(index).context("short /proc/PID/stat")?.parse()?)
+        };
+        Ok((ticks(11)? + ticks(12)?) / TICKS)
+    }
+
+    /// Proportional set size, MiB.
+    pub(super) fn pss_mib(&self) -> Result<f64> {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Ends it by SIGTERM; how long it took to write everything and exit.
+    pub(super) fn stop(mut self) -> Result<Duration> {
+        let begin = Instant::now();
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        let status = self.child.wait()?;
+        let took = begin.elapsed();
+        if !status.success() {
+            bail!("femtosnitch ended with {status}");
+        }
+        Ok(took)
+    }
+}
+
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        // Nothing happens to a process that has been waited for.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(fs::remove_dir_all(&self.root));
+    }
+}
