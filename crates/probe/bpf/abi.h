@@ -142,7 +142,8 @@ enum fs_count {
 	FS_COUNT_PEER_UNKNOWN = 7,  /* datagram calls whose peer the kernel did not say */
 	FS_COUNT_READ_FAILED = 8,   /* arguments or names that could not be read */
 	FS_COUNT_KERNEL_CALLS = 9,  /* calls by kernel threads */
-	FS_COUNT_MAX = 10,
+	FS_COUNT_READS_UNCOUNTED = 10, /* TCP reads past recv() on a socket without storage */
+	FS_COUNT_MAX = 11,
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");

@@ -7,9 +7,6 @@
 #define MSG_ERRQUEUE 0x2000
 #define SOCK_DONE 1
 
-#define SEQ_VALID ((__u64)FS_SK_SEQ << 32)
-#define SEQ_FRESH ((__u64)FS_SK_FRESH << 32)
-
 static __always_inline bool watched(__u16 family)
 {
 	return family == AF_INET || family == AF_INET6 || family == AF_PACKET;
@@ -21,13 +18,6 @@ static __always_inline struct fs_sk *storage(struct sock *sk)
 
 	/* Creation also fails if another CPU has just done it. */
 	return s ?: bpf_sk_storage_get(&sockets, sk, 0, 0);
-}
-
-static __always_inline void current_owner(struct fs_who *who)
-{
-	owner_of(bpf_get_current_task_btf(), who);
-	if (!who->tgid)
-		count(FS_COUNT_KERNEL_CALLS);
 }
 
 /*
@@ -47,32 +37,93 @@ static __always_inline void call_without_bytes(struct sock *sk, enum fs_dir dir)
 }
 
 /*
- * `named` is the peer if the front saw it, NULL if it has to come from the stash or the socket.
- * TCP is counted here only when sending; see tcp.bpf.h for the other direction.
+ * The common case with plain loads and nothing on the stack: a connected TCP or UDP socket whose
+ * flow is the current program's. False: call_slow() has to look closer.
  */
-static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes,
-				      const struct fs_peer *named)
+static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct task_struct *task,
+				      __u16 family, __u16 protocol, enum fs_dir dir, __u64 bytes)
 {
+	__u32 slot = s->slot;
+	struct fs_flow *flow = flow_at(slot);
+
+	if (!slot || !flow)
+		return false;
+	if (protocol == IPPROTO_UDP) {
+		if ((dir == FS_SEND ? s->send.task : s->recv.task) || s->spilled)
+			return false; /* this call has an address of its own */
+	} else if (protocol != IPPROTO_TCP) {
+		return false;
+	}
+	if (flow->who.tgid != (__u32)task->tgid || flow->who.exec_id != (__u32)task->self_exec_id ||
+	    flow->who.start_ns != task->group_leader->start_boottime)
+		return false;
+	if (flow->rport != bpf_ntohs(sk->__sk_common.skc_dport))
+		return false;
+	if (family == AF_INET) {
+		__be32 addr = sk->__sk_common.skc_daddr;
+		struct fs_peer peer;
+
+		peer_v4(&peer, addr, 0);
+		if (!addr || flow->raddr[1] != peer.addr[1])
+			return false;
+	} else {
+		__u64 low = *(__u64 *)&sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[2];
+
+		if (!low || flow->raddr[1] != low ||
+		    flow->raddr[0] != *(__u64 *)&sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[0])
+			return false;
+	}
+	add(flow, slot, dir, bytes);
+	return true;
+}
+
+static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir dir, __u64 bytes,
+				const struct fs_peer *named)
+{
+	__u16 family = sk->__sk_common.skc_family;
+	__u16 protocol = sk->sk_protocol;
 	struct fs_who who;
 	struct fs_peer peer;
-	struct fs_sk *s;
 
-	current_owner(&who);
-	s = storage(sk);
+	owner_of(bpf_get_current_task_btf(), &who);
+	if (!who.tgid)
+		count(FS_COUNT_KERNEL_CALLS);
 	if (!s) {
 		account_to_bucket(&who, dir, bytes);
-		return;
+		return 0;
 	}
 	if (named) {
 		peer = *named;
-	} else if (sk->sk_protocol == IPPROTO_TCP || !unstash(s, dir, &peer)) {
+	} else if (protocol == IPPROTO_TCP || !unstash(s, dir, &peer)) {
 		peer_connected(sk, family, &peer);
 		if (family != AF_PACKET && !(peer.addr[0] | peer.addr[1]))
 			count(FS_COUNT_PEER_UNKNOWN);
 	}
-	if (!has_ports(sk->sk_protocol))
+	if (!has_ports(protocol))
 		peer.port = 0;
 	account(sk, s, &who, &peer, dir, bytes);
+	return 0;
+}
+
+/*
+ * `named` is the peer if the front saw it, NULL if it has to come from the stash or the socket.
+ * TCP's receive side is counted here only in calls that receive; see tcp.bpf.h for the others.
+ */
+static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes,
+				      const struct fs_peer *named)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u16 protocol = sk->sk_protocol;
+	bool tcp_recv = protocol == IPPROTO_TCP && dir == FS_RECV;
+	struct fs_sk *s;
+
+	if (tcp_recv && !in_recv_call(task))
+		return;
+	s = storage(sk);
+	if (s && tcp_recv)
+		__sync_fetch_and_add(&s->counted, (__u32)bytes);
+	if (!s || named || !call_fast(sk, s, task, family, protocol, dir, bytes))
+		call_slow(sk, s, dir, bytes, named);
 }
 
 #endif

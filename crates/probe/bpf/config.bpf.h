@@ -16,12 +16,6 @@ const volatile __u32 fs_ring_bytes = 2097152;
 __u32 fs_fresh_flows = 0;
 __u32 fs_fresh_buckets = 0;
 
-/* 1 once the sockets that are older than the daemon have been noted. */
-__u32 fs_snapshot_done = 0;
-
-/* 1 once a socket was refused storage: TCP's receive side then also looks at return values. */
-__u32 fs_storage_failed = 0;
-
 /* enum fs_count. Written by all programs, read by user space. */
 __u64 fs_counts[FS_COUNT_MAX] = {};
 

@@ -19,14 +19,8 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	family = sk->__sk_common.skc_family;
 	if (!watched(family))
 		return 0;
-	if (sk->sk_protocol == IPPROTO_TCP) {
-		if (dir == FS_RECV)
-			tcp_recv_returned(sk, ret);
-		else
-			call_done(sk, family, dir, ret, NULL);
-		return 0;
-	}
-	if (family != AF_PACKET && msg && peer_in_message(msg, &peer))
+	if (family != AF_PACKET && sk->sk_protocol != IPPROTO_TCP && msg &&
+	    peer_in_message(msg, &peer))
 		call_done(sk, family, dir, ret, &peer);
 	else
 		call_done(sk, family, dir, ret, NULL);

@@ -30,10 +30,7 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 		call_without_bytes(sk, FS_RECV);
 		return 0;
 	}
-	if (sk->sk_protocol == IPPROTO_TCP)
-		tcp_recv_returned(sk, ret);
-	else
-		call_done(sk, family, FS_RECV, ret, NULL);
+	call_done(sk, family, FS_RECV, ret, NULL);
 	return 0;
 }
 

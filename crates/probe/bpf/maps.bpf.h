@@ -81,17 +81,13 @@ struct fs_stash {
 	__u16 _pad[3];
 };
 
-enum fs_sk_flags {
-	FS_SK_SEQ = 1,   /* copied_seq is valid */
-	FS_SK_FRESH = 2, /* first seen in the middle of a call, before the snapshot was complete */
-};
-
 /* What a socket carries with it; freed with the socket by the kernel. */
 struct fs_sk {
-	__u64 seq; /* FS_SK_* flags << 32 | TCP: how far user space had read, without the FIN */
 	__u32 slot;
-	__u32 fresh_bytes; /* received in the call that set FS_SK_FRESH and counted already */
-	__u32 minute;      /* of new_peers */
+	__u32 base;    /* TCP: sequence number from which on reads are counted */
+	__u32 based;   /* `base` is known */
+	__u32 counted; /* TCP: bytes counted since, wraps like a sequence number */
+	__u32 minute;  /* of new_peers */
 	__u32 new_peers;
 	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
 	__u32 _pad;

@@ -4,6 +4,8 @@
 #define FS_OWNER_H
 
 #define PF_KTHREAD 0x00200000
+/* io_uring's and vhost's workers: PF_IO_WORKER, and PF_USER_WORKER since 6.4. */
+#define PF_WORKER 0x00004010
 
 /* Plain loads only: this runs for every call. io_uring workers carry their process' tgid. */
 static __always_inline void owner_of(struct task_struct *task, struct fs_who *who)

@@ -25,6 +25,8 @@
 
 #include "flow.bpf.h"
 
+#include "recv_call.bpf.h"
+
 #include "call.bpf.h"
 
 #include "tcp.bpf.h"

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * TCP's receive side is counted where the kernel moves copied_seq, which every way of reading
- * passes (recv, splice, MSG_TRUNC, zero copy; a peek does not move it). The hook runs under the
- * socket lock, so differences of copied_seq need no other.
+ * TCP's receive side. The kernel moves copied_seq for every way of reading (recv, splice, zero
+ * copy; a peek does not move it), once for each buffer it takes data from. The hook there runs
+ * under the socket lock, so differences of copied_seq need no other.
+ *
+ * In the system calls that receive, the end of the call tells the same once and cheaper: they are
+ * counted there (call_done), all others where copied_seq moves. Both places ask the same
+ * question of the same task in the same call, so each byte is counted in exactly one of them.
  */
 #ifndef FS_TCP_H
 #define FS_TCP_H
@@ -28,104 +32,73 @@ static __always_inline __u64 tcp_read_total(struct tcp_sock *tp, struct sock *sk
 	return tp->bytes_received - waiting;
 }
 
-/*
- * The first sight of a socket's receive side. A socket younger than the daemon has its whole
- * total still to be counted; older ones were noted by the snapshot. Before that is complete, and
- * once storage was refused to some socket, nobody can tell whether earlier bytes were counted:
- * then the byte count of the call decides (tcp_recv_returned).
- */
-static __always_inline __u64 tcp_first_sight(struct fs_sk *s, struct tcp_sock *tp, struct sock *sk,
-					     __u32 seq)
+/* Bytes read in other ways than by receive calls, and not counted yet. Under the socket lock. */
+static __always_inline __s32 tcp_uncounted(struct fs_sk *s, struct tcp_sock *tp, struct sock *sk)
 {
-	if (fs_snapshot_done && !fs_storage_failed) {
-		s->seq = SEQ_VALID | seq;
-		return tcp_read_total(tp, sk);
+	__u32 seq = tcp_read_up_to(tp, sk);
+
+	/* The snapshot has noted the sockets that are older; the others' totals are all ours. */
+	if (!s->based) {
+		s->base = seq - (__u32)tcp_read_total(tp, sk);
+		s->based = 1;
 	}
-	s->fresh_bytes = 0;
-	s->seq = SEQ_VALID | SEQ_FRESH | seq;
-	return 0;
+	/*
+	 * Below zero: another thread's receive call had moved copied_seq when it was looked at here
+	 * last, and has been counted since. Then that much less is counted now.
+	 */
+	return (__s32)(seq - s->base - s->counted);
 }
 
 static __always_inline void tcp_bytes_read(struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct tcp_sock *tp;
 	struct fs_peer peer;
 	struct fs_who who;
 	struct fs_sk *s;
-	__u64 bytes;
-	__u32 seq;
+	__s32 bytes;
 
 	/*
 	 * In softirq (strparser, sockmap) `current` is a bystander; what was read there is seen
 	 * by the next call in process context.
 	 */
-	if (!tp || !sk->sk_lock.owned)
+	if (in_recv_call(task) || !sk->sk_lock.owned)
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
 		return;
 	owner_of(task, &who);
 	if (!who.tgid)
 		count(FS_COUNT_KERNEL_CALLS);
 	s = storage(sk);
 	if (!s) {
-		fs_storage_failed = 1; /* tcp_recv_returned() counts it */
+		/* Without a place to remember how far it was read there is no telling how much. */
+		count(FS_COUNT_READS_UNCOUNTED);
 		return;
 	}
-	seq = tcp_read_up_to(tp, sk);
-	if (s->seq & SEQ_VALID) {
-		bytes = (__u32)(seq - (__u32)s->seq);
-		if (!bytes)
-			return;
-		s->seq = (s->seq & ~0xffffffffULL) | seq;
-	} else {
-		bytes = tcp_first_sight(s, tp, sk, seq);
-		if (!bytes)
-			return;
-	}
-	if (s->seq & SEQ_FRESH)
-		s->fresh_bytes += bytes;
+	bytes = tcp_uncounted(s, tp, sk);
+	if (bytes <= 0)
+		return;
+	__sync_fetch_and_add(&s->counted, bytes);
 	peer_connected(sk, sk->__sk_common.skc_family, &peer);
 	account(sk, s, &who, &peer, FS_RECV, bytes);
-}
-
-/* A receive call of `bytes` ended; counts what tcp_bytes_read() could not. */
-static __always_inline void tcp_recv_returned(struct sock *sk, __u64 bytes)
-{
-	struct fs_peer peer;
-	struct fs_who who;
-	struct fs_sk *s;
-
-	if (fs_snapshot_done && !fs_storage_failed)
-		return;
-	s = bpf_sk_storage_get(&sockets, sk, 0, 0);
-	if (!s) {
-		current_owner(&who);
-		account_to_bucket(&who, FS_RECV, bytes);
-		return;
-	}
-	if (!(s->seq & SEQ_FRESH))
-		return;
-	s->seq &= ~SEQ_FRESH;
-	if (bytes <= s->fresh_bytes)
-		return;
-	current_owner(&who);
-	peer_connected(sk, sk->__sk_common.skc_family, &peer);
-	account(sk, s, &who, &peer, FS_RECV, bytes - s->fresh_bytes);
 }
 
 /* Notes how far an older socket has been read. Runs without the socket lock: one load decides. */
 static __always_inline void tcp_note_older(struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct fs_sk *s;
+	struct fs_sk *s = tp ? storage(sk) : NULL;
 
-	if (!tp)
-		return;
-	s = storage(sk);
 	if (!s) {
-		fs_storage_failed = 1;
+		if (tp)
+			count(FS_COUNT_STORAGE_FAILED);
 		return;
 	}
-	__sync_val_compare_and_swap(&s->seq, 0, SEQ_VALID | tcp_read_up_to(tp, sk));
+	if (!s->based) {
+		s->base = tcp_read_up_to(tp, sk) - s->counted;
+		s->based = 1;
+	}
 }
 
 #endif

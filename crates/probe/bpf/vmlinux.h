@@ -215,6 +215,16 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	s32 syscallno;
+};
+#endif
+
 struct signal_struct {
 	atomic_t live;
 };

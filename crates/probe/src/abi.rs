@@ -46,7 +46,7 @@ const _: () = assert!(size_of::<RawWho>() == 16);
 const _: () = assert!(size_of::<RawFork>() == 40);
 const _: () = assert!(size_of::<RawExit>() == 24);
 const _: () = assert!(offset_of!(RawProc, data) == PROC_HEAD);
-const _: () = assert!(offset_of!(Bss, fs_counts) == 16);
+const _: () = assert!(offset_of!(Bss, fs_counts) == 8);
 
 /// Bytes of an `fs_proc` before its variable part.
 pub(crate) const PROC_HEAD: usize = 148;

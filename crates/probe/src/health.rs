@@ -87,6 +87,12 @@ pub(crate) const DESCRIBED: &[Described] = &[
         meaning: "names or arguments that could not be read at exec",
     },
     Described {
+        index: raw::FS_COUNT_READS_UNCOUNTED.0,
+        name: "tcp_reads_missed",
+        loss: true,
+        meaning: "TCP reads by splice or io_uring on sockets that got no storage: not counted",
+    },
+    Described {
         index: raw::FS_COUNT_KERNEL_CALLS.0,
         name: "kernel_calls",
         loss: false,

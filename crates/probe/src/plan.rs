@@ -111,7 +111,7 @@ pub(crate) const PROGRAMS: &[Program] = &{
             Iterator,
             "iter/task_file",
             Walk,
-            Optional("bytes that older TCP connections received before the start are counted too"),
+            Optional("what older TCP connections read by splice before the start is counted too"),
         ),
         program(
             "fs_iter_sockets",
@@ -240,7 +240,7 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
         Role::Core if program.name == "fs_tcp_read" => {
-            yes("TCP's receive side, splice and zero copy included")
+            yes("TCP reads that no receive call ends: splice, zero copy, io_uring")
         }
         Role::Core => yes("program runs and their lineage"),
         Role::Release => yes("ends of sockets"),

@@ -142,9 +142,6 @@ impl Probe {
         sink: &mut dyn FnMut(ProcEvent),
     ) -> Result<SnapshotReport, ProbeError> {
         let sockets_noted = self.note_sockets();
-        if let Some(done) = self.bss.u32(offset_of!(Bss, fs_snapshot_done)) {
-            done.store(1, SeqCst);
-        }
         Ok(SnapshotReport { processes: self.walk_tasks(sink)?, sockets_noted })
     }
 

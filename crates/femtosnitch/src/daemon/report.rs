@@ -145,7 +145,7 @@ impl Report {
     pub(super) fn snapshot(&self, report: &SnapshotReport) {
         self.state().found = report.processes;
         if !report.sockets_noted {
-            self.warn("older TCP connections could not be noted: bytes they received before the start count too");
+            self.warn("older TCP connections could not be noted: what they read by splice before the start counts too");
         }
     }
 
