@@ -31,7 +31,6 @@ struct fs_who {
 };
 
 enum fs_flow_flags {
-	FS_FLOW_CLOSED = 1, /* the socket was closed: these counters are final */
 	FS_FLOW_EXTRA = 2,  /* found through the `extras` hash, not through its socket */
 	FS_FLOW_BUCKET = 4, /* one process' traffic that found no flow of its own */
 	FS_FLOW_MANY = 8,   /* one process' traffic with the many further peers of one socket */
@@ -69,6 +68,13 @@ struct fs_extra_key {
 	__u64 raddr[2];
 	__u16 rport;
 	__u16 _pad[3];
+};
+
+enum fs_mark {
+	FS_MARK_NONE = 0,
+	FS_MARK_MOVED = 1, /* something was added */
+	FS_MARK_CLOSED =
+		2, /* the socket was closed: the counters are final, no other mark follows */
 };
 
 /* An element of the `dirty` and `alive` maps: one byte a flow. */

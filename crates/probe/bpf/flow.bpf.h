@@ -18,7 +18,7 @@ static __always_inline void mark_dirty(__u32 slot)
 	struct fs_marks *marks = bpf_map_lookup_elem(&dirty, &group);
 
 	if (marks && !marks->mark[slot % FS_MARKS])
-		marks->mark[slot % FS_MARKS] = 1;
+		marks->mark[slot % FS_MARKS] = FS_MARK_MOVED;
 }
 
 /* A value-returning atomic is a full barrier on every architecture; mark_dirty() needs one. */

@@ -19,8 +19,9 @@ struct {
 } flows SEC(".maps");
 
 /*
- * One byte a slot: moved since the last drain. Set by the accounting programs after they added,
- * cleared by user space before it reads, so that no addition can fall between.
+ * One byte a slot (enum fs_mark): moved since the last drain, or closed. Set by the accounting
+ * programs after they added, cleared by user space before it reads, so that no addition can fall
+ * between. A slot that is handed out is unmarked.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

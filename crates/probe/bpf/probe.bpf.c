@@ -41,7 +41,8 @@ const struct fs_fork *_emit_fork __attribute__((unused));
 const struct fs_exit *_emit_exit __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
-const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_CLOSED;
+const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
+const volatile enum fs_mark _emit_mark = FS_MARK_MOVED;
 const volatile enum fs_proc_flags _emit_proc_flags = FS_PROC_MEMFD;
 const volatile enum fs_event_kind _emit_event_kind = FS_EVENT_EXEC;
 

@@ -11,18 +11,19 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 	return 0;
 }
 
+/*
+ * Only a socket's first flow is reached here. Every call on it has ended: each held the file, and
+ * the last of them let go before this. So nothing is added any more, and no mark is overwritten.
+ * One store and then nothing: once user space sees it the slot may belong to another socket.
+ */
 static __always_inline void closed(struct fs_sk *s)
 {
 	__u32 slot = s->slot;
-	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
-	__u32 was;
+	__u32 group = slot / FS_MARKS;
+	struct fs_marks *marks = slot ? bpf_map_lookup_elem(&dirty, &group) : NULL;
 
-	if (!flow)
-		return;
-	/* Only a socket's first flow is reached here, and no call is under way any more. */
-	was = __sync_fetch_and_or(&flow->flags, FS_FLOW_CLOSED);
-	barrier_var(was);
-	mark_dirty(slot);
+	if (marks)
+		marks->mark[slot % FS_MARKS] = FS_MARK_CLOSED;
 }
 
 /* Last close of any inet socket that user space made. */
@@ -100,7 +101,7 @@ int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 	group = slot / FS_MARKS;
 	marks = bpf_map_lookup_elem(&alive, &group);
 	if (marks)
-		marks->mark[slot % FS_MARKS] = 1;
+		marks->mark[slot % FS_MARKS] = FS_MARK_MOVED;
 	return 0;
 }
 

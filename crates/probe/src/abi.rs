@@ -19,7 +19,9 @@ pub(crate) const COUNTS: usize = types::fs_count::FS_COUNT_MAX.0 as usize;
 
 pub(crate) const COUNT_EVENT_LOST: usize = types::fs_count::FS_COUNT_EVENT_LOST.0 as usize;
 
-pub(crate) const FLOW_CLOSED: u32 = types::fs_flow_flags::FS_FLOW_CLOSED.0;
+#[expect(clippy::cast_possible_truncation, reason = "2")]
+pub(crate) const MARK_CLOSED: u8 = types::fs_mark::FS_MARK_CLOSED.0 as u8;
+
 pub(crate) const FLOW_EXTRA: u32 = types::fs_flow_flags::FS_FLOW_EXTRA.0;
 pub(crate) const FLOW_BUCKET: u32 = types::fs_flow_flags::FS_FLOW_BUCKET.0;
 pub(crate) const FLOW_MANY: u32 = types::fs_flow_flags::FS_FLOW_MANY.0;

@@ -114,28 +114,26 @@ impl Ledger {
     }
 
     fn drain_one(&mut self, slot: Slot, visit: &mut dyn FnMut(Reading)) {
-        let mark = |ledger: &Self, value| {
-            ledger.dirty.u8(slot.0 as usize).map_or(0, |mark| mark.swap(value, SeqCst))
-        };
         // Cleared before the counters are read, never after: see mark_dirty().
-        if mark(self, 0) == 0 {
+        let mark = self.swap_mark(slot, 0);
+        if mark == 0 {
             return;
         }
         match self.read(slot) {
-            Some(reading) => visit(reading),
+            Some(reading) => visit(Reading { closed: mark == abi::MARK_CLOSED, ..reading }),
             // It could not be mapped; to be read at the next drain.
             None => {
-                mark(self, 1);
+                self.swap_mark(slot, mark);
             }
         }
     }
 
-    /// Looks at one flow.
+    fn swap_mark(&self, slot: Slot, value: u8) -> u8 {
+        self.dirty.u8(slot.0 as usize).map_or(0, |mark| mark.swap(value, SeqCst))
+    }
+
+    /// Looks at one flow, which counts as open.
     pub(crate) fn read(&mut self, slot: Slot) -> Option<Reading> {
-        // Before the counters: once the kernel side says "closed" it has added everything.
-        let (flows, base) = self.flows.at(slot)?;
-        let flags = flows.u32(base + offset_of!(RawFlow, flags))?;
-        let closed = flags.load(SeqCst) & abi::FLOW_CLOSED != 0;
         let raw = self.raw(slot)?;
         let [send_calls, recv_calls] = self.widen(slot, [raw.send_calls, raw.recv_calls]);
         let kind = match raw.flags {
@@ -151,14 +149,16 @@ impl Ledger {
             flow: flow_key(&raw, kind),
             kind,
             total: Counters { send: raw.send_bytes, recv: raw.recv_bytes, send_calls, recv_calls },
-            closed,
+            closed: false,
             uid: raw.uid,
             cgroup_id: raw.cgroup_id,
         })
     }
 
-    /// Forgets a slot that goes back to the kernel side.
+    /// Forgets a slot that goes back to the kernel side. Its mark may be from additions that its
+    /// last reading contains already; it must not speak for the slot's next flow.
     pub(crate) fn forget(&mut self, slot: Slot) {
+        self.swap_mark(slot, 0);
         if let Some(calls) = self.calls.get_mut(slot.0 as usize) {
             *calls = [0, 0];
         }

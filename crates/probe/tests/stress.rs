@@ -75,8 +75,14 @@ fn send(target: std::net::SocketAddr, shared: &UdpSocket) {
     }
 }
 
+/// One test, since the readings of this process are told apart by nothing but its pid.
 #[test]
 fn concurrent_drains_lose_nothing() {
+    shared_and_short_sockets();
+    peers_that_come_and_go();
+}
+
+fn shared_and_short_sockets() {
     let cgroup = cgroup_root();
     let mut probe = Probe::start(OPTIONS, cgroup.as_ref().map(AsFd::as_fd)).expect("needs root");
     probe.snapshot(&mut |_| {}).unwrap();
@@ -106,4 +112,51 @@ fn concurrent_drains_lose_nothing() {
     assert!(reader.drains > 1_000, "only {} drains", reader.drains);
     let full = probe.health().counts.into_iter().find(|c| c.name == "flows_overflow");
     assert_eq!(full.map(|count| count.value), Some(0), "slots were not given back");
+}
+
+/// Datagrams to many peers on one socket, whose flows are taken away in the middle of it.
+fn peers_that_come_and_go() {
+    const SENT: u64 = 100_000;
+    const PEERS: u64 = 40;
+    let cgroup = cgroup_root();
+    let options = Options { max_peers_per_socket: 1 << 16, ..OPTIONS };
+    let mut probe = Probe::start(options, cgroup.as_ref().map(AsFd::as_fd)).expect("needs root");
+    probe.snapshot(&mut |_| {}).unwrap();
+    let sinks: Vec<_> = (0..PEERS).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let targets: Vec<_> = sinks.iter().map(|sink| sink.local_addr().unwrap()).collect();
+    let done = AtomicBool::new(false);
+    let mut reader = Reader::default();
+    let mut retired = 0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            for (_, target) in (0..SENT).zip(targets.iter().cycle()) {
+                socket.send_to(&[0; 10], target).unwrap();
+            }
+            done.store(true, Ordering::SeqCst);
+        });
+        while !done.load(Ordering::SeqCst) {
+            reader.drain(&mut probe);
+            let extras: Vec<_> = reader.seen.keys().copied().collect();
+            let extras: Vec<_> = extras
+                .into_iter()
+                .filter_map(|slot| probe.read(slot))
+                .filter(|reading| reading.kind == FlowKind::Extra)
+                .map(|reading| (reading.slot, reading.kind))
+                .collect();
+            probe.retire(&extras).unwrap();
+            for (slot, kind) in extras {
+                let last = probe.read(slot).unwrap().total;
+                let before = reader.seen.remove(&slot).unwrap();
+                reader.total += last.since(before);
+                probe.release(slot, kind).unwrap();
+                retired += 1;
+            }
+        }
+    });
+    reader.drain(&mut probe);
+    println!("{} drains, {retired} flows retired, {:?}", reader.drains, reader.total);
+    assert_eq!(reader.total.send, SENT * 10);
+    assert_eq!(reader.total.send_calls, SENT);
+    assert!(retired > PEERS, "only {retired} flows were retired");
 }
