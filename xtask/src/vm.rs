@@ -50,7 +50,7 @@ pub(crate) struct Options {
     runner: Vec<String>,
 }
 
-/// Boots every kernel asked for, one after the other, and fails if any of them did.
+/// Boots every kernel asked for and fails if any of them did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if layers::skipped("FEMTOSNITCH_SKIP_VM", "vm", "the tests on other kernels") {
         return Ok(());
@@ -67,8 +67,19 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     let binaries = if options.command.is_some() { None } else { Some(workspace::build_release()?) };
     let payload = payload(options, binaries.as_ref());
-    let results: Vec<(&Kernel, Result<String>)> =
-        matrix.iter().map(|kernel| (kernel, boot(kernel, &payload, options))).collect();
+    // Side by side: a guest keeps one core busy.
+    let results: Vec<(&Kernel, Result<String>)> = std::thread::scope(|scope| {
+        let guests: Vec<_> = matrix
+            .iter()
+            .map(|kernel| (kernel, scope.spawn(|| boot(kernel, &payload, options))))
+            .collect();
+        let ended = |guest: std::thread::ScopedJoinHandle<'_, Result<String>>| {
+            guest
+                .join()
+                .unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that watched it panicked")))
+        };
+        guests.into_iter().map(|(kernel, guest)| (kernel, ended(guest))).collect()
+    });
 
     let mut failed = Vec::new();
     for (kernel, result) in &results {

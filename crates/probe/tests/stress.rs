@@ -1,5 +1,11 @@
 //! Drains without a pause while others send: not a byte lost, none counted twice. Needs root.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 use std::collections::HashMap;
 use std::net::UdpSocket;

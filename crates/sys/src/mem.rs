@@ -62,34 +62,6 @@ pub fn be_frugal() {
     }
 }
 
-/// Whether [`rcu_grace_period`] waited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grace {
-    /// Every BPF program that was running when it was called has ended.
-    Passed,
-    /// The kernel does not wait on a machine with one processor, and refuses with `nohz_full`.
-    NotWaited,
-}
-
-/// Waits until every processor has left the kernel's RCU read sections it was in (`membarrier`):
-/// some milliseconds.
-///
-/// # Errors
-/// `ENOSYS` without `CONFIG_MEMBARRIER`, `EPERM` behind a filter of system calls.
-pub fn rcu_grace_period() -> io::Result<Grace> {
-    // `_SC_NPROCESSORS_ONLN`, which is what the kernel looks at too.
-    let online = nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN)?;
-    let command = libc::MEMBARRIER_CMD_GLOBAL;
-    // SAFETY: takes numbers only.
-    let done = unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) };
-    match (done, io::Error::last_os_error()) {
-        (0, _) if online.is_none_or(|count| count > 1) => Ok(Grace::Passed),
-        (0, _) => Ok(Grace::NotWaited),
-        (_, err) if err.raw_os_error() == Some(libc::EINVAL) => Ok(Grace::NotWaited),
-        (_, err) => Err(err),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,14 +89,5 @@ mod tests {
         {
             assert_eq!(parse_rollup(text), None);
         }
-    }
-
-    #[test]
-    fn a_grace_period_passes() {
-        let want = match std::thread::available_parallelism().unwrap().get() {
-            1 => Grace::NotWaited,
-            _ => Grace::Passed,
-        };
-        assert_eq!(rcu_grace_period().unwrap(), want);
     }
 }
