@@ -117,7 +117,7 @@ mod tests {
     use std::os::unix::fs::FileExt;
     use std::process::Command;
     use std::sync::Arc;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     static GO: AtomicBool = AtomicBool::new(false);
 
@@ -189,22 +189,5 @@ mod tests {
     fn a_directory_gives_an_error() {
         let dir = File::open("/").unwrap();
         assert!(matches!(hash_fd(dir.as_fd(), &GO), Err(HashError::Io(_))));
-    }
-
-    /// Prints the throughput; run with `--release -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "a measurement, not a check"]
-    fn throughput() {
-        let mut file = tempfile::tempfile().unwrap();
-        for _ in 0..256 {
-            file.write_all(&vec![3; 1 << 20]).unwrap();
-        }
-        for _ in 0..3 {
-            let start = Instant::now();
-            let hashed = hash_fd(file.as_fd(), &GO).unwrap();
-            let rate = hashed.len as f64 / 1e6 / start.elapsed().as_secs_f64();
-            println!("{rate:.0} MB/s");
-            assert_eq!(hashed.len, 256 << 20);
-        }
     }
 }

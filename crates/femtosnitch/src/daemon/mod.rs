@@ -94,11 +94,12 @@ impl Running {
     /// behind then.
     pub fn start(paths: &Paths) -> anyhow::Result<Self> {
         let (config, config_path) = Config::load(paths)?;
+        // First, since whoever lacks them may not make directories either.
+        check_capabilities()?;
         let gid = reader_group(paths, &config)?;
         owner::ensure_dir(&paths.run_dir(), 0o750, gid)
             .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;
         let lock = InstanceLock::acquire(&paths.lock_file())?;
-        check_capabilities()?;
 
         let report = Arc::new(Report::new(paths, config_path.as_deref()));
         let options = femtosnitch_store::Options { group: gid };
