@@ -15,7 +15,7 @@ use crate::processes::{Processes, nobody};
 use crate::rows::{Batch, Rows};
 
 /// A batch is due early once this many ended flows wait: many short connections.
-const ENDED_MAX: usize = 20_000;
+const ENDED_DUE: usize = 20_000;
 
 /// Bounds of the engine's tables.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,10 @@ pub struct Gauges {
     pub processes_refused: u64,
     /// Rows that the user's filters dropped.
     pub rows_ignored: u64,
+    /// Rows lost because nobody took them for too long.
+    pub rows_lost: u64,
+    /// Application bytes in those.
+    pub bytes_lost: u64,
 }
 
 /// See the crate's documentation.
@@ -288,7 +292,7 @@ impl Engine {
     /// True if so much waits that a batch should not wait for its time.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.flows.waiting() >= ENDED_MAX
+        self.flows.waiting() > ENDED_DUE
     }
 
     /// Takes everything that is not written yet. `last` for the batch before the end: nothing
@@ -312,6 +316,8 @@ impl Engine {
             owners_unknown: self.processes.unknown,
             processes_refused: self.processes.refused,
             rows_ignored: self.rows.ignored,
+            rows_lost: self.flows.lost_rows,
+            bytes_lost: self.flows.lost_bytes,
         }
     }
 }

@@ -8,6 +8,9 @@ use femtosnitch_model::{Counters, FlowKey, FlowKind, ProcKey, Process, Reading, 
 /// An extra flow that did not move for this many seconds is given back.
 const EXTRA_IDLE: i64 = 60;
 
+/// Ended flows that may wait for a writer that does not come: beyond, rows are lost and counted.
+const ENDED_MAX: usize = 200_000;
+
 /// A flow, its owner, and the part of its traffic that is not written yet.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracked {
@@ -40,6 +43,9 @@ pub(crate) struct Flows {
     /// Extra flows of each socket, since only its first is told when it closes.
     extras: HashMap<u64, Vec<Slot>>,
     buckets: HashMap<ProcKey, Slot>,
+    /// Rows that found no room, and the bytes in them.
+    pub(crate) lost_rows: u64,
+    pub(crate) lost_bytes: u64,
 }
 
 /// A flow as a reading found it.
@@ -136,7 +142,10 @@ impl Flows {
             FlowKind::First | FlowKind::CatchAll => {}
         }
         let kind = tracked.kind;
-        if !tracked.unwritten.is_zero() {
+        if self.ended.len() >= ENDED_MAX {
+            self.lost_rows += u64::from(!tracked.unwritten.is_zero());
+            self.lost_bytes += tracked.unwritten.send.saturating_add(tracked.unwritten.recv);
+        } else if !tracked.unwritten.is_zero() {
             self.ended.push(*tracked);
         }
         Some(kind)
@@ -257,6 +266,19 @@ mod tests {
             prop_assert!(flows.take_unwritten().is_empty());
             prop_assert_eq!(flows.live(), 0);
         }
+    }
+
+    #[test]
+    fn without_a_writer_memory_is_bounded_and_the_loss_counted() {
+        let mut flows = Flows::default();
+        let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
+        for _ in 0..ENDED_MAX + 7 {
+            flows.begin(&reading(3, key(1, 1), 0, 0), Arc::clone(&process), "".into());
+            flows.grow(&reading(3, key(1, 1), 10, 1), 1);
+            flows.end(Slot(3));
+        }
+        assert_eq!(flows.waiting(), ENDED_MAX);
+        assert_eq!((flows.lost_rows, flows.lost_bytes), (7, 77));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,12 +26,15 @@ use super::report::Report;
 
 /// Open files waiting for somebody to want their digest.
 const HELD: usize = 256;
+/// Open files on their way to the hash threads. Further requests wait without a descriptor.
+const HASHING: usize = 64;
 /// Files watched for changes. When there are more all are forgotten, and all count as changed.
 const WATCHED: usize = 65_536;
 
 enum Job {
     Hold(FileRequest),
     Hash(FileRequest),
+    Stop,
 }
 
 /// The capture thread's end.
@@ -53,6 +56,7 @@ impl Identity {
         let (jobs, inbox) = channel();
         let (waker, wake) = waker()?;
         let cancel = Arc::new(AtomicBool::new(false));
+        let hashing = Arc::new(AtomicUsize::new(0));
         let (hash, work) = channel();
         let work = Arc::new(Mutex::new(work));
         let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
@@ -61,6 +65,8 @@ impl Identity {
                 work: Arc::clone(&work),
                 answers: answers.clone(),
                 answered: answered.clone(),
+                done: waker.clone(),
+                hashing: Arc::clone(&hashing),
                 cancel: Arc::clone(&cancel),
                 report: Arc::clone(report),
             };
@@ -79,6 +85,8 @@ impl Identity {
             held: Held::default(),
             watcher,
             watched: HashMap::new(),
+            backlog: VecDeque::new(),
+            hashing,
             hash,
             answers,
             answered,
@@ -105,6 +113,7 @@ impl Identity {
     /// Gives up what is being hashed. The threads end by themselves.
     pub(super) fn stop(&self) {
         self.cancel.store(true, Ordering::Relaxed);
+        self.send(Job::Stop);
     }
 }
 
@@ -141,6 +150,9 @@ struct Opener {
     held: Held,
     watcher: Option<Watcher>,
     watched: HashMap<FileKey, (u64, u64)>,
+    /// Asked for, while the hash threads have enough to do. Each file is asked for once.
+    backlog: VecDeque<FileRequest>,
+    hashing: Arc<AtomicUsize>,
     hash: Sender<(FileId, File)>,
     answers: Sender<Message>,
     answered: Waker,
@@ -158,11 +170,14 @@ impl Opener {
             self.read_changes();
             loop {
                 match inbox.try_recv() {
-                    Ok(job) => self.carry_out(job),
+                    Ok(Job::Hold(request)) => self.hold(&request),
+                    Ok(Job::Hash(request)) => self.backlog.push_back(request),
+                    Ok(Job::Stop) => return,
                     Err(std::sync::mpsc::TryRecvError::Empty) => break,
                     Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
                 }
             }
+            self.feed();
         }
     }
 
@@ -176,21 +191,24 @@ impl Opener {
         true
     }
 
-    fn carry_out(&mut self, job: Job) {
-        match job {
-            Job::Hold(request) => {
-                if let Ok(file) = self.open(&request) {
-                    self.held.insert(request.file, file);
-                }
-            }
-            Job::Hash(request) => {
-                let file = self.held.take(&request.file).map_or_else(|| self.open(&request), Ok);
-                match file {
+    fn hold(&mut self, request: &FileRequest) {
+        if let Ok(file) = self.open(request) {
+            self.held.insert(request.file, file);
+        }
+    }
+
+    /// Gives the hash threads as much as they may have at a time.
+    fn feed(&mut self) {
+        while self.hashing.load(Ordering::Acquire) < HASHING {
+            let Some(request) = self.backlog.pop_front() else { return };
+            match self.held.take(&request.file).map_or_else(|| self.open(&request), Ok) {
+                Ok(file) => {
+                    self.hashing.fetch_add(1, Ordering::AcqRel);
                     // The workers live as long as this sender.
-                    Ok(file) => drop(self.hash.send((request.file, file))),
-                    Err(reason) => {
-                        self.answer(Message::Digest(request.file, Digest::Missing(reason)));
-                    }
+                    drop(self.hash.send((request.file, file)));
+                }
+                Err(reason) => {
+                    self.answer(Message::Digest(request.file, Digest::Missing(reason)));
                 }
             }
         }
@@ -321,6 +339,9 @@ struct Hasher {
     work: Arc<Mutex<Receiver<(FileId, File)>>>,
     answers: Sender<Message>,
     answered: Waker,
+    /// Wakes the thread that opens files.
+    done: Waker,
+    hashing: Arc<AtomicUsize>,
     cancel: Arc<AtomicBool>,
     report: Arc<Report>,
 }
@@ -347,6 +368,10 @@ impl Hasher {
             }
             drop(self.answers.send(Message::Digest(id, digest)));
             self.answered.wake();
+            drop(file);
+            if self.hashing.fetch_sub(1, Ordering::AcqRel) >= HASHING {
+                self.done.wake();
+            }
         }
     }
 }

@@ -302,8 +302,8 @@ impl Report {
             ("rows_written", sink.written.rows),
             ("rows_ignored", gauges.rows_ignored),
             ("rows_queued", sink.queued_rows as u64),
-            ("rows_dropped", sink.dropped.rows),
-            ("bytes_dropped", sink.dropped.bytes),
+            ("rows_dropped", sink.dropped.rows.saturating_add(gauges.rows_lost)),
+            ("bytes_dropped", sink.dropped.bytes.saturating_add(gauges.bytes_lost)),
             ("live_readers", live.readers() as u64),
             ("live_events_missed", live.missed()),
         ];
