@@ -17,14 +17,14 @@ use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
 
-/// A small file system in memory, unmounted when dropped.
+/// A small file system in memory, unmounted when dropped. Large enough for the traffic of others.
 struct Small(PathBuf);
 
 impl Small {
     fn mount(at: PathBuf) -> Result<Self> {
         fs::create_dir_all(&at).context("making the mount point")?;
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(&at);
+        mount.args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&at);
         let status = mount.status().context("running mount")?;
         ensure!(status.success(), "cannot mount a tmpfs on {}", at.display());
         Ok(Self(at))
