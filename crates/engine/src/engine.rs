@@ -183,7 +183,10 @@ impl Engine {
             };
             self.flows.begin(reading, process, container);
         }
-        if reading.closed && reading.kind == FlowKind::First {
+        if reading.closed
+            && reading.kind == FlowKind::First
+            && self.flows.start_closing(reading.slot).is_some()
+        {
             let extras = self.flows.closing_extras(reading.flow.cookie);
             if !extras.is_empty() {
                 self.effects.push(Effect::Retire(extras));
@@ -231,9 +234,10 @@ impl Engine {
         self.effects.push(Effect::Release(reading.slot, reading.kind));
     }
 
-    /// The slot goes back to the kernel side; called for each [`Effect::Release`].
-    pub fn released(&mut self, slot: Slot) {
-        self.flows.end(slot);
+    /// The slot goes back to the kernel side; called for each [`Effect::Release`]. False if it is
+    /// not in use, and must not be given back.
+    pub fn released(&mut self, slot: Slot) -> bool {
+        self.flows.end(slot).is_some()
     }
 
     /// Housekeeping, once a sample: forgets what ended.
@@ -385,9 +389,22 @@ mod tests {
         read(&mut engine, &last);
         let effects = engine.take_effects();
         assert!(effects.contains(&Effect::Release(Slot(5), FlowKind::First)), "{effects:?}");
-        engine.released(Slot(5));
+        assert!(engine.released(Slot(5)));
+        assert!(!engine.released(Slot(5)));
         assert_eq!(engine.gauges().flows, 0);
         assert_eq!(engine.batch(false).rows.len(), 1);
+    }
+
+    #[test]
+    fn a_flow_found_closed_twice_is_released_once() {
+        let mut engine = engine(Ignore::default());
+        let mut last = reading(5, key(7, 3), 10, 20);
+        last.closed = true;
+        read(&mut engine, &last);
+        read(&mut engine, &last);
+        let released =
+            engine.take_effects().into_iter().filter(|e| matches!(e, Effect::Release(..))).count();
+        assert_eq!(released, 1);
     }
 
     #[test]

@@ -178,7 +178,9 @@ impl Flows {
         idle.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
     }
 
-    fn start_closing(&mut self, slot: Slot) -> Option<(Slot, FlowKind)> {
+    /// Notes that a flow is on its way out; `None` if it was noted before: a slot that is given
+    /// back twice would belong to two sockets.
+    pub(crate) fn start_closing(&mut self, slot: Slot) -> Option<(Slot, FlowKind)> {
         let tracked = self.slots.get_mut(slot.0 as usize)?.as_deref_mut()?;
         if tracked.closing {
             return None;

@@ -133,6 +133,8 @@ impl Capture {
         // From now, not from when it was due: after a stall nothing is to be caught up with.
         agenda.sample = now + self.sample_interval;
         self.read_flows(agenda.tick, Some(interval))?;
+        // Closed flows are gone before anybody asks which sockets still exist.
+        self.carry_out(agenda.tick);
         self.engine.tick(moment(agenda.tick));
         if now >= agenda.tidy {
             agenda.tidy = now + TIDY;
@@ -217,8 +219,9 @@ impl Capture {
                     Effect::Hash(request) => self.identity.hash(request),
                     Effect::Retire(slots) => retire.extend(slots),
                     Effect::Release(slot, kind) => {
-                        self.engine.released(slot);
-                        if let Err(error) = self.probe.release(slot, kind) {
+                        if self.engine.released(slot)
+                            && let Err(error) = self.probe.release(slot, kind)
+                        {
                             self.report.slot_lost(&error);
                         }
                     }

@@ -1,7 +1,7 @@
 //! Getting at the bytes behind each executable: taking hold of files while they are there,
 //! hashing them off everybody's way, and hearing of changes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, PipeReader};
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use femtosnitch_engine::FileRequest;
 use femtosnitch_model::{Digest, FileId, Sha256, Unhashed};
@@ -30,6 +31,11 @@ const HELD: usize = 256;
 const HASHING: usize = 64;
 /// Files watched for changes. When there are more all are forgotten, and all count as changed.
 const WATCHED: usize = 65_536;
+
+/// Between two looks at what changed.
+const CHANGES: Duration = Duration::from_millis(100);
+/// Reads of the changes at one look, some hundred events each.
+const READS: usize = 64;
 
 enum Job {
     Hold(FileRequest),
@@ -161,13 +167,22 @@ struct Opener {
 
 impl Opener {
     fn run(mut self, inbox: &Receiver<Job>, wake: &PipeReader) {
+        let mut quiet_until = Instant::now();
         loop {
+            // Between two looks at the changes the kernel merges those of one file: whoever touches
+            // a file in a loop costs us ten looks a second.
+            let rest = quiet_until.saturating_duration_since(Instant::now());
             let mut fds = vec![wake.as_fd()];
-            fds.extend(self.watcher.as_ref().map(AsFd::as_fd));
-            if wait::readable(&fds, None).is_err() || !self.drain_wake(wake) {
+            if rest.is_zero() {
+                fds.extend(self.watcher.as_ref().map(AsFd::as_fd));
+            }
+            let limit = (!rest.is_zero()).then_some(rest);
+            if wait::readable(&fds, limit).is_err() || !self.drain_wake(wake) {
                 return;
             }
-            self.read_changes();
+            if rest.is_zero() && self.read_changes() {
+                quiet_until = Instant::now() + CHANGES;
+            }
             loop {
                 match inbox.try_recv() {
                     Ok(Job::Hold(request)) => self.hold(&request),
@@ -184,7 +199,7 @@ impl Opener {
     /// False once nobody is left who could wake us.
     fn drain_wake(&self, mut wake: &PipeReader) -> bool {
         use std::io::Read;
-        let ready = wait::readable(&[wake.as_fd()], Some(std::time::Duration::ZERO));
+        let ready = wait::readable(&[wake.as_fd()], Some(Duration::ZERO));
         if ready.is_ok_and(|ready| ready == [true]) {
             return wake.read(&mut [0; 256]).is_ok_and(|n| n > 0);
         }
@@ -233,7 +248,7 @@ impl Opener {
         for way in ways {
             match open_executable(*way) {
                 Ok((file, stat)) => {
-                    if is_version(&request.file, &stat, matches!(way, Target::Exe(_))) {
+                    if is_version(&request.file, &stat) {
                         self.watch(&file, request.file);
                         return Ok(file);
                     }
@@ -272,14 +287,18 @@ impl Opener {
         }
     }
 
-    fn read_changes(&mut self) {
-        let Some(watcher) = &self.watcher else { return };
+    /// True if there were any.
+    fn read_changes(&mut self) -> bool {
+        let Some(watcher) = &self.watcher else { return false };
         let mut changes = Vec::new();
-        while let Ok(more) = watcher.read()
-            && !more.is_empty()
-        {
-            changes.extend(more);
+        for _ in 0..READS {
+            match watcher.read() {
+                Ok(more) if !more.is_empty() => changes.extend(more),
+                _ => break,
+            }
         }
+        let any = !changes.is_empty();
+        let mut changed = HashSet::new();
         for change in changes {
             match change {
                 Change::Changed { key, gone } => {
@@ -288,9 +307,7 @@ impl Opener {
                     } else {
                         self.watched.get(&key).copied()
                     };
-                    if let Some((dev, ino)) = known {
-                        self.answer(Message::Changed { dev, ino });
-                    }
+                    changed.extend(known);
                 }
                 Change::Overflow => {
                     self.report.changes_lost();
@@ -298,6 +315,10 @@ impl Opener {
                 }
             }
         }
+        for (dev, ino) in changed {
+            self.answer(Message::Changed { dev, ino });
+        }
+        any
     }
 }
 
@@ -317,21 +338,19 @@ fn worse(a: Unhashed, b: Unhashed) -> Unhashed {
     if rank(b) > rank(a) { b } else { a }
 }
 
-/// True if an open file is the version that was executed.
+/// True if an open file is the version that was executed. ctime too: the owner can write to the
+/// file and set mtime back, but not that.
 ///
 /// On file systems with device numbers of their own making (major 0: btrfs, overlay) `stat(2)`
 /// reports another one than the kernel's superblock has; inode, size and times decide there.
-fn is_version(wanted: &FileId, stat: &FileStat, by_process: bool) -> bool {
+fn is_version(wanted: &FileId, stat: &FileStat) -> bool {
     let found = file_id(stat);
     let same_device = found.dev == wanted.dev || found.dev >> 8 & 0xfff == 0;
-    // Removing a name changes ctime, not the contents. A process' own executable cannot have been
-    // written to, since the kernel denies that while it runs.
-    let same_change = found.ctime == wanted.ctime || by_process;
     same_device
-        && same_change
         && found.ino == wanted.ino
         && found.size == wanted.size
         && found.mtime == wanted.mtime
+        && found.ctime == wanted.ctime
 }
 
 /// A `hash-N` thread.
@@ -352,7 +371,7 @@ impl Hasher {
             let next = self.work.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok((id, file)) = next else { return };
             let digest = match hash_fd(file.as_fd(), &self.cancel) {
-                Ok(hashed) if is_version(&id, &hashed.stat, true) => {
+                Ok(hashed) if is_version(&id, &hashed.stat) => {
                     self.report.hashed(hashed.len);
                     Digest::Known(Sha256(hashed.sha256))
                 }
@@ -396,25 +415,23 @@ mod tests {
     #[test]
     fn a_version_is_recognised() {
         let id = file_id(&stat());
-        assert!(is_version(&id, &stat(), false));
-        assert!(!is_version(&FileId { ino: 8, ..id }, &stat(), true));
-        assert!(!is_version(&FileId { size: 11, ..id }, &stat(), true));
-        assert!(!is_version(&FileId { mtime: Timestamp::default(), ..id }, &stat(), true));
-        assert!(!is_version(&FileId { dev: 0x802, ..id }, &stat(), true));
+        assert!(is_version(&id, &stat()));
+        assert!(!is_version(&FileId { ino: 8, ..id }, &stat()));
+        assert!(!is_version(&FileId { size: 11, ..id }, &stat()));
+        assert!(!is_version(&FileId { mtime: Timestamp::default(), ..id }, &stat()));
+        assert!(!is_version(&FileId { dev: 0x802, ..id }, &stat()));
     }
 
     #[test]
-    fn an_unlinked_file_counts_only_through_its_process() {
-        let unlinked = FileStat { ctime: FileTime { sec: 9, nsec: 9 }, ..stat() };
-        let id = file_id(&stat());
-        assert!(is_version(&id, &unlinked, true));
-        assert!(!is_version(&id, &unlinked, false));
+    fn a_file_written_to_with_its_mtime_set_back_is_another() {
+        let rewritten = FileStat { ctime: FileTime { sec: 9, nsec: 9 }, ..stat() };
+        assert!(!is_version(&file_id(&stat()), &rewritten));
     }
 
     #[test]
     fn anonymous_devices_differ_between_kernel_and_stat() {
         let on_btrfs = FileStat { dev: 0x2a, ..stat() };
-        assert!(is_version(&file_id(&stat()), &on_btrfs, false));
+        assert!(is_version(&file_id(&stat()), &on_btrfs));
     }
 
     #[test]
