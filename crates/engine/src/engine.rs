@@ -171,7 +171,7 @@ impl Engine {
         look_up: &mut dyn FnMut(ProcKey) -> Option<ProcInfo>,
     ) -> Option<Moved<'_>> {
         if !self.flows.knows(reading.slot) {
-            let process = self.owner(reading, look_up);
+            let process = self.owner(reading, now, look_up);
             for image in
                 [Some(&process.image), process.parent.as_ref(), process.grandparent.as_ref()]
             {
@@ -211,6 +211,7 @@ impl Engine {
     fn owner(
         &mut self,
         reading: &Reading,
+        now: Moment,
         look_up: &mut dyn FnMut(ProcKey) -> Option<ProcInfo>,
     ) -> Arc<Process> {
         if reading.kind == FlowKind::CatchAll {
@@ -225,7 +226,7 @@ impl Engine {
                 return process;
             }
         }
-        self.processes.stand_in(reading.owner, reading.uid)
+        self.processes.stand_in(reading.owner, reading.uid, now.tick)
     }
 
     /// The last reading of a flow that was retired or whose socket is gone.

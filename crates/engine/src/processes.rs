@@ -76,8 +76,8 @@ impl Processes {
         self.entries.get(&key).map(|entry| Arc::clone(&entry.process))
     }
 
-    /// A stand-in for an owner that nothing is known of.
-    pub(crate) fn stand_in(&mut self, key: ProcKey, uid: u32) -> Arc<Process> {
+    /// A stand-in for an owner that nothing is known of; most likely it is gone.
+    pub(crate) fn stand_in(&mut self, key: ProcKey, uid: u32, now: u64) -> Arc<Process> {
         self.unknown += 1;
         let image = self.images.intern(None, UNKNOWN.into(), String::new(), String::new());
         let process = Arc::new(Process {
@@ -89,6 +89,7 @@ impl Processes {
             cgroup: Arc::clone(&self.no_cgroup),
         });
         self.insert(Arc::clone(&process));
+        self.exited(key, now);
         process
     }
 

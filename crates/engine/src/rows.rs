@@ -1,6 +1,6 @@
 //! From unwritten traffic to rows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use femtosnitch_model::{Digest, Executable, FileId, FlowKind, Image, ImageId, Row};
@@ -25,7 +25,7 @@ pub struct Batch {
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     held: Vec<(Row, u8)>,
-    pending: HashMap<FileId, Vec<ImageId>>,
+    pending: HashMap<FileId, HashSet<ImageId>>,
     resolved: Vec<(ImageId, Digest)>,
     no_domain: Option<Arc<str>>,
     pub(crate) ignored: u64,
@@ -71,10 +71,7 @@ impl Rows {
             return;
         }
         if let Some(file) = executable.image.file {
-            let images = self.pending.entry(file).or_default();
-            if !images.contains(&executable.image.id) {
-                images.push(executable.image.id);
-            }
+            self.pending.entry(file).or_default().insert(executable.image.id);
         }
     }
 

@@ -201,8 +201,8 @@ int BPF_PROG(fs_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 		return 0;
 	read_process(&room->proc, task, FS_EVENT_EXEC);
 	read_args(&room->proc, BPF_CORE_READ(task, mm));
-	/* Default flags: the daemon is woken if it had caught up. It wants the file soon. */
-	if (bpf_ringbuf_output(&events, &room->proc, proc_size(&room->proc), 0))
+	/* The daemon wants to take hold of the file while it is there. */
+	if (bpf_ringbuf_output(&events, &room->proc, proc_size(&room->proc), BPF_RB_FORCE_WAKEUP))
 		count(FS_COUNT_EVENT_LOST);
 	return 0;
 }

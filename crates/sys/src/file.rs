@@ -80,20 +80,24 @@ pub fn open_executable(target: Target<'_>) -> io::Result<(File, FileStat)> {
         }
     };
     let stat = stat(file.as_fd())?;
-    if stat.mode & libc::S_IFMT != libc::S_IFREG {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
     Ok((file, stat))
 }
 
 fn open(at: BorrowedFd<'_>, path: &Path, in_root: bool) -> io::Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     // Links inside a container must resolve inside it: an absolute one would lead to our files.
     let resolve = if in_root { ResolveFlag::RESOLVE_IN_ROOT } else { ResolveFlag::empty() };
-    let how = OpenHow::new().resolve(resolve);
-    let fd = match openat2(at, path, how.flags(flags | OFlag::O_NOATIME)) {
+    let how = OpenHow::new().resolve(resolve).flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let found = openat2(at, path, how)?;
+    // Looked at before it is opened: opening a FIFO or a device may set something off, and the
+    // name may be an attacker's.
+    if stat(found.as_fd())?.mode & libc::S_IFMT != libc::S_IFREG {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let fd = match nix::fcntl::open(again.as_str(), flags | OFlag::O_NOATIME, Mode::empty()) {
         // Only the owner and CAP_FOWNER may leave the access time alone.
-        Err(Errno::EPERM) => openat2(at, path, how.flags(flags))?,
+        Err(Errno::EPERM) => nix::fcntl::open(again.as_str(), flags, Mode::empty())?,
         other => other?,
     };
     Ok(File::from(fd))

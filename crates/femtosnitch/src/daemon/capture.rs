@@ -66,9 +66,21 @@ struct Agenda {
 }
 
 impl Capture {
-    /// Runs until it is told to stop. `started` hears when what already ran is known.
+    /// Runs until it is told to stop, or fails; what was counted is written either way. `started`
+    /// hears when what already ran is known.
     pub(super) fn run(
         mut self,
+        inbox: &Receiver<Message>,
+        wake: &PipeReader,
+        started: &Sender<()>,
+    ) -> anyhow::Result<()> {
+        let ended = self.watch(inbox, wake, started);
+        let finished = self.finish(inbox);
+        ended.and(finished)
+    }
+
+    fn watch(
+        &mut self,
         inbox: &Receiver<Message>,
         wake: &PipeReader,
         started: &Sender<()>,
@@ -100,7 +112,7 @@ impl Capture {
             }
             while let Ok(message) = inbox.try_recv() {
                 if matches!(message, Message::Stop) {
-                    return self.finish(inbox, &mut agenda);
+                    return Ok(());
                 }
                 self.take_message(message);
             }
@@ -196,7 +208,10 @@ impl Capture {
         self.probe.events(&mut |event| engine.process(&event, now))?;
         if self.report.events_were_lost(&self.probe) {
             let mut alive = Vec::new();
-            self.probe.walk_tasks(&mut |event| alive.extend(info_of(event)))?;
+            if let Err(error) = self.probe.walk_tasks(&mut |event| alive.extend(info_of(event))) {
+                self.report.warn(&format!("processes could not be looked up again: {error}"));
+                return Ok(());
+            }
             for info in alive.iter_mut().filter(|info| !self.engine.knows(info.key)) {
                 lookup::add_arguments(std::slice::from_mut(info));
             }
@@ -285,11 +300,11 @@ impl Capture {
     }
 
     /// The end: nothing is counted any more, everything counted is written.
-    fn finish(mut self, inbox: &Receiver<Message>, agenda: &mut Agenda) -> anyhow::Result<()> {
+    fn finish(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
         self.probe.detach();
-        agenda.tick += 1;
-        self.read_flows(agenda.tick, None)?;
-        self.carry_out(agenda.tick);
+        // Later than every sample: nothing is forgotten any more.
+        let read = self.read_flows(u64::MAX / 2, None);
+        self.carry_out(u64::MAX / 2);
         let deadline = Instant::now() + LAST_DIGESTS;
         while self.engine.digests_outstanding() > 0 {
             let rest = deadline.saturating_duration_since(Instant::now());
@@ -301,7 +316,7 @@ impl Capture {
         self.hand_over(true);
         self.live.stop();
         self.identity.stop();
-        Ok(())
+        read
     }
 }
 

@@ -126,6 +126,8 @@ impl Running {
         let limits = Limits { processes: config.identity.processes as usize, files: FILES };
         let engine = Engine::new(limits, ignore(&config), container::container_id);
 
+        reduce_capabilities(&report)?;
+        // Capabilities belong to a thread: from here on none is started with more.
         let live = LiveServer::start(
             &paths.live_socket(),
             env!("CARGO_PKG_VERSION"),
@@ -136,7 +138,6 @@ impl Running {
             0o660,
             gid,
         )?;
-        reduce_capabilities(&report)?;
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
@@ -183,10 +184,10 @@ impl Running {
         }
     }
 
-    /// True if the capture thread ended by itself, which is a failure.
+    /// True if a thread without which nothing works ended by itself.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.capture.is_finished()
+        self.capture.is_finished() || self.writer.is_finished()
     }
 
     /// Stops counting, writes everything, ends all threads.

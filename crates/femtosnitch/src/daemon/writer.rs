@@ -70,6 +70,10 @@ impl WriterHandle {
         })
     }
 
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     pub(super) fn set_retention(&self, retention: Retention) {
         self.retention.store(seconds(retention), Ordering::Relaxed);
     }
