@@ -63,6 +63,8 @@ pub enum Unhashed {
     Unknown,
     /// femtosnitch was stopped before the file was hashed.
     Interrupted,
+    /// The file is larger than any program, sparse perhaps: reading it would take hours.
+    TooLarge,
 }
 
 impl fmt::Display for Unhashed {
@@ -74,6 +76,7 @@ impl fmt::Display for Unhashed {
             Self::Changed => "(changed)",
             Self::Unknown => "(unknown)",
             Self::Interrupted => "(interrupted)",
+            Self::TooLarge => "(too large)",
         })
     }
 }

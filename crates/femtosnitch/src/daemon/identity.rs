@@ -27,11 +27,19 @@ use super::report::Report;
 
 /// Open files waiting for somebody to want their digest.
 const HELD: usize = 256;
-/// Open files on their way to the hash threads. Further requests wait without a descriptor.
+/// Open files on their way to the threads of one lane. Further requests wait without a descriptor.
 const HASHING: usize = 64;
+/// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
+const LARGE: u64 = 64 << 20;
+/// No program is this large; a sparse file costs nothing to make and hours to read.
+const TOO_LARGE: u64 = 16 << 30;
+/// How long a file is kept open for a digest that nobody wants yet: it keeps its file system busy.
+const HOLD: Duration = Duration::from_secs(30);
 /// Files watched for changes. When there are more all are forgotten, and all count as changed.
 const WATCHED: usize = 65_536;
 
+/// Requests that wait; as many as the engine remembers files.
+const BACKLOG: usize = 65_536;
 /// Between two looks at what changed.
 const CHANGES: Duration = Duration::from_millis(100);
 /// Reads of the changes at one look, some hundred events each.
@@ -62,22 +70,15 @@ impl Identity {
         let (jobs, inbox) = channel();
         let (waker, wake) = waker()?;
         let cancel = Arc::new(AtomicBool::new(false));
-        let hashing = Arc::new(AtomicUsize::new(0));
-        let (hash, work) = channel();
-        let work = Arc::new(Mutex::new(work));
         let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
-        for n in 0..threads.unwrap_or(automatic) {
-            let worker = Hasher {
-                work: Arc::clone(&work),
-                answers: answers.clone(),
-                answered: answered.clone(),
-                done: waker.clone(),
-                hashing: Arc::clone(&hashing),
-                cancel: Arc::clone(&cancel),
-                report: Arc::clone(report),
-            };
-            thread::spawn(&format!("hash-{n}"), move || worker.run())?;
-        }
+        // One for large files, the others for the rest.
+        let small = threads.unwrap_or(automatic).saturating_sub(1).max(1);
+        let worker = Worker { answers: answers.clone(), answered, opener: waker.clone() };
+        let lanes = [
+            Lane::start("hash", small, &worker, &cancel, report)?,
+            Lane::start("hash-large", 1, &worker, &cancel, report)?,
+        ];
+        let Worker { answered, .. } = worker;
         let watcher = match Watcher::new() {
             Ok(watcher) => Some(watcher),
             Err(error) => {
@@ -91,9 +92,7 @@ impl Identity {
             held: Held::default(),
             watcher,
             watched: HashMap::new(),
-            backlog: VecDeque::new(),
-            hashing,
-            hash,
+            lanes,
             answers,
             answered,
             report: Arc::clone(report),
@@ -127,27 +126,40 @@ impl Identity {
 #[derive(Default)]
 struct Held {
     files: HashMap<FileId, File>,
-    order: VecDeque<FileId>,
+    order: VecDeque<(FileId, Instant)>,
 }
 
 impl Held {
     fn insert(&mut self, id: FileId, file: File) {
         if self.files.insert(id, file).is_none() {
-            self.order.push_back(id);
+            self.order.push_back((id, Instant::now()));
         }
         while self.files.len() > HELD {
-            let Some(oldest) = self.order.pop_front() else { break };
+            let Some((oldest, _)) = self.order.pop_front() else { break };
             self.files.remove(&oldest);
         }
         // Files taken out leave their place in the order behind.
         if self.order.len() > 4 * HELD {
             let files = &self.files;
-            self.order.retain(|id| files.contains_key(id));
+            self.order.retain(|(id, _)| files.contains_key(id));
         }
     }
 
     fn take(&mut self, id: &FileId) -> Option<File> {
         self.files.remove(id)
+    }
+
+    /// Closes what was held long enough; when to come back for the next.
+    fn expire(&mut self) -> Option<Duration> {
+        while let Some((id, since)) = self.order.front() {
+            let left = HOLD.saturating_sub(since.elapsed());
+            if !left.is_zero() {
+                return Some(left);
+            }
+            self.files.remove(id);
+            self.order.pop_front();
+        }
+        None
     }
 }
 
@@ -156,10 +168,7 @@ struct Opener {
     held: Held,
     watcher: Option<Watcher>,
     watched: HashMap<FileKey, (u64, u64)>,
-    /// Asked for, while the hash threads have enough to do. Each file is asked for once.
-    backlog: VecDeque<FileRequest>,
-    hashing: Arc<AtomicUsize>,
-    hash: Sender<(FileId, File)>,
+    lanes: [Lane; 2],
     answers: Sender<Message>,
     answered: Waker,
     report: Arc<Report>,
@@ -176,7 +185,8 @@ impl Opener {
             if rest.is_zero() {
                 fds.extend(self.watcher.as_ref().map(AsFd::as_fd));
             }
-            let limit = (!rest.is_zero()).then_some(rest);
+            let quiet = (!rest.is_zero()).then_some(rest);
+            let limit = [quiet, self.held.expire()].into_iter().flatten().min();
             if wait::readable(&fds, limit).is_err() || !self.drain_wake(wake) {
                 return;
             }
@@ -186,7 +196,7 @@ impl Opener {
             loop {
                 match inbox.try_recv() {
                     Ok(Job::Hold(request)) => self.hold(&request),
-                    Ok(Job::Hash(request)) => self.backlog.push_back(request),
+                    Ok(Job::Hash(request)) => self.ask(request),
                     Ok(Job::Stop) => return,
                     Err(std::sync::mpsc::TryRecvError::Empty) => break,
                     Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
@@ -212,18 +222,38 @@ impl Opener {
         }
     }
 
+    /// A digest is wanted. What waits is bounded by the files that the engine remembers.
+    fn ask(&mut self, request: FileRequest) {
+        let reason = if request.file.size > TOO_LARGE {
+            Some(Unhashed::TooLarge)
+        } else if self.lanes.iter().map(|lane| lane.backlog.len()).sum::<usize>() >= BACKLOG {
+            Some(Unhashed::Interrupted)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            self.report.unhashed(reason);
+            self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+            return;
+        }
+        let [small, large] = &mut self.lanes;
+        let lane = if request.file.size > LARGE { large } else { small };
+        lane.backlog.push_back(request);
+    }
+
     /// Gives the hash threads as much as they may have at a time.
     fn feed(&mut self) {
-        while self.hashing.load(Ordering::Acquire) < HASHING {
-            let Some(request) = self.backlog.pop_front() else { return };
-            match self.held.take(&request.file).map_or_else(|| self.open(&request), Ok) {
-                Ok(file) => {
-                    self.hashing.fetch_add(1, Ordering::AcqRel);
-                    // The workers live as long as this sender.
-                    drop(self.hash.send((request.file, file)));
-                }
-                Err(reason) => {
-                    self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+        for n in 0..self.lanes.len() {
+            while let Some(request) = self.lanes.get_mut(n).and_then(Lane::next) {
+                match self.held.take(&request.file).map_or_else(|| self.open(&request), Ok) {
+                    Ok(file) => {
+                        if let Some(lane) = self.lanes.get(n) {
+                            lane.send(request.file, file);
+                        }
+                    }
+                    Err(reason) => {
+                        self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+                    }
                 }
             }
         }
@@ -353,13 +383,66 @@ fn is_version(wanted: &FileId, stat: &FileStat) -> bool {
         && found.ctime == wanted.ctime
 }
 
-/// A `hash-N` thread.
-struct Hasher {
-    work: Arc<Mutex<Receiver<(FileId, File)>>>,
+/// Whom a hash thread tells.
+#[derive(Clone)]
+struct Worker {
     answers: Sender<Message>,
     answered: Waker,
     /// Wakes the thread that opens files.
-    done: Waker,
+    opener: Waker,
+}
+
+/// Hash threads with a queue of their own.
+struct Lane {
+    /// Asked for, while the threads have enough to do.
+    backlog: VecDeque<FileRequest>,
+    hashing: Arc<AtomicUsize>,
+    files: Sender<(FileId, File)>,
+}
+
+impl Lane {
+    fn start(
+        name: &str,
+        threads: usize,
+        worker: &Worker,
+        cancel: &Arc<AtomicBool>,
+        report: &Arc<Report>,
+    ) -> io::Result<Self> {
+        let (files, work) = channel();
+        let work = Arc::new(Mutex::new(work));
+        let hashing = Arc::new(AtomicUsize::new(0));
+        for n in 0..threads {
+            let hasher = Hasher {
+                work: Arc::clone(&work),
+                worker: worker.clone(),
+                hashing: Arc::clone(&hashing),
+                cancel: Arc::clone(cancel),
+                report: Arc::clone(report),
+            };
+            thread::spawn(&format!("{name}-{n}"), move || hasher.run())?;
+        }
+        Ok(Self { backlog: VecDeque::new(), hashing, files })
+    }
+
+    /// The next request, if the threads may have one more file.
+    fn next(&mut self) -> Option<FileRequest> {
+        if self.hashing.load(Ordering::Acquire) >= HASHING {
+            return None;
+        }
+        self.backlog.pop_front()
+    }
+
+    fn send(&self, id: FileId, file: File) {
+        self.hashing.fetch_add(1, Ordering::AcqRel);
+        // The threads live as long as this sender.
+        drop(self.files.send((id, file)));
+    }
+}
+
+/// A hash thread.
+struct Hasher {
+    work: Arc<Mutex<Receiver<(FileId, File)>>>,
+    worker: Worker,
     hashing: Arc<AtomicUsize>,
     cancel: Arc<AtomicBool>,
     report: Arc<Report>,
@@ -370,26 +453,30 @@ impl Hasher {
         loop {
             let next = self.work.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok((id, file)) = next else { return };
-            let digest = match hash_fd(file.as_fd(), &self.cancel) {
-                Ok(hashed) if is_version(&id, &hashed.stat) => {
-                    self.report.hashed(hashed.len);
-                    Digest::Known(Sha256(hashed.sha256))
-                }
-                Ok(_) | Err(HashError::Changed) => Digest::Missing(Unhashed::Changed),
-                Err(HashError::Cancelled) => Digest::Missing(Unhashed::Interrupted),
-                Err(HashError::Io(error)) => {
-                    tracing::debug!(%error, "cannot read an executable");
-                    Digest::Missing(Unhashed::Unreadable)
-                }
-            };
+            let digest = self.digest(&id, &file);
+            drop(file);
             if let Digest::Missing(reason) = digest {
                 self.report.unhashed(reason);
             }
-            drop(self.answers.send(Message::Digest(id, digest)));
-            self.answered.wake();
-            drop(file);
+            drop(self.worker.answers.send(Message::Digest(id, digest)));
+            self.worker.answered.wake();
             if self.hashing.fetch_sub(1, Ordering::AcqRel) >= HASHING {
-                self.done.wake();
+                self.worker.opener.wake();
+            }
+        }
+    }
+
+    fn digest(&self, id: &FileId, file: &File) -> Digest {
+        match hash_fd(file.as_fd(), &self.cancel) {
+            Ok(hashed) if is_version(id, &hashed.stat) => {
+                self.report.hashed(hashed.len);
+                Digest::Known(Sha256(hashed.sha256))
+            }
+            Ok(_) | Err(HashError::Changed) => Digest::Missing(Unhashed::Changed),
+            Err(HashError::Cancelled) => Digest::Missing(Unhashed::Interrupted),
+            Err(HashError::Io(error)) => {
+                tracing::debug!(%error, "cannot read an executable");
+                Digest::Missing(Unhashed::Unreadable)
             }
         }
     }

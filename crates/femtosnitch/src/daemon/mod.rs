@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `capture` | the probe and the engine | the next sample, or process events |
 //! | `identity` | open executables, fanotify | a file to take hold of, a change |
-//! | `hash-N` | nothing | a file to hash |
+//! | `hash-N`, `hash-large-0` | nothing | a file to hash |
 //! | `writer` | the database | a batch, or the next step of retention |
 //! | `serve` | the live socket's readers | something to tell them |
 //!
