@@ -37,10 +37,10 @@ test: setup-test ## everything: lint, unit tests, end to end here and on other k
 test-unit: setup-test ## unit tests
 	@cargo xtask unit
 
-test-e2e: setup-test ## end to end on this kernel (root); ARGS="NAME" chooses
+test-e2e: setup-test ## end to end on this kernel (root); ARGS="--filter NAME" chooses
 	@cargo xtask e2e -- $(ARGS)
 
-test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 chooses, ARGS="NAME" too
+test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 chooses, ARGS="--filter NAME" too
 	@cargo xtask vm --kernel $(or $(KERNEL),all) -- $(ARGS)
 
 lint: setup-test ## formats, lints, house rules, licences
