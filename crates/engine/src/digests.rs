@@ -94,12 +94,12 @@ impl Digests {
         Some(Effect::Hash(entry.request.clone()?))
     }
 
-    /// The answer. False if the file is not known (any more).
-    pub(crate) fn done(&mut self, file: FileId, digest: Digest) -> bool {
-        let Some(entry) = self.entries.get_mut(&file) else { return false };
-        entry.digest = digest;
-        entry.request = None;
-        true
+    /// The answer; of no use here if the file was forgotten meanwhile.
+    pub(crate) fn done(&mut self, file: FileId, digest: Digest) {
+        if let Some(entry) = self.entries.get_mut(&file) {
+            entry.digest = digest;
+            entry.request = None;
+        }
     }
 
     /// Somebody changed the inode: whoever executes it from now on runs another version.
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(digests.want(&image), None);
         assert_eq!(digests.of(&image), Digest::Pending);
         let digest = Digest::Known(Sha256([7; 32]));
-        assert!(digests.done(first.file, digest));
+        digests.done(first.file, digest);
         assert_eq!(digests.of(&image), digest);
     }
 

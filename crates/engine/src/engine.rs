@@ -46,6 +46,8 @@ pub struct Moved<'a> {
     pub kind: FlowKind,
     /// Container id or ''.
     pub container: &'a str,
+    /// Real user id of whoever moved the bytes when the flow began.
+    pub uid: u32,
     /// Since the reading before.
     pub delta: Counters,
     /// What is known of the executable's contents.
@@ -202,6 +204,7 @@ impl Engine {
             flow: &tracked.flow,
             kind: tracked.kind,
             container: &tracked.container,
+            uid: tracked.uid,
             delta,
             digest: self.digests.of(&tracked.process.image),
             parent_digest: tracked.process.parent.as_ref().map(|image| self.digests.of(image)),
@@ -221,10 +224,9 @@ impl Engine {
             return process;
         }
         if let Some(info) = look_up(reading.owner) {
-            self.found(&[info]);
-            if let Some(process) = self.processes.get(reading.owner) {
-                return process;
-            }
+            let (process, effect) = self.processes.looked_up(&info, &mut self.digests);
+            self.effects.extend(effect);
+            return process;
         }
         self.processes.stand_in(reading.owner, reading.uid, now.tick)
     }
@@ -273,9 +275,9 @@ impl Engine {
 
     /// A file was hashed, or cannot be.
     pub fn digest_done(&mut self, file: FileId, digest: Digest) {
-        if self.digests.done(file, digest) {
-            self.rows.digest_done(file, digest);
-        }
+        self.digests.done(file, digest);
+        // Also for a file that is remembered no more: its rows still wait.
+        self.rows.digest_done(file, digest);
     }
 
     /// Files whose digest is on its way.
@@ -424,6 +426,28 @@ mod tests {
         let found = info(key(99, 1), "/bin/late", key(1, 1), key(0, 0));
         engine.reading(&reading(5, key(99, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
         assert_eq!(engine.batch(false).rows[0].exe.image.path, "/bin/late");
+    }
+
+    #[test]
+    fn a_full_table_does_not_make_a_known_process_unknown() {
+        let mut engine = engine(Ignore::default());
+        for pid in 100..400 {
+            let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
+            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
+        }
+        let found = info(key(999, 1), "/bin/late", key(1, 1), key(0, 0));
+        engine.reading(&reading(5, key(999, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
+        let row = engine.batch(false).rows.remove(0);
+        assert_eq!((row.exe.image.path.as_str(), row.pid), ("/bin/late", 999));
+    }
+
+    #[test]
+    fn a_row_has_the_uid_of_whoever_moved_the_bytes() {
+        let mut engine = engine(Ignore::default());
+        let mut dropped = reading(5, key(7, 3), 10, 0);
+        dropped.uid = 65_534;
+        read(&mut engine, &dropped);
+        assert_eq!(engine.batch(false).rows[0].uid, 65_534);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Tracked {
     pub(crate) flow: FlowKey,
     pub(crate) process: Arc<Process>,
     pub(crate) container: Arc<str>,
+    /// Real user id of the mover when the flow began: a daemon may have dropped its launcher's.
+    pub(crate) uid: u32,
     /// As last read.
     seen: Counters,
     /// Grown since the last row.
@@ -93,6 +95,7 @@ impl Flows {
             flow: reading.flow,
             process,
             container,
+            uid: reading.uid,
             seen: Counters::default(),
             unwritten: Counters::default(),
             first_at: 0,

@@ -125,6 +125,16 @@ impl Processes {
             }
             None => self.lineage_now(info),
         };
+        self.admit(info, parent, grandparent, digests).1
+    }
+
+    /// A process that was looked up because it moves bytes: told whether or not there is room.
+    pub(crate) fn looked_up(
+        &mut self,
+        info: &ProcInfo,
+        digests: &mut Digests,
+    ) -> (Arc<Process>, Option<Effect>) {
+        let (parent, grandparent) = self.lineage_now(info);
         self.admit(info, parent, grandparent, digests)
     }
 
@@ -134,10 +144,10 @@ impl Processes {
             infos.iter().filter(|info| !self.entries.contains_key(&info.key)).collect();
         // Twice: a parent may come after its child.
         let mut effects: Vec<Effect> =
-            new.iter().filter_map(|info| self.admit(info, None, None, digests)).collect();
+            new.iter().filter_map(|info| self.admit(info, None, None, digests).1).collect();
         for info in new {
             let (parent, grandparent) = self.lineage_now(info);
-            effects.extend(self.admit(info, parent, grandparent, digests));
+            effects.extend(self.admit(info, parent, grandparent, digests).1);
         }
         effects
     }
@@ -156,7 +166,7 @@ impl Processes {
         parent: Option<Arc<Image>>,
         grandparent: Option<Arc<Image>>,
         digests: &mut Digests,
-    ) -> Option<Effect> {
+    ) -> (Arc<Process>, Option<Effect>) {
         let file = info.file.map(|file| digests.version(file));
         let path = if info.file.is_none() && info.path.is_empty() {
             UNKNOWN.to_owned()
@@ -176,16 +186,14 @@ impl Processes {
         } else {
             escape_bytes(&info.cgroup).into()
         };
-        self.insert(Arc::new(Process {
-            key: info.key,
-            image,
-            parent,
-            grandparent,
-            uid: info.uid,
-            cgroup,
-        }));
-        let request = FileRequest { file: file?, path: info.path.clone(), tgid: info.key.tgid };
-        digests.executed(request)
+        let process =
+            Arc::new(Process { key: info.key, image, parent, grandparent, uid: info.uid, cgroup });
+        self.insert(Arc::clone(&process));
+        let effect = file.and_then(|file| {
+            let path = info.path.clone();
+            digests.executed(FileRequest { file, path, tgid: info.key.tgid })
+        });
+        (process, effect)
     }
 
     fn insert(&mut self, process: Arc<Process>) {

@@ -105,7 +105,7 @@ impl Rows {
             exe,
             parent,
             grandparent,
-            uid: process.uid,
+            uid: tracked.uid,
             pid,
             family: flow.family,
             protocol: flow.protocol,

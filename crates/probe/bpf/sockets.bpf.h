@@ -11,6 +11,17 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 	return 0;
 }
 
+#define TCP_SYN_SENT 2
+
+/* Fires for every change of state; only the start of an outgoing connection matters. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
+{
+	if (new == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP)
+		tcp_connection_begins(sk);
+	return 0;
+}
+
 /*
  * Only a socket's first flow is reached here. Every call on it has ended: each held the file, and
  * the last of them let go before this. So nothing is added any more, and no mark is overwritten.

@@ -84,6 +84,20 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 	account(sk, s, &who, &peer, FS_RECV, bytes);
 }
 
+/*
+ * A socket begins a connection, perhaps not its first: connect(2) to AF_UNSPEC and again. Its
+ * sequence numbers start anew.
+ */
+static __always_inline void tcp_connection_begins(struct sock *sk)
+{
+	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+
+	if (!s)
+		return;
+	s->based = 0;
+	s->counted = 0;
+}
+
 /* Notes how far an older socket has been read. Runs without the socket lock: one load decides. */
 static __always_inline void tcp_note_older(struct sock *sk)
 {

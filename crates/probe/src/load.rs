@@ -1,10 +1,12 @@
 //! Turns a plan into loaded, then attached, programs.
 
 use std::ffi::OsStr;
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use libbpf_rs::{Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject};
+use libbpf_rs::{
+    Iter, IterOpts, Link, MapCore, MapHandle, MapIterOpts, Object, ObjectBuilder, OpenObject,
+};
 
 use crate::ProbeError;
 use crate::abi::{self, Rodata};
@@ -200,6 +202,26 @@ impl Loaded {
             (Attach::Tracepoint | Attach::Function | Attach::Iterator, _) => program.attach(),
         };
         link.map_err(|error| to_io(&error))
+    }
+
+    /// Runs an iterator to its end; gives what it wrote.
+    pub(crate) fn walk(&self, name: &str, map: Option<&MapHandle>) -> io::Result<Vec<u8>> {
+        let program = self
+            .object
+            .progs_mut()
+            .find(|program| program.name() == name)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let link = match map {
+            Some(map) => {
+                let of = MapIterOpts { fd: map.as_fd(), _non_exhaustive: () };
+                program.attach_iter_with_opts(IterOpts::Map(of))
+            }
+            None => program.attach(),
+        }
+        .map_err(|error| to_io(&error))?;
+        let mut bytes = Vec::new();
+        Iter::new(&link).map_err(|error| to_io(&error))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The front that was chosen.

@@ -83,6 +83,7 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
         program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
         program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", Core, Required),
+        program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
         program("fs_exec", Tracepoint, "sched_process_exec", Core, Required),
         program("fs_fork", Tracepoint, "sched_process_fork", Core, Required),
         program("fs_exit", Tracepoint, "sched_process_exit", Core, Required),
@@ -241,6 +242,9 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Peers => yes("addresses of datagrams"),
         Role::Core if program.name == "fs_tcp_read" => {
             yes("TCP reads that no receive call ends: splice, zero copy, io_uring")
+        }
+        Role::Core if program.name == "fs_tcp_state" => {
+            yes("connections that a socket begins anew")
         }
         Role::Core => yes("program runs and their lineage"),
         Role::Release => yes("ends of sockets"),

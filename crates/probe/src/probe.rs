@@ -1,6 +1,6 @@
 //! The running capture.
 
-use std::io::{self, Read};
+use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
-use libbpf_rs::{
-    Iter, IterOpts, Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder,
-};
+use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 
 use crate::ProbeError;
 use crate::abi::{self, Bss};
@@ -100,6 +98,10 @@ impl Probe {
         let inbox = Arc::new(Mutex::new(Vec::new()));
         let garbled = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let ring = ring_buffer(&loaded.map("events")?, Arc::clone(&inbox), Arc::clone(&garbled))?;
+        // Before anything is counted, and again in snapshot() for what came between: a read that is
+        // seen first would take all that such a socket ever received for new. If this kernel has
+        // no such walk the report of the snapshot says so.
+        loaded.walk("fs_iter_files", None).ok();
         let (links, hooks) = loaded.attach(cgroup)?;
         Ok(Self {
             ledger,
@@ -151,7 +153,7 @@ impl Probe {
     /// If the kernel's walk over its tasks fails.
     pub fn walk_tasks(&mut self, sink: &mut dyn FnMut(ProcEvent)) -> Result<usize, ProbeError> {
         let walking = |source| ProbeError::Setup { what: "walking the running processes", source };
-        let bytes = self.walk("fs_iter_tasks", None).map_err(walking)?;
+        let bytes = self.loaded.walk("fs_iter_tasks", None).map_err(walking)?;
         let mut rest = bytes.as_slice();
         let mut found = 0;
         while let Some((info, used)) = event::parse_proc(rest) {
@@ -166,31 +168,11 @@ impl Probe {
     }
 
     fn note_sockets(&self) -> bool {
-        self.is_attached("fs_iter_files") && self.walk("fs_iter_files", None).is_ok()
+        self.is_attached("fs_iter_files") && self.loaded.walk("fs_iter_files", None).is_ok()
     }
 
     fn is_attached(&self, name: &str) -> bool {
         self.hooks.iter().any(|hook| hook.program == name && hook.state == HookState::Attached)
-    }
-
-    fn walk(&self, name: &str, map: Option<&MapHandle>) -> io::Result<Vec<u8>> {
-        let program = self
-            .loaded
-            .object
-            .progs_mut()
-            .find(|program| program.name() == name)
-            .ok_or(io::ErrorKind::NotFound)?;
-        let link = match map {
-            Some(map) => {
-                let info = libbpf_rs::MapIterOpts { fd: map.as_fd(), _non_exhaustive: () };
-                program.attach_iter_with_opts(IterOpts::Map(info))
-            }
-            None => program.attach(),
-        }
-        .map_err(|error| to_io(&error))?;
-        let mut bytes = Vec::new();
-        Iter::new(&link).map_err(|error| to_io(&error))?.read_to_end(&mut bytes)?;
-        Ok(bytes)
     }
 
     /// Reads the process events that are waiting, oldest first.
@@ -266,7 +248,7 @@ impl Probe {
     /// If this kernel has no such walk.
     pub fn sweep(&mut self) -> io::Result<()> {
         self.ledger.clear_alive();
-        self.walk("fs_iter_sockets", Some(&self.sockets)).map(drop)
+        self.loaded.walk("fs_iter_sockets", Some(&self.sockets)).map(drop)
     }
 
     /// The answer of the last [`Probe::sweep`].

@@ -353,7 +353,7 @@ fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         psha256: moved.parent_digest.map_or_else(String::new, |digest| digest.to_string()),
         gpexe: process.grandparent.as_deref().map_or_else(String::new, |image| image.path.clone()),
         pid: process.key.tgid,
-        uid: process.uid,
+        uid: moved.uid,
         family: moved.flow.family,
         protocol: moved.flow.protocol,
         laddr: moved.flow.local.addr,
