@@ -155,22 +155,28 @@ impl Engine {
             }
             ProcEvent::Found(info) => self.found(std::slice::from_ref(info)),
             ProcEvent::Fork { child, parent, uid } => self.processes.forked(*child, *parent, *uid),
-            ProcEvent::Exit(key) => self.processes.exited(*key, now.tick),
+            ProcEvent::Exit(key) => {
+                if !self.processes.exited(*key, now.tick) {
+                    // It found no room in the table, but may have a bucket.
+                    self.gone.extend(self.flows.has_bucket(*key).then_some(*key));
+                }
+            }
         }
     }
 
-    /// True if a reading's owner is known; if not, `look_up` in [`Engine::reading`] is asked.
+    /// True if this program run is known.
     #[must_use]
     pub fn knows(&self, key: ProcKey) -> bool {
         self.processes.get(key).is_some()
     }
 
-    /// A flow was read. `look_up` finds out about an owner whose launch was not seen.
+    /// A flow was read. `look_up` finds out about an owner whose launch was not seen, of what is
+    /// running by now: it is not asked where that is known to be another program.
     pub fn reading(
         &mut self,
         reading: &Reading,
         now: Moment,
-        look_up: &mut dyn FnMut(ProcKey) -> Option<ProcInfo>,
+        look_up: &mut dyn FnMut(&Reading) -> Option<ProcInfo>,
     ) -> Option<Moved<'_>> {
         if !self.flows.knows(reading.slot) {
             let process = self.owner(reading, now, look_up);
@@ -215,7 +221,7 @@ impl Engine {
         &mut self,
         reading: &Reading,
         now: Moment,
-        look_up: &mut dyn FnMut(ProcKey) -> Option<ProcInfo>,
+        look_up: &mut dyn FnMut(&Reading) -> Option<ProcInfo>,
     ) -> Arc<Process> {
         if reading.kind == FlowKind::CatchAll {
             return Arc::clone(&self.nobody);
@@ -223,12 +229,20 @@ impl Engine {
         if let Some(process) = self.processes.get(reading.owner) {
             return process;
         }
-        if let Some(info) = look_up(reading.owner) {
+        // Whoever executed another program since must not lend its name to the bytes of this one.
+        if !self.processes.has_moved_on(reading.owner)
+            && let Some(info) = look_up(reading)
+        {
             let (process, effect) = self.processes.looked_up(&info, &mut self.digests);
             self.effects.extend(effect);
             return process;
         }
-        self.processes.stand_in(reading.owner, reading.uid, now.tick)
+        let process = self.processes.stand_in(reading.owner, reading.uid, now.tick);
+        if !self.knows(reading.owner) {
+            // It found no room in the table, so nothing else gives its bucket back.
+            self.gone.push(reading.owner);
+        }
+        process
     }
 
     /// The last reading of a flow that was retired or whose socket is gone.
@@ -321,7 +335,7 @@ impl Engine {
             images: self.processes.images(),
             files: self.digests.len(),
             owners_unknown: self.processes.unknown,
-            processes_refused: self.processes.refused,
+            processes_refused: self.processes.refused(),
             rows_ignored: self.rows.ignored,
             rows_lost: self.flows.lost_rows,
             bytes_lost: self.flows.lost_bytes,
@@ -426,6 +440,46 @@ mod tests {
         let found = info(key(99, 1), "/bin/late", key(1, 1), key(0, 0));
         engine.reading(&reading(5, key(99, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
         assert_eq!(engine.batch(false).rows[0].exe.image.path, "/bin/late");
+    }
+
+    #[test]
+    fn a_program_run_that_is_over_is_not_called_by_the_name_of_the_next() {
+        let mut engine = engine(Ignore::default());
+        let next = info(key(7, 4), "/usr/bin/next", key(1, 1), key(0, 0));
+        engine.process(&ProcEvent::Exec(Box::new(next.clone())), NOW);
+        for tick in 2..10 {
+            engine.tick(Moment { wall: 1_000, tick });
+        }
+        let mut asked = 0;
+        engine.reading(&reading(5, key(7, 3), 10, 0), NOW, &mut |_| {
+            asked += 1;
+            Some(ProcInfo { key: key(7, 3), ..next.clone() })
+        });
+        assert_eq!(engine.batch(false).rows[0].exe.image.path, "(unknown)");
+        assert_eq!((asked, engine.gauges().owners_unknown), (0, 1));
+    }
+
+    #[test]
+    fn buckets_of_those_who_find_no_room_are_given_back() {
+        let mut engine = engine(Ignore::default());
+        for pid in 100..400 {
+            let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
+            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
+        }
+        engine.take_effects();
+        let mut bucket = reading(1, key(900, 1), 10, 0);
+        bucket.kind = FlowKind::Bucket;
+        read(&mut engine, &bucket);
+        bucket.slot = Slot(2);
+        bucket.owner = key(901, 1);
+        let found = info(bucket.owner, "/bin/late", key(1, 1), key(0, 0));
+        engine.reading(&bucket, NOW, &mut |_| Some(found.clone()));
+        engine.process(&ProcEvent::Exit(bucket.owner), NOW);
+        engine.take_effects();
+        engine.tick(Moment { wall: 1_000, tick: 2 });
+        engine.tick(Moment { wall: 1_000, tick: 3 });
+        let both = vec![(Slot(1), FlowKind::Bucket), (Slot(2), FlowKind::Bucket)];
+        assert_eq!(engine.take_effects(), [Effect::Retire(both)]);
     }
 
     #[test]

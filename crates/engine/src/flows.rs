@@ -166,6 +166,10 @@ impl Flows {
         slots.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
     }
 
+    pub(crate) fn has_bucket(&self, owner: ProcKey) -> bool {
+        self.buckets.contains_key(&owner)
+    }
+
     /// Extra flows that have long been idle.
     pub(crate) fn idle_extras(&mut self, now: i64) -> Vec<(Slot, FlowKind)> {
         let idle: Vec<Slot> = self

@@ -14,6 +14,7 @@ mod flows;
 mod images;
 mod processes;
 mod rows;
+mod table;
 #[cfg(test)]
 mod testing;
 

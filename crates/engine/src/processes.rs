@@ -1,12 +1,12 @@
 //! Who runs, and by whom it was launched.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use femtosnitch_model::{Image, ImageId, ProcInfo, ProcKey, Process, escape_bytes};
 
 use crate::digests::Digests;
 use crate::images::Images;
+use crate::table::Table;
 use crate::{Effect, FileRequest};
 
 /// The path shown for kernel threads.
@@ -14,27 +14,15 @@ pub(crate) const KERNEL: &str = "(kernel)";
 /// The path shown where nobody knows.
 const UNKNOWN: &str = "(unknown)";
 
-/// A process that ended is kept this many ticks: its last bytes may be read after its exit.
-const LINGER: u64 = 3;
-
-#[derive(Debug)]
-struct Entry {
-    process: Arc<Process>,
-    /// The tick after which it may be forgotten.
-    ended: Option<u64>,
-}
-
 /// Every program run that is alive or ended a moment ago.
 #[derive(Debug)]
 pub(crate) struct Processes {
-    entries: HashMap<ProcKey, Entry>,
+    table: Table,
     images: Images,
-    max: usize,
     kernel: Arc<Process>,
     no_cgroup: Arc<str>,
     /// Processes that could not be told because the table was full or the event was lost.
     pub(crate) unknown: u64,
-    pub(crate) refused: u64,
 }
 
 impl Processes {
@@ -50,19 +38,16 @@ impl Processes {
             uid: 0,
             cgroup: Arc::clone(&no_cgroup),
         });
-        Self {
-            entries: HashMap::new(),
-            images,
-            max: max.max(16),
-            kernel,
-            no_cgroup,
-            unknown: 0,
-            refused: 0,
-        }
+        Self { table: Table::new(max), images, kernel, no_cgroup, unknown: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.table.len()
+    }
+
+    /// Program runs that found no room.
+    pub(crate) fn refused(&self) -> u64 {
+        self.table.refused
     }
 
     pub(crate) fn images(&self) -> usize {
@@ -73,7 +58,12 @@ impl Processes {
         if key == ProcKey::KERNEL {
             return Some(Arc::clone(&self.kernel));
         }
-        self.entries.get(&key).map(|entry| Arc::clone(&entry.process))
+        self.table.get(key).map(Arc::clone)
+    }
+
+    /// True if /proc, asked now, would tell of another program than the one that this run was.
+    pub(crate) fn has_moved_on(&self, key: ProcKey) -> bool {
+        self.table.has_moved_on(key)
     }
 
     /// A stand-in for an owner that nothing is known of; most likely it is gone.
@@ -88,7 +78,7 @@ impl Processes {
             uid,
             cgroup: Arc::clone(&self.no_cgroup),
         });
-        self.insert(Arc::clone(&process));
+        self.table.insert(Arc::clone(&process), false);
         self.exited(key, now);
         process
     }
@@ -106,7 +96,7 @@ impl Processes {
             uid,
             cgroup: Arc::clone(&parent.cgroup),
         };
-        self.insert(Arc::new(process));
+        self.table.insert(Arc::new(process), true);
     }
 
     /// A process executed a program. Its lineage is that of the fork that made it: what the kernel
@@ -118,13 +108,11 @@ impl Processes {
         now: u64,
     ) -> Option<Effect> {
         let before = ProcKey { exec_id: info.key.exec_id.wrapping_sub(1), ..info.key };
-        let (parent, grandparent) = match self.entries.get_mut(&before) {
-            Some(entry) => {
-                entry.ended = Some(now + LINGER);
-                (entry.process.parent.clone(), entry.process.grandparent.clone())
-            }
+        let (parent, grandparent) = match self.table.get(before) {
+            Some(process) => (process.parent.clone(), process.grandparent.clone()),
             None => self.lineage_now(info),
         };
+        self.table.end(before, now);
         self.admit(info, parent, grandparent, digests).1
     }
 
@@ -140,8 +128,7 @@ impl Processes {
 
     /// A process that was there already. Known ones keep the lineage they were launched with.
     pub(crate) fn found(&mut self, infos: &[ProcInfo], digests: &mut Digests) -> Vec<Effect> {
-        let new: Vec<_> =
-            infos.iter().filter(|info| !self.entries.contains_key(&info.key)).collect();
+        let new: Vec<_> = infos.iter().filter(|info| !self.table.contains(info.key)).collect();
         // Twice: a parent may come after its child.
         let mut effects: Vec<Effect> =
             new.iter().filter_map(|info| self.admit(info, None, None, digests).1).collect();
@@ -188,7 +175,7 @@ impl Processes {
         };
         let process =
             Arc::new(Process { key: info.key, image, parent, grandparent, uid: info.uid, cgroup });
-        self.insert(Arc::clone(&process));
+        self.table.insert(Arc::clone(&process), false);
         let effect = file.and_then(|file| {
             let path = info.path.clone();
             digests.executed(FileRequest { file, path, tgid: info.key.tgid })
@@ -196,45 +183,19 @@ impl Processes {
         (process, effect)
     }
 
-    fn insert(&mut self, process: Arc<Process>) {
-        if self.entries.len() >= self.max && !self.entries.contains_key(&process.key) {
-            // Ended ones first; if all are alive the newcomer is looked up again when it matters.
-            self.entries.retain(|_, entry| entry.ended.is_none());
-            if self.entries.len() >= self.max {
-                self.refused += 1;
-                return;
-            }
-        }
-        self.entries.insert(process.key, Entry { process, ended: None });
-    }
-
-    pub(crate) fn exited(&mut self, key: ProcKey, now: u64) {
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.ended = Some(now + LINGER);
-        }
+    /// A run ended. False if it is not known.
+    pub(crate) fn exited(&mut self, key: ProcKey, now: u64) -> bool {
+        self.table.end(key, now)
     }
 
     /// Forgets processes that ended long enough ago; tells which.
     pub(crate) fn forget_ended(&mut self, now: u64) -> Vec<ProcKey> {
-        let mut gone = Vec::new();
-        self.entries.retain(|key, entry| {
-            let keep = entry.ended.is_none_or(|until| until > now);
-            if !keep {
-                gone.push(*key);
-            }
-            keep
-        });
-        gone
+        self.table.forget_ended(now)
     }
 
     /// After lost events: ends every process that a walk over all tasks no longer found.
     pub(crate) fn end_all_but(&mut self, alive: &[ProcInfo], now: u64) {
-        let alive: std::collections::HashSet<ProcKey> = alive.iter().map(|i| i.key).collect();
-        for (key, entry) in &mut self.entries {
-            if !alive.contains(key) && entry.ended.is_none() {
-                entry.ended = Some(now + LINGER);
-            }
-        }
+        self.table.end_all_but(&alive.iter().map(|info| info.key).collect(), now);
     }
 }
 
@@ -263,6 +224,7 @@ pub(crate) fn nobody(id: ImageId) -> Arc<Image> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::LINGER;
     use crate::testing::{info, key};
 
     struct World {
@@ -339,7 +301,23 @@ mod tests {
             world.exec(&info(key(pid + 1, 1), "/bin/x", key(0, 0), key(0, 0)));
         }
         assert!(world.processes.len() <= 100);
-        assert_eq!(world.processes.refused, 900);
+        assert_eq!(world.processes.refused(), 900);
+    }
+
+    #[test]
+    fn a_storm_of_forks_leaves_a_short_lived_client_known() {
+        let mut world = World::new();
+        world.exec(&info(key(1, 1), "/bin/sh", key(0, 0), key(0, 0)));
+        world.processes.forked(key(2, 1), key(1, 1), 0);
+        world.exec(&info(key(2, 2), "/usr/bin/curl", key(1, 1), key(0, 0)));
+        world.processes.exited(key(2, 2), 0);
+        for pid in 3..10_000 {
+            world.processes.forked(key(pid, 1), key(1, 1), 0);
+            world.processes.exited(key(pid, 1), 0);
+        }
+        assert_eq!(world.lineage(key(2, 2)), ["/usr/bin/curl", "/bin/sh", "(kernel)"]);
+        assert!(world.processes.get(key(9_999, 1)).is_some(), "the youngest stay");
+        assert_eq!(world.processes.refused(), 0);
     }
 
     #[test]

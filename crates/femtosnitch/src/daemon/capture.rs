@@ -179,7 +179,7 @@ impl Capture {
         let mut events = Vec::new();
         let (mut flows, mut send, mut recv) = (0u64, 0u64, 0u64);
         for reading in &readings {
-            let moved = self.engine.reading(reading, now, &mut lookup::process);
+            let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
             flows += 1;
             send += moved.delta.send;

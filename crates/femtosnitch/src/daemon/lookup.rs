@@ -1,6 +1,6 @@
 //! Finding out about processes whose launch was not seen, from /proc.
 
-use femtosnitch_model::{FileId, ProcInfo, ProcKey, Timestamp};
+use femtosnitch_model::{FileId, ProcInfo, ProcKey, Reading, Timestamp};
 use femtosnitch_sys::file::{FileStat, FileTime, Target, open_executable};
 use femtosnitch_sys::procfs;
 
@@ -10,13 +10,15 @@ const ARGS: usize = 1024;
 /// A parent that no table knows.
 const NOBODY: ProcKey = ProcKey { tgid: u32::MAX, exec_id: 0, start_ns: 0 };
 
-/// The process with this key, if it is still there.
-pub(super) fn process(key: ProcKey) -> Option<ProcInfo> {
+/// The owner of a flow, if it is still there. /proc does not know how often it executed: whether
+/// it runs another program by now is for the engine to say.
+pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
+    let key = reading.owner;
     if !is_still(key) {
         return None;
     }
+    let file = file(key.tgid);
     let exe = procfs::exe(key.tgid).ok()?;
-    let file = open_executable(Target::Exe(key.tgid)).ok().map(|(_, stat)| file_id(&stat));
     let info = ProcInfo {
         key,
         parent: NOBODY,
@@ -30,11 +32,16 @@ pub(super) fn process(key: ProcKey) -> Option<ProcInfo> {
         args_cut: false,
         cgroup: procfs::cgroup(key.tgid).ok().flatten().unwrap_or_default().into_bytes(),
         comm: procfs::comm(key.tgid).unwrap_or_default(),
-        uid: procfs::status(key.tgid).map(|status| status.uid).unwrap_or_default(),
+        // The kernel's word from when the flow began: nothing has to be guessed.
+        uid: reading.uid,
         mntns: 0,
     };
-    // Its pid may have gone to another process while we read.
-    is_still(key).then_some(info)
+    // While we read its pid may have gone to another process, or it may have executed a program.
+    (is_still(key) && self::file(key.tgid) == file).then_some(info)
+}
+
+fn file(tgid: u32) -> Option<FileId> {
+    open_executable(Target::Exe(tgid)).ok().map(|(_, stat)| file_id(&stat))
 }
 
 /// Adds the arguments, which the kernel side cannot read of processes found running.
@@ -72,26 +79,48 @@ pub(super) fn file_id(stat: &FileStat) -> FileId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Slot};
 
-    fn own_key() -> ProcKey {
+    fn own() -> Reading {
         let pid = std::process::id();
         let tick_ns = 1_000_000_000 / procfs::clock_ticks();
         let start = procfs::stat(pid).unwrap().start_ticks * tick_ns;
-        ProcKey { tgid: pid, exec_id: 1, start_ns: start }
+        Reading {
+            slot: Slot(1),
+            owner: ProcKey { tgid: pid, exec_id: 1, start_ns: start },
+            flow: FlowKey {
+                cookie: 1,
+                family: 2,
+                protocol: 6,
+                local: Endpoint { addr: None, port: 0 },
+                remote: Endpoint { addr: None, port: 0 },
+                netns: 1,
+            },
+            kind: FlowKind::First,
+            total: Counters::default(),
+            closed: false,
+            uid: 4321,
+            cgroup_id: 1,
+        }
     }
 
     #[test]
     fn a_running_process_is_found() {
-        let info = process(own_key()).unwrap();
+        let info = owner(&own()).unwrap();
         let exe = std::env::current_exe().unwrap();
         assert_eq!(info.path, exe.as_os_str().as_encoded_bytes());
         assert!(!info.args.is_empty() && info.file.is_some());
     }
 
     #[test]
+    fn the_user_is_the_one_that_the_kernel_saw() {
+        assert_eq!(owner(&own()).unwrap().uid, 4321);
+    }
+
+    #[test]
     fn another_process_with_the_same_pid_is_not() {
-        let key = own_key();
-        let other = ProcKey { start_ns: key.start_ns + 10_000_000_000, ..key };
-        assert!(process(other).is_none());
+        let mut other = own();
+        other.owner.start_ns += 10_000_000_000;
+        assert!(owner(&other).is_none());
     }
 }
