@@ -180,11 +180,7 @@ impl Engine {
     ) -> Option<Moved<'_>> {
         if !self.flows.knows(reading.slot) {
             let process = self.owner(reading, now, look_up);
-            for image in
-                [Some(&process.image), process.parent.as_ref(), process.grandparent.as_ref()]
-            {
-                self.effects.extend(image.and_then(|image| self.digests.want(image)));
-            }
+            self.processes.want_digests(&process, &mut self.digests, &mut self.effects);
             let container = match (self.container_of)(&process.cgroup) {
                 Some(id) => id.into(),
                 None => Arc::clone(&self.no_container),
@@ -323,6 +319,12 @@ impl Engine {
         if unwritten.is_empty() && self.rows.waiting() == 0 {
             return Batch::default();
         }
+        if !last {
+            // What was forgotten of long-running programs; at the end nobody would answer.
+            for tracked in &unwritten {
+                self.processes.want_digests(&tracked.process, &mut self.digests, &mut self.effects);
+            }
+        }
         self.rows.build(unwritten, &self.digests, &self.ignore, last)
     }
 
@@ -457,6 +459,41 @@ mod tests {
         });
         assert_eq!(engine.batch(false).rows[0].exe.image.path, "(unknown)");
         assert_eq!((asked, engine.gauges().owners_unknown), (0, 1));
+    }
+
+    #[test]
+    fn a_long_running_process_keeps_its_digest_among_many_files() {
+        let mut engine = engine(Ignore::default());
+        read(&mut engine, &reading(5, key(7, 3), 10, 20));
+        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
+        let digest = Digest::Known(Sha256([9; 32]));
+        engine.digest_done(file, digest);
+        for pid in 100..1_100 {
+            let mut info = info(key(pid, 1), "/bin/short", key(1, 1), key(0, 0));
+            info.file = Some(FileId { ino: u64::from(pid), ..FileId::default() });
+            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
+            engine.process(&ProcEvent::Exit(key(pid, 1)), NOW);
+        }
+        assert!(engine.gauges().files <= 100);
+        assert_eq!(engine.batch(false).rows[0].exe.digest, digest);
+    }
+
+    #[test]
+    fn a_forgotten_digest_is_asked_for_again_and_its_rows_are_completed() {
+        let mut engine = engine(Ignore::default());
+        read(&mut engine, &reading(5, key(7, 3), 10, 20));
+        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
+        engine.digest_done(file, Digest::Known(Sha256([9; 32])));
+        engine.digests = Digests::new(100);
+        engine.take_effects();
+        let batch = engine.batch(false);
+        assert_eq!(batch.rows[0].exe.digest, Digest::Pending);
+        let asked = |effect: &Effect| matches!(effect, Effect::Hash(r) if r.file == file);
+        let effects = engine.take_effects();
+        assert!(effects.iter().any(asked), "{effects:?}");
+        let digest = Digest::Known(Sha256([9; 32]));
+        engine.digest_done(file, digest);
+        assert_eq!(engine.batch(false).resolved, [(batch.rows[0].exe.image.id, digest)]);
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Images {
         self.known.retain(|content| Arc::strong_count(&content.0) > 1);
     }
 
+    /// The files of all images that somebody holds.
+    pub(crate) fn files_in_use(&self) -> HashSet<FileId> {
+        let held = self.known.iter().filter(|content| Arc::strong_count(&content.0) > 1);
+        held.filter_map(|content| content.0.file).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.known.len()
     }

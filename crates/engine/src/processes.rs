@@ -61,6 +61,21 @@ impl Processes {
         self.table.get(key).map(Arc::clone)
     }
 
+    /// Asks for the digests of a process and of those that launched it, where they are not known.
+    pub(crate) fn want_digests(
+        &self,
+        process: &Process,
+        digests: &mut Digests,
+        effects: &mut Vec<Effect>,
+    ) {
+        let lineage = [process.parent.as_ref(), process.grandparent.as_ref()];
+        for image in std::iter::once(&process.image).chain(lineage.into_iter().flatten()) {
+            let in_use = || self.images.files_in_use();
+            // A launcher's own pid is not known any more: its path as its child sees it has to do.
+            effects.extend(digests.want(image, process.key.tgid, &in_use));
+        }
+    }
+
     /// True if /proc, asked now, would tell of another program than the one that this run was.
     pub(crate) fn has_moved_on(&self, key: ProcKey) -> bool {
         self.table.has_moved_on(key)
@@ -178,7 +193,8 @@ impl Processes {
         self.table.insert(Arc::clone(&process), false);
         let effect = file.and_then(|file| {
             let path = info.path.clone();
-            digests.executed(FileRequest { file, path, tgid: info.key.tgid })
+            let request = FileRequest { file, path, tgid: info.key.tgid };
+            digests.executed(request, &|| self.images.files_in_use())
         });
         (process, effect)
     }
