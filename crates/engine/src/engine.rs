@@ -61,6 +61,8 @@ pub struct Moved<'a> {
 pub struct Gauges {
     /// Flows alive.
     pub flows: usize,
+    /// Flows that the kernel side could not forget yet.
+    pub flows_unretired: usize,
     /// Program runs known.
     pub processes: usize,
     /// Distinct images.
@@ -90,6 +92,8 @@ pub struct Engine {
     container_of: fn(&str) -> Option<String>,
     no_container: Arc<str>,
     gone: Vec<ProcKey>,
+    /// To be retired once more.
+    unretired: Vec<(Slot, FlowKind)>,
     effects: Vec<Effect>,
 }
 
@@ -115,6 +119,7 @@ impl Engine {
             container_of,
             no_container: "".into(),
             gone: Vec::new(),
+            unretired: Vec::new(),
             effects: Vec::new(),
         }
     }
@@ -253,13 +258,20 @@ impl Engine {
         self.flows.end(slot).is_some()
     }
 
+    /// The kernel side could not forget these, or not read one: they are asked for again with the
+    /// next [`Engine::tick`]. Until then their slots stay theirs, and what they move is counted.
+    pub fn retire_failed(&mut self, slots: &[(Slot, FlowKind)]) {
+        self.unretired.extend(slots);
+    }
+
     /// Housekeeping, once a sample: forgets what ended.
     pub fn tick(&mut self, now: Moment) {
         // A bucket may still have grown in the sample in which its owner ended.
         let gone = std::mem::replace(&mut self.gone, self.processes.forget_ended(now.tick));
-        let buckets = self.flows.closing_buckets(&gone);
-        if !buckets.is_empty() {
-            self.effects.push(Effect::Retire(buckets));
+        let mut retire = std::mem::take(&mut self.unretired);
+        retire.extend(self.flows.closing_buckets(&gone));
+        if !retire.is_empty() {
+            self.effects.push(Effect::Retire(retire));
         }
     }
 
@@ -333,6 +345,7 @@ impl Engine {
     pub fn gauges(&self) -> Gauges {
         Gauges {
             flows: self.flows.live(),
+            flows_unretired: self.unretired.len(),
             processes: self.processes.len(),
             images: self.processes.images(),
             files: self.digests.len(),
@@ -346,251 +359,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{info, key, reading};
-    use femtosnitch_model::{Sha256, Unhashed};
-
-    const NOW: Moment = Moment { wall: 1_000, tick: 1 };
-    const LIMITS: Limits = Limits { processes: 100, files: 100 };
-
-    fn engine(ignore: Ignore) -> Engine {
-        let mut engine = Engine::new(LIMITS, ignore, |_| None);
-        engine.found(&[
-            info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)),
-            info(key(7, 3), "/usr/bin/curl", key(1, 1), key(0, 0)),
-        ]);
-        engine.take_effects();
-        engine
-    }
-
-    fn read(engine: &mut Engine, reading: &Reading) {
-        engine.reading(reading, NOW, &mut |_| None);
-    }
-
-    #[test]
-    fn the_first_bytes_ask_for_the_digests_of_the_whole_lineage() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, key(7, 3), 10, 20));
-        let hashed = engine
-            .take_effects()
-            .into_iter()
-            .filter(|effect| matches!(effect, Effect::Hash(_)))
-            .count();
-        assert_eq!(hashed, 2);
-        read(&mut engine, &reading(5, key(7, 3), 20, 20));
-        assert!(engine.take_effects().is_empty());
-    }
-
-    #[test]
-    fn a_row_names_who_and_how_much_and_is_completed_later() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, key(7, 3), 10, 20));
-        let batch = engine.batch(false);
-        let [row] = batch.rows.as_slice() else { panic!("{batch:?}") };
-        assert_eq!((row.send, row.recv, row.events, row.contime), (10, 20, 2, 1_000));
-        assert_eq!(row.exe.image.path, "/usr/bin/curl");
-        assert_eq!(row.parent.as_ref().unwrap().image.path, "/sbin/init");
-        assert_eq!(row.exe.digest, Digest::Pending);
-
-        let digest = Digest::Known(Sha256([9; 32]));
-        engine.digest_done(row.exe.image.file.unwrap(), digest);
-        let batch = engine.batch(false);
-        assert!(batch.rows.is_empty());
-        assert_eq!(batch.resolved, [(row.exe.image.id, digest)]);
-    }
-
-    #[test]
-    fn a_closed_socket_is_read_released_and_its_rest_written() {
-        let mut engine = engine(Ignore::default());
-        let mut last = reading(5, key(7, 3), 10, 20);
-        last.closed = true;
-        read(&mut engine, &last);
-        let effects = engine.take_effects();
-        assert!(effects.contains(&Effect::Release(Slot(5), FlowKind::First)), "{effects:?}");
-        assert!(engine.released(Slot(5)));
-        assert!(!engine.released(Slot(5)));
-        assert_eq!(engine.gauges().flows, 0);
-        assert_eq!(engine.batch(false).rows.len(), 1);
-    }
-
-    #[test]
-    fn a_flow_found_closed_twice_is_released_once() {
-        let mut engine = engine(Ignore::default());
-        let mut last = reading(5, key(7, 3), 10, 20);
-        last.closed = true;
-        read(&mut engine, &last);
-        read(&mut engine, &last);
-        let released =
-            engine.take_effects().into_iter().filter(|e| matches!(e, Effect::Release(..))).count();
-        assert_eq!(released, 1);
-    }
-
-    #[test]
-    fn an_owner_nobody_knows_is_called_so_and_keeps_its_bytes() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, key(99, 1), 10, 0));
-        let batch = engine.batch(false);
-        assert_eq!(batch.rows[0].exe.image.path, "(unknown)");
-        assert_eq!(batch.rows[0].exe.digest, Digest::Missing(Unhashed::Unknown));
-        assert_eq!(engine.gauges().owners_unknown, 1);
-    }
-
-    #[test]
-    fn an_owner_whose_launch_was_missed_is_looked_up() {
-        let mut engine = engine(Ignore::default());
-        let found = info(key(99, 1), "/bin/late", key(1, 1), key(0, 0));
-        engine.reading(&reading(5, key(99, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
-        assert_eq!(engine.batch(false).rows[0].exe.image.path, "/bin/late");
-    }
-
-    #[test]
-    fn a_program_run_that_is_over_is_not_called_by_the_name_of_the_next() {
-        let mut engine = engine(Ignore::default());
-        let next = info(key(7, 4), "/usr/bin/next", key(1, 1), key(0, 0));
-        engine.process(&ProcEvent::Exec(Box::new(next.clone())), NOW);
-        for tick in 2..10 {
-            engine.tick(Moment { wall: 1_000, tick });
-        }
-        let mut asked = 0;
-        engine.reading(&reading(5, key(7, 3), 10, 0), NOW, &mut |_| {
-            asked += 1;
-            Some(ProcInfo { key: key(7, 3), ..next.clone() })
-        });
-        assert_eq!(engine.batch(false).rows[0].exe.image.path, "(unknown)");
-        assert_eq!((asked, engine.gauges().owners_unknown), (0, 1));
-    }
-
-    #[test]
-    fn a_long_running_process_keeps_its_digest_among_many_files() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, key(7, 3), 10, 20));
-        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
-        let digest = Digest::Known(Sha256([9; 32]));
-        engine.digest_done(file, digest);
-        for pid in 100..1_100 {
-            let mut info = info(key(pid, 1), "/bin/short", key(1, 1), key(0, 0));
-            info.file = Some(FileId { ino: u64::from(pid), ..FileId::default() });
-            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
-            engine.process(&ProcEvent::Exit(key(pid, 1)), NOW);
-        }
-        assert!(engine.gauges().files <= 100);
-        assert_eq!(engine.batch(false).rows[0].exe.digest, digest);
-    }
-
-    #[test]
-    fn a_forgotten_digest_is_asked_for_again_and_its_rows_are_completed() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, key(7, 3), 10, 20));
-        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
-        engine.digest_done(file, Digest::Known(Sha256([9; 32])));
-        engine.digests = Digests::new(100);
-        engine.take_effects();
-        let batch = engine.batch(false);
-        assert_eq!(batch.rows[0].exe.digest, Digest::Pending);
-        let asked = |effect: &Effect| matches!(effect, Effect::Hash(r) if r.file == file);
-        let effects = engine.take_effects();
-        assert!(effects.iter().any(asked), "{effects:?}");
-        let digest = Digest::Known(Sha256([9; 32]));
-        engine.digest_done(file, digest);
-        assert_eq!(engine.batch(false).resolved, [(batch.rows[0].exe.image.id, digest)]);
-    }
-
-    #[test]
-    fn buckets_of_those_who_find_no_room_are_given_back() {
-        let mut engine = engine(Ignore::default());
-        for pid in 100..400 {
-            let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
-            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
-        }
-        engine.take_effects();
-        let mut bucket = reading(1, key(900, 1), 10, 0);
-        bucket.kind = FlowKind::Bucket;
-        read(&mut engine, &bucket);
-        bucket.slot = Slot(2);
-        bucket.owner = key(901, 1);
-        let found = info(bucket.owner, "/bin/late", key(1, 1), key(0, 0));
-        engine.reading(&bucket, NOW, &mut |_| Some(found.clone()));
-        engine.process(&ProcEvent::Exit(bucket.owner), NOW);
-        engine.take_effects();
-        engine.tick(Moment { wall: 1_000, tick: 2 });
-        engine.tick(Moment { wall: 1_000, tick: 3 });
-        let both = vec![(Slot(1), FlowKind::Bucket), (Slot(2), FlowKind::Bucket)];
-        assert_eq!(engine.take_effects(), [Effect::Retire(both)]);
-    }
-
-    #[test]
-    fn a_full_table_does_not_make_a_known_process_unknown() {
-        let mut engine = engine(Ignore::default());
-        for pid in 100..400 {
-            let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
-            engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
-        }
-        let found = info(key(999, 1), "/bin/late", key(1, 1), key(0, 0));
-        engine.reading(&reading(5, key(999, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
-        let row = engine.batch(false).rows.remove(0);
-        assert_eq!((row.exe.image.path.as_str(), row.pid), ("/bin/late", 999));
-    }
-
-    #[test]
-    fn a_row_has_the_uid_of_whoever_moved_the_bytes() {
-        let mut engine = engine(Ignore::default());
-        let mut dropped = reading(5, key(7, 3), 10, 0);
-        dropped.uid = 65_534;
-        read(&mut engine, &dropped);
-        assert_eq!(engine.batch(false).rows[0].uid, 65_534);
-    }
-
-    #[test]
-    fn kernel_threads_have_a_name_of_their_own() {
-        let mut engine = engine(Ignore::default());
-        read(&mut engine, &reading(5, ProcKey::KERNEL, 10, 0));
-        let batch = engine.batch(false);
-        assert_eq!(batch.rows[0].exe.image.path, "(kernel)");
-        assert_eq!(batch.rows[0].exe.digest, Digest::Missing(Unhashed::Kernel));
-    }
-
-    #[test]
-    fn a_row_waits_for_the_digest_that_decides_about_it() {
-        let sha = Sha256([9; 32]);
-        let mut engine = engine(Ignore { sha256: vec![sha], ..Ignore::default() });
-        read(&mut engine, &reading(5, key(7, 3), 10, 20));
-        assert!(engine.batch(false).rows.is_empty());
-        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
-        engine.digest_done(file, Digest::Known(sha));
-        assert!(engine.batch(false).rows.is_empty());
-        assert_eq!(engine.gauges().rows_ignored, 1);
-    }
-
-    #[test]
-    fn a_row_does_not_wait_for_ever_and_never_at_the_end() {
-        let ignore = || Ignore { sha256: vec![Sha256([9; 32])], ..Ignore::default() };
-        let mut patient = engine(ignore());
-        read(&mut patient, &reading(5, key(7, 3), 10, 20));
-        let waited = (0..10).take_while(|_| patient.batch(false).rows.is_empty()).count();
-        assert_eq!(waited, 3);
-        let mut stopping = engine(ignore());
-        read(&mut stopping, &reading(5, key(7, 3), 10, 20));
-        assert_eq!(stopping.batch(true).rows.len(), 1);
-    }
-
-    #[test]
-    fn a_bucket_is_retired_after_its_owner_is_gone() {
-        let mut engine = engine(Ignore::default());
-        let mut bucket = reading(1, key(7, 3), 10, 0);
-        bucket.kind = FlowKind::Bucket;
-        read(&mut engine, &bucket);
-        engine.take_effects();
-        engine.process(&ProcEvent::Exit(key(7, 3)), NOW);
-        let mut retired = Vec::new();
-        for tick in 2..10 {
-            engine.tick(Moment { wall: 1_000, tick });
-            retired.extend(engine.take_effects());
-        }
-        assert_eq!(retired, [Effect::Retire(vec![(Slot(1), FlowKind::Bucket)])]);
-        bucket.total.send = 15;
-        engine.last_reading(&bucket, NOW);
-        engine.released(Slot(1));
-        assert_eq!(engine.batch(false).rows[0].send, 15);
-    }
-}
+mod tests;
