@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use femtosnitch_api::{Event, FlowEvent, LiveHandle};
 use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
 use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
-use femtosnitch_probe::Probe;
+use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
 use super::report::Report;
+use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
 
@@ -37,6 +38,7 @@ pub(super) struct Capture {
     pub(super) sample_interval: Duration,
     pub(super) write_interval: Duration,
     pub(super) max_flows: usize,
+    pub(super) walk: Walk,
 }
 
 /// Wakes the capture thread.
@@ -206,17 +208,24 @@ impl Capture {
         let now = moment(tick);
         let engine = &mut self.engine;
         self.probe.events(&mut |event| engine.process(&event, now))?;
-        if self.report.events_were_lost(&self.probe) {
-            let mut alive = Vec::new();
-            if let Err(error) = self.probe.walk_tasks(&mut |event| alive.extend(info_of(event))) {
+        if self.walk.is_due(Instant::now(), || self.report.events_were_lost(&self.probe)) {
+            let walked = self.look_again(now);
+            if let Err(error) = &walked {
                 self.report.warn(&format!("processes could not be looked up again: {error}"));
-                return Ok(());
             }
-            for info in alive.iter_mut().filter(|info| !self.engine.knows(info.key)) {
-                lookup::add_arguments(std::slice::from_mut(info));
-            }
-            self.engine.found_again(&alive, now);
+            self.walk.made(Instant::now(), walked.is_ok());
         }
+        Ok(())
+    }
+
+    /// Makes up for lost events.
+    fn look_again(&mut self, now: Moment) -> Result<(), ProbeError> {
+        let mut alive = Vec::new();
+        self.probe.walk_tasks(&mut |event| alive.extend(info_of(event)))?;
+        for info in alive.iter_mut().filter(|info| !self.engine.knows(info.key)) {
+            lookup::add_arguments(std::slice::from_mut(info));
+        }
+        self.engine.found_again(&alive, now);
         Ok(())
     }
 
@@ -251,12 +260,16 @@ impl Capture {
             return;
         }
         if let Err(error) = self.probe.retire(slots) {
-            self.report.slot_lost(&error);
+            self.report.retire_failed(&error);
+            self.engine.retire_failed(slots);
             return;
         }
-        for (slot, _) in slots {
-            if let Some(reading) = self.probe.read(*slot) {
+        for retired in slots {
+            if let Some(reading) = self.probe.read(retired.0) {
                 self.engine.last_reading(&reading, moment(tick));
+            } else {
+                self.report.retire_failed(&io::ErrorKind::NotFound.into());
+                self.engine.retire_failed(&[*retired]);
             }
         }
     }
@@ -302,6 +315,7 @@ impl Capture {
     /// The end: nothing is counted any more, everything counted is written.
     fn finish(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
         self.probe.detach();
+        self.walk.hurry();
         // Later than every sample: nothing is forgotten any more.
         let read = self.read_flows(u64::MAX / 2, None);
         self.carry_out(u64::MAX / 2);

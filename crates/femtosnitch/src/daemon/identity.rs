@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use femtosnitch_engine::FileRequest;
@@ -59,13 +60,14 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Starts the thread that opens files and those that hash them.
+    /// Starts the thread that opens files and those that hash them; returns them too, since nobody
+    /// else would notice the end of one.
     pub(super) fn start(
         threads: Option<usize>,
         answers: Sender<Message>,
         answered: Waker,
         report: &Arc<Report>,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         // Never more requests wait than files are remembered: each is asked for once.
         let (jobs, inbox) = channel();
         let (waker, wake) = waker()?;
@@ -74,9 +76,10 @@ impl Identity {
         // One for large files, the others for the rest.
         let small = threads.unwrap_or(automatic).saturating_sub(1).max(1);
         let worker = Worker { answers: answers.clone(), answered, opener: waker.clone() };
+        let mut running = Vec::new();
         let lanes = [
-            Lane::start("hash", small, &worker, &cancel, report)?,
-            Lane::start("hash-large", 1, &worker, &cancel, report)?,
+            Lane::start("hash", small, &worker, &cancel, report, &mut running)?,
+            Lane::start("hash-large", 1, &worker, &cancel, report, &mut running)?,
         ];
         let Worker { answered, .. } = worker;
         let watcher = match Watcher::new() {
@@ -97,8 +100,8 @@ impl Identity {
             answered,
             report: Arc::clone(report),
         };
-        thread::spawn("identity", move || opener.run(&inbox, &wake))?;
-        Ok(Self { jobs, waker, cancel })
+        running.push(thread::spawn("identity", move || opener.run(&inbox, &wake))?);
+        Ok((Self { jobs, waker, cancel }, running))
     }
 
     pub(super) fn hold(&self, request: FileRequest) {
@@ -407,6 +410,7 @@ impl Lane {
         worker: &Worker,
         cancel: &Arc<AtomicBool>,
         report: &Arc<Report>,
+        running: &mut Vec<JoinHandle<()>>,
     ) -> io::Result<Self> {
         let (files, work) = channel();
         let work = Arc::new(Mutex::new(work));
@@ -419,7 +423,7 @@ impl Lane {
                 cancel: Arc::clone(cancel),
                 report: Arc::clone(report),
             };
-            thread::spawn(&format!("{name}-{n}"), move || hasher.run())?;
+            running.push(thread::spawn(&format!("{name}-{n}"), move || hasher.run())?);
         }
         Ok(Self { backlog: VecDeque::new(), hashing, files })
     }

@@ -14,6 +14,7 @@ mod capture;
 mod identity;
 mod lookup;
 mod report;
+mod walk;
 mod writer;
 
 use std::os::fd::AsFd;
@@ -36,6 +37,7 @@ use crate::config::{self, Config, Paths};
 use capture::Capture;
 use identity::Identity;
 use report::Report;
+use walk::Walk;
 use writer::{Retention, WriterHandle};
 
 /// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, and
@@ -82,6 +84,8 @@ pub struct Running {
     waker: capture::Waker,
     capture: JoinHandle<anyhow::Result<()>>,
     writer: WriterHandle,
+    /// They end once capture has.
+    helpers: Vec<JoinHandle<()>>,
     report: Arc<Report>,
     _lock: InstanceLock,
 }
@@ -141,7 +145,7 @@ impl Running {
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
-        let identity = Identity::start(
+        let (identity, helpers) = Identity::start(
             config.identity.hash_threads,
             messages.clone(),
             waker.clone(),
@@ -158,9 +162,11 @@ impl Running {
             sample_interval: config.capture.sample_interval,
             write_interval: config.store.write_interval,
             max_flows: config.capture.max_flows as usize,
+            walk: Walk::default(),
         };
         let capture = start_capture(capture, inbox, wake)?;
-        Ok(Self { paths: paths.clone(), messages, waker, capture, writer, report, _lock: lock })
+        let paths = paths.clone();
+        Ok(Self { paths, messages, waker, capture, writer, helpers, report, _lock: lock })
     }
 
     /// One line that says what runs.
@@ -187,7 +193,9 @@ impl Running {
     /// True if a thread without which nothing works ended by itself.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.capture.is_finished() || self.writer.is_finished()
+        self.capture.is_finished()
+            || self.writer.is_finished()
+            || self.helpers.iter().any(JoinHandle::is_finished)
     }
 
     /// Stops counting, writes everything, ends all threads.
@@ -195,7 +203,8 @@ impl Running {
     /// # Errors
     /// If a thread failed, or if rows could not be written.
     pub fn stop(self) -> anyhow::Result<()> {
-        // If capture is gone already its result says why.
+        // Before capture tells them to end; if it is gone already its own result says why.
+        let died = died(self.helpers);
         drop(self.messages.send(Message::Stop));
         self.waker.wake();
         let captured = self.capture.join();
@@ -204,8 +213,26 @@ impl Running {
             Ok(result) => result?,
             Err(_) => bail!("the capture thread panicked; this is a defect, please report it"),
         }
-        written
+        written?;
+        match died {
+            Some(what) => bail!("{what}; this is a defect, please report it"),
+            None => Ok(()),
+        }
     }
+}
+
+/// What to say of threads that ended before they were told to. The others are not waited for: one
+/// may hang in a read from a file server.
+fn died(threads: Vec<JoinHandle<()>>) -> Option<String> {
+    let ended = threads.into_iter().filter(JoinHandle::is_finished);
+    let told: Vec<String> = ended
+        .map(|handle| {
+            let name = handle.thread().name().unwrap_or("a").to_owned();
+            let how = if handle.join().is_err() { "panicked" } else { "ended by itself" };
+            format!("the {name} thread {how}")
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 fn start_capture(
@@ -285,5 +312,27 @@ fn ignore(config: &Config) -> Ignore {
         domains: config.ignore.domains.clone(),
         subnets: config.ignore.subnets.clone(),
         sha256: config.ignore.sha256.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_helper_that_died_is_named() {
+        let (keep, wait) = channel::<()>();
+        let threads = vec![
+            thread::spawn("alive", move || wait.recv().unwrap_or_default()).unwrap(),
+            thread::spawn("broken", || panic!("expected by the test")).unwrap(),
+            thread::spawn("tired", || ()).unwrap(),
+        ];
+        while threads.iter().filter(|thread| thread.is_finished()).count() < 2 {
+            std::thread::yield_now();
+        }
+        let told = died(threads).unwrap();
+        assert_eq!(told, "the broken thread panicked, the tired thread ended by itself");
+        drop(keep);
+        assert_eq!(died(Vec::new()), None);
     }
 }

@@ -37,6 +37,7 @@ pub(super) struct Report {
     changed: AtomicU64,
     changes_lost: AtomicU64,
     slots_lost: AtomicU64,
+    retires_failed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -77,6 +78,7 @@ impl Report {
             changed: AtomicU64::new(0),
             changes_lost: AtomicU64::new(0),
             slots_lost: AtomicU64::new(0),
+            retires_failed: AtomicU64::new(0),
         }
     }
 
@@ -206,6 +208,13 @@ impl Report {
         }
     }
 
+    /// A flow is kept longer than needed; it is tried again.
+    pub(super) fn retire_failed(&self, error: &std::io::Error) {
+        if self.retires_failed.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.warn(&format!("flows could not be ended, which is tried again: {error}"));
+        }
+    }
+
     /// The writer's state after a batch. A change is told once.
     pub(super) fn written(&self, sink: SinkState) {
         let mut news = Vec::new();
@@ -299,6 +308,8 @@ impl Report {
             ("hashes_missed_changed", load(&self.changed)),
             ("file_changes_lost", load(&self.changes_lost)),
             ("flow_slots_lost", load(&self.slots_lost)),
+            ("flow_retires_failed", load(&self.retires_failed)),
+            ("flows_unretired", gauges.flows_unretired as u64),
             ("rows_written", sink.written.rows),
             ("rows_ignored", gauges.rows_ignored),
             ("rows_queued", sink.queued_rows as u64),
