@@ -26,7 +26,8 @@ pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
     log_away_from_the_table(paths)?;
     let running = Running::start(paths)?;
     tracing::info!("{}", running.summary());
-    let shown = top::watch(paths, &TopArgs { once: false, json: false, count: None }, signals);
+    let args = TopArgs { once: false, json: false, count: None };
+    let shown = top::watch(paths, &args, signals, &|| running.has_failed());
     running.stop()?;
     tracing::info!("stopped; everything is written");
     shown?;

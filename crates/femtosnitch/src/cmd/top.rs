@@ -30,11 +30,17 @@ const WARM_UP: u64 = 2;
 /// If no daemon is running, or if the output fails.
 pub fn run(paths: &Paths, args: &TopArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot receive signals")?;
-    watch(paths, args, signals)
+    watch(paths, args, signals, &|| false)
 }
 
-/// The same with signals that are blocked already.
-pub(super) fn watch(paths: &Paths, args: &TopArgs, signals: Signals) -> anyhow::Result<ExitCode> {
+/// The same with signals that are blocked already, until `is_over` says that the daemon will not
+/// come back.
+pub(super) fn watch(
+    paths: &Paths,
+    args: &TopArgs,
+    signals: Signals,
+    is_over: &dyn Fn() -> bool,
+) -> anyhow::Result<ExitCode> {
     let socket = paths.live_socket();
     let client = connect(&socket).map_err(super::status::explain)?;
     // Whoever asks for JSON or for a number of refreshes wants them to stay.
@@ -42,6 +48,7 @@ pub(super) fn watch(paths: &Paths, args: &TopArgs, signals: Signals) -> anyhow::
     let screen = if full_screen { Screen::enter()? } else { None };
     Top {
         socket: &socket,
+        is_over,
         signals,
         client: Some(client),
         screen,
@@ -61,6 +68,7 @@ fn connect(socket: &Path) -> Result<LiveClient, ClientError> {
 
 struct Top<'a> {
     socket: &'a Path,
+    is_over: &'a dyn Fn() -> bool,
     signals: Signals,
     /// `None` while the daemon is away.
     client: Option<LiveClient>,
@@ -80,7 +88,7 @@ impl Top<'_> {
         }
         loop {
             self.wait()?;
-            if self.signals.next()?.is_some() || self.asked_to_quit()? {
+            if self.signals.next()?.is_some() || self.asked_to_quit()? || (self.is_over)() {
                 return Ok(ExitCode::SUCCESS);
             }
             // At most one refresh a round, however many samples have piled up.
@@ -177,5 +185,31 @@ impl Top<'_> {
             writeln!(out, "{}", self.view.render(width, usize::MAX, Style::for_stdout()))?;
         }
         out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_api::{Limits, LiveServer};
+    use std::cell::Cell;
+
+    #[test]
+    fn a_view_of_its_own_daemon_does_not_wait_for_a_dead_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::new(dir.path());
+        std::fs::create_dir_all(paths.run_dir()).unwrap();
+        let limits = Limits::default();
+        let server = LiveServer::start(&paths.live_socket(), "1", limits, 0o600, None).unwrap();
+        // JSON: a test run from a terminal must not have its screen taken away.
+        let args = TopArgs { once: false, json: true, count: None };
+        let looks = Cell::new(0);
+        let is_over = || {
+            server.stop();
+            looks.set(looks.get() + 1);
+            looks.get() > 2
+        };
+        watch(&paths, &args, Signals::block().unwrap(), &is_over).unwrap();
+        assert_eq!(looks.get(), 3);
     }
 }
