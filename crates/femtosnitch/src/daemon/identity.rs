@@ -1,41 +1,40 @@
 //! Getting at the bytes behind each executable: taking hold of files while they are there,
 //! hashing them off everybody's way, and hearing of changes.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod held;
+mod lanes;
+mod version;
+
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{Digest, FileId, Sha256, Unhashed};
+use femtosnitch_model::{Digest, FileId, Unhashed};
 use femtosnitch_sys::fanotify::{Change, FileKey, Watcher};
-use femtosnitch_sys::file::{FileStat, Target, open_executable};
-use femtosnitch_sys::hash::{HashError, hash_fd};
+use femtosnitch_sys::file::{Target, open_executable};
 use femtosnitch_sys::{thread, wait};
 
 use super::Message;
 use super::capture::{Waker, waker};
-use super::lookup::file_id;
 use super::report::Report;
+use held::Held;
+use lanes::{Lane, Worker};
+use version::is_version;
 
-/// Open files waiting for somebody to want their digest.
-const HELD: usize = 256;
-/// Open files on their way to the threads of one lane. Further requests wait without a descriptor.
-const HASHING: usize = 64;
 /// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
 const LARGE: u64 = 64 << 20;
 /// No program is this large; a sparse file costs nothing to make and hours to read.
 const TOO_LARGE: u64 = 16 << 30;
-/// How long a file is kept open for a digest that nobody wants yet: it keeps its file system busy.
-const HOLD: Duration = Duration::from_secs(30);
 /// Files watched for changes. When there are more all are forgotten, and all count as changed.
 const WATCHED: usize = 65_536;
 
@@ -122,47 +121,6 @@ impl Identity {
     pub(super) fn stop(&self) {
         self.cancel.store(true, Ordering::Relaxed);
         self.send(Job::Stop);
-    }
-}
-
-/// Open descriptors by version of a file, the oldest given up first.
-#[derive(Default)]
-struct Held {
-    files: HashMap<FileId, File>,
-    order: VecDeque<(FileId, Instant)>,
-}
-
-impl Held {
-    fn insert(&mut self, id: FileId, file: File) {
-        if self.files.insert(id, file).is_none() {
-            self.order.push_back((id, Instant::now()));
-        }
-        while self.files.len() > HELD {
-            let Some((oldest, _)) = self.order.pop_front() else { break };
-            self.files.remove(&oldest);
-        }
-        // Files taken out leave their place in the order behind.
-        if self.order.len() > 4 * HELD {
-            let files = &self.files;
-            self.order.retain(|(id, _)| files.contains_key(id));
-        }
-    }
-
-    fn take(&mut self, id: &FileId) -> Option<File> {
-        self.files.remove(id)
-    }
-
-    /// Closes what was held long enough; when to come back for the next.
-    fn expire(&mut self) -> Option<Duration> {
-        while let Some((id, since)) = self.order.front() {
-            let left = HOLD.saturating_sub(since.elapsed());
-            if !left.is_zero() {
-                return Some(left);
-            }
-            self.files.remove(id);
-            self.order.pop_front();
-        }
-        None
     }
 }
 
@@ -369,173 +327,4 @@ fn worse(a: Unhashed, b: Unhashed) -> Unhashed {
         _ => 0,
     };
     if rank(b) > rank(a) { b } else { a }
-}
-
-/// True if an open file is the version that was executed. ctime too: the owner can write to the
-/// file and set mtime back, but not that.
-///
-/// On file systems with device numbers of their own making (major 0: btrfs, overlay) `stat(2)`
-/// reports another one than the kernel's superblock has; inode, size and times decide there.
-fn is_version(wanted: &FileId, stat: &FileStat) -> bool {
-    let found = file_id(stat);
-    let same_device = found.dev == wanted.dev || found.dev >> 8 & 0xfff == 0;
-    same_device
-        && found.ino == wanted.ino
-        && found.size == wanted.size
-        && found.mtime == wanted.mtime
-        && found.ctime == wanted.ctime
-}
-
-/// Whom a hash thread tells.
-#[derive(Clone)]
-struct Worker {
-    answers: Sender<Message>,
-    answered: Waker,
-    /// Wakes the thread that opens files.
-    opener: Waker,
-}
-
-/// Hash threads with a queue of their own.
-struct Lane {
-    /// Asked for, while the threads have enough to do.
-    backlog: VecDeque<FileRequest>,
-    hashing: Arc<AtomicUsize>,
-    files: Sender<(FileId, File)>,
-}
-
-impl Lane {
-    fn start(
-        name: &str,
-        threads: usize,
-        worker: &Worker,
-        cancel: &Arc<AtomicBool>,
-        report: &Arc<Report>,
-        running: &mut Vec<JoinHandle<()>>,
-    ) -> io::Result<Self> {
-        let (files, work) = channel();
-        let work = Arc::new(Mutex::new(work));
-        let hashing = Arc::new(AtomicUsize::new(0));
-        for n in 0..threads {
-            let hasher = Hasher {
-                work: Arc::clone(&work),
-                worker: worker.clone(),
-                hashing: Arc::clone(&hashing),
-                cancel: Arc::clone(cancel),
-                report: Arc::clone(report),
-            };
-            running.push(thread::spawn(&format!("{name}-{n}"), move || hasher.run())?);
-        }
-        Ok(Self { backlog: VecDeque::new(), hashing, files })
-    }
-
-    /// The next request, if the threads may have one more file.
-    fn next(&mut self) -> Option<FileRequest> {
-        if self.hashing.load(Ordering::Acquire) >= HASHING {
-            return None;
-        }
-        self.backlog.pop_front()
-    }
-
-    fn send(&self, id: FileId, file: File) {
-        self.hashing.fetch_add(1, Ordering::AcqRel);
-        // The threads live as long as this sender.
-        drop(self.files.send((id, file)));
-    }
-}
-
-/// A hash thread.
-struct Hasher {
-    work: Arc<Mutex<Receiver<(FileId, File)>>>,
-    worker: Worker,
-    hashing: Arc<AtomicUsize>,
-    cancel: Arc<AtomicBool>,
-    report: Arc<Report>,
-}
-
-impl Hasher {
-    fn run(self) {
-        loop {
-            let next = self.work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((id, file)) = next else { return };
-            let digest = self.digest(&id, &file);
-            drop(file);
-            if let Digest::Missing(reason) = digest {
-                self.report.unhashed(reason);
-            }
-            drop(self.worker.answers.send(Message::Digest(id, digest)));
-            self.worker.answered.wake();
-            if self.hashing.fetch_sub(1, Ordering::AcqRel) >= HASHING {
-                self.worker.opener.wake();
-            }
-        }
-    }
-
-    fn digest(&self, id: &FileId, file: &File) -> Digest {
-        match hash_fd(file.as_fd(), &self.cancel) {
-            Ok(hashed) if is_version(id, &hashed.stat) => {
-                self.report.hashed(hashed.len);
-                Digest::Known(Sha256(hashed.sha256))
-            }
-            Ok(_) | Err(HashError::Changed) => Digest::Missing(Unhashed::Changed),
-            Err(HashError::Cancelled) => Digest::Missing(Unhashed::Interrupted),
-            Err(HashError::Io(error)) => {
-                tracing::debug!(%error, "cannot read an executable");
-                Digest::Missing(Unhashed::Unreadable)
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use femtosnitch_model::Timestamp;
-    use femtosnitch_sys::file::FileTime;
-
-    fn stat() -> FileStat {
-        FileStat {
-            dev: 0x801,
-            ino: 7,
-            size: 10,
-            mtime: FileTime { sec: 1, nsec: 2 },
-            ctime: FileTime { sec: 3, nsec: 4 },
-            ..FileStat::default()
-        }
-    }
-
-    #[test]
-    fn a_version_is_recognised() {
-        let id = file_id(&stat());
-        assert!(is_version(&id, &stat()));
-        assert!(!is_version(&FileId { ino: 8, ..id }, &stat()));
-        assert!(!is_version(&FileId { size: 11, ..id }, &stat()));
-        assert!(!is_version(&FileId { mtime: Timestamp::default(), ..id }, &stat()));
-        assert!(!is_version(&FileId { dev: 0x802, ..id }, &stat()));
-    }
-
-    #[test]
-    fn a_file_written_to_with_its_mtime_set_back_is_another() {
-        let rewritten = FileStat { ctime: FileTime { sec: 9, nsec: 9 }, ..stat() };
-        assert!(!is_version(&file_id(&stat()), &rewritten));
-    }
-
-    #[test]
-    fn anonymous_devices_differ_between_kernel_and_stat() {
-        let on_btrfs = FileStat { dev: 0x2a, ..stat() };
-        assert!(is_version(&file_id(&stat()), &on_btrfs));
-    }
-
-    #[test]
-    fn held_files_are_bounded() {
-        let mut held = Held::default();
-        for ino in 0..2000 {
-            let file = File::open("/dev/null").unwrap();
-            held.insert(FileId { ino, ..FileId::default() }, file);
-            if ino % 3 == 0 {
-                held.take(&FileId { ino, ..FileId::default() });
-            }
-        }
-        assert!(held.files.len() <= HELD && held.order.len() <= 4 * HELD + 1);
-        assert!(held.take(&FileId { ino: 1999, ..FileId::default() }).is_some());
-    }
 }
