@@ -29,7 +29,7 @@ use super::capture::{Waker, waker};
 use super::report::Report;
 use held::Held;
 use lanes::{Lane, Worker};
-use version::is_version;
+use version::{is_version, mismatch};
 
 /// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
 const LARGE: u64 = 64 << 20;
@@ -243,7 +243,8 @@ impl Opener {
                         self.watch(&file, request.file);
                         return Ok(file);
                     }
-                    reason = worse(reason, Unhashed::Changed);
+                    let through_process = matches!(way, Target::Exe(_));
+                    reason = worse(reason, mismatch(&request.file, &stat, through_process));
                 }
                 Err(error) => {
                     let gone = matches!(

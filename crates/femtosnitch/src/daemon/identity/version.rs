@@ -1,6 +1,6 @@
 //! Whether an open file is the one that was executed.
 
-use femtosnitch_model::FileId;
+use femtosnitch_model::{FileId, Unhashed};
 use femtosnitch_sys::file::FileStat;
 
 use crate::daemon::lookup::file_id;
@@ -18,6 +18,12 @@ pub(super) fn is_version(wanted: &FileId, stat: &FileStat) -> bool {
         && found.size == wanted.size
         && found.mtime == wanted.mtime
         && found.ctime == wanted.ctime
+}
+
+/// Why an open file is not the one that was executed. What a process runs by now may have nothing
+/// to do with it; only at its path another inode means that it was replaced.
+pub(super) fn mismatch(wanted: &FileId, found: &FileStat, through_process: bool) -> Unhashed {
+    if through_process && found.ino != wanted.ino { Unhashed::Gone } else { Unhashed::Changed }
 }
 
 #[cfg(test)]
@@ -57,5 +63,14 @@ mod tests {
     fn anonymous_devices_differ_between_kernel_and_stat() {
         let on_btrfs = FileStat { dev: 0x2a, ..stat() };
         assert!(is_version(&file_id(&stat()), &on_btrfs));
+    }
+
+    #[test]
+    fn a_process_that_runs_another_program_by_now_changed_no_file() {
+        let id = file_id(&stat());
+        let other = FileStat { ino: 8, ..stat() };
+        assert_eq!(mismatch(&id, &other, true), Unhashed::Gone);
+        assert_eq!(mismatch(&id, &other, false), Unhashed::Changed);
+        assert_eq!(mismatch(&id, &FileStat { size: 11, ..stat() }, true), Unhashed::Changed);
     }
 }
