@@ -74,6 +74,9 @@ pub(crate) enum Job {
         tag: String,
         #[arg(long, default_value_t = 16_384)]
         chunk: usize,
+        /// The first thread ends at once, another goes on
+        #[arg(long)]
+        leaderless: bool,
     },
     /// Starts `shortlived` as an orphaned grandchild
     Launch {

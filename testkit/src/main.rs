@@ -52,7 +52,7 @@ fn run(job: Job) -> Result<()> {
         Job::Many { tag, processes, bytes, at_once } => {
             emit(&traffic::spread(&tag, processes, bytes, at_once)?)
         }
-        Job::Steps { tag, chunk } => traffic::steps(&tag, chunk),
+        Job::Steps { tag, chunk, leaderless } => traffic::steps(&tag, chunk, leaderless),
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
         Job::Bench(which) => run_bench(&which),

@@ -186,7 +186,7 @@ impl Engine {
             self.flows.begin(reading, process, container);
         }
         if reading.closed
-            && reading.kind == FlowKind::First
+            && matches!(reading.kind, FlowKind::First | FlowKind::Orphan)
             && self.flows.start_closing(reading.slot).is_some()
         {
             let extras = self.flows.closing_extras(reading.flow.cookie);
@@ -217,8 +217,12 @@ impl Engine {
         now: Moment,
         look_up: &mut dyn FnMut(ProcKey) -> Option<ProcInfo>,
     ) -> Arc<Process> {
-        if reading.kind == FlowKind::CatchAll {
-            return Arc::clone(&self.nobody);
+        match reading.kind {
+            FlowKind::CatchAll => return Arc::clone(&self.nobody),
+            FlowKind::Executable { dev, ino } => {
+                return self.processes.all_that_run(dev, ino, reading.uid);
+            }
+            _ => {}
         }
         if let Some(process) = self.processes.get(reading.owner) {
             return process;
@@ -253,9 +257,9 @@ impl Engine {
         }
     }
 
-    /// Housekeeping, now and then: gives up extra flows that are idle.
+    /// Housekeeping, now and then: gives up flows that are idle and can begin anew.
     pub fn retire_idle(&mut self, now: Moment) {
-        let idle = self.flows.idle_extras(now.wall);
+        let idle = self.flows.idle(now.wall);
         if !idle.is_empty() {
             self.effects.push(Effect::Retire(idle));
         }
@@ -481,6 +485,23 @@ mod tests {
         let mut stopping = engine(ignore());
         read(&mut stopping, &reading(5, key(7, 3), 10, 20));
         assert_eq!(stopping.batch(true).rows.len(), 1);
+    }
+
+    #[test]
+    fn what_found_no_bucket_of_its_process_still_has_its_executable() {
+        let mut engine = engine(Ignore::default());
+        let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
+        let mut shared = reading(1, ProcKey::default(), 10, 0);
+        shared.kind = FlowKind::Executable { dev: file.dev, ino: file.ino };
+        shared.uid = 1000;
+        read(&mut engine, &shared);
+        shared.slot = Slot(2);
+        shared.kind = FlowKind::Executable { dev: file.dev, ino: file.ino + 999 };
+        read(&mut engine, &shared);
+        let rows = engine.batch(false).rows;
+        assert_eq!((rows[0].exe.image.path.as_str(), rows[0].pid), ("/usr/bin/curl", 0));
+        assert_eq!((rows[0].uid, rows[0].parent.is_none()), (1000, true), "of many processes");
+        assert_eq!((rows[1].exe.image.path.as_str(), rows[1].pid), ("(unknown)", 0));
     }
 
     #[test]
