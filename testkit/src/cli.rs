@@ -154,6 +154,16 @@ pub(crate) enum Bench {
         rounds: u64,
         #[arg(long, default_value_t = 64)]
         size: usize,
+        /// Each call names its peer
+        #[arg(long)]
+        unconnected: bool,
+    },
+    /// A message there and back
+    TcpPingpong {
+        #[arg(long, default_value_t = 100_000)]
+        rounds: u64,
+        #[arg(long, default_value_t = 64)]
+        size: usize,
     },
     /// Bytes through one connection
     TcpBulk {
