@@ -9,6 +9,7 @@ pub use load::idle_sockets;
 pub use rounds::connect_close;
 pub use rounds::exec_rate;
 pub use rounds::tcp_bulk;
+pub use rounds::tcp_ping_pong;
 pub use rounds::udp_ping_pong;
 
 use std::time::Duration;

@@ -74,6 +74,9 @@ pub(crate) enum Job {
         tag: String,
         #[arg(long, default_value_t = 16_384)]
         chunk: usize,
+        /// The first thread ends at once, another goes on
+        #[arg(long)]
+        leaderless: bool,
     },
     /// Starts `shortlived` as an orphaned grandchild
     Launch {
@@ -147,6 +150,16 @@ pub(crate) enum Job {
 pub(crate) enum Bench {
     /// A datagram there and back
     UdpPingpong {
+        #[arg(long, default_value_t = 100_000)]
+        rounds: u64,
+        #[arg(long, default_value_t = 64)]
+        size: usize,
+        /// Each call names its peer
+        #[arg(long)]
+        unconnected: bool,
+    },
+    /// A message there and back
+    TcpPingpong {
         #[arg(long, default_value_t = 100_000)]
         rounds: u64,
         #[arg(long, default_value_t = 64)]

@@ -52,7 +52,7 @@ fn run(job: Job) -> Result<()> {
         Job::Many { tag, processes, bytes, at_once } => {
             emit(&traffic::spread(&tag, processes, bytes, at_once)?)
         }
-        Job::Steps { tag, chunk } => traffic::steps(&tag, chunk),
+        Job::Steps { tag, chunk, leaderless } => traffic::steps(&tag, chunk, leaderless),
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
         Job::Bench(which) => run_bench(&which),
@@ -74,7 +74,10 @@ fn run(job: Job) -> Result<()> {
 
 fn run_bench(which: &Bench) -> Result<()> {
     match *which {
-        Bench::UdpPingpong { rounds, size } => emit(&bench::udp_ping_pong(rounds, size)?),
+        Bench::UdpPingpong { rounds, size, unconnected } => {
+            emit(&bench::udp_ping_pong(rounds, size, unconnected)?)
+        }
+        Bench::TcpPingpong { rounds, size } => emit(&bench::tcp_ping_pong(rounds, size)?),
         Bench::TcpBulk { bytes, chunk } => emit(&bench::tcp_bulk(bytes, chunk)?),
         Bench::ConnectClose { rounds } => emit(&bench::connect_close(rounds)?),
         Bench::ExecRate { rounds } => emit(&bench::exec_rate(rounds)?),

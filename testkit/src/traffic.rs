@@ -1,5 +1,6 @@
 //! The kinds of traffic, each of exactly known volume.
 
+mod awkward;
 mod datagrams;
 mod handover;
 mod icmp;
@@ -118,6 +119,9 @@ pub const KINDS: &[Kind] = kinds![
     "exec", handover::exec, "a connection kept over execve";
     "prefork-tcp", prefork::tcp, "four processes accept from one listener";
     "prefork-udp", prefork::udp, "four processes share one UDP socket";
+    "udp-no-room", awkward::datagrams_without_room, "a socket whose option memory is used up";
+    "splice-no-room", awkward::stream_without_room, "the same, a connection read by splice";
+    "tcp-reconnect", awkward::reconnect, "one socket makes two connections";
     "many-peers", datagrams::many_peers, "one UDP socket talks to many peers";
 ];
 

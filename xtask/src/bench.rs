@@ -30,6 +30,15 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let binaries = workspace::build_release()?;
     let mut text = heading()?;
+    let others = others()?;
+    if others > 0 {
+        let warning = format!(
+            "**{others} other femtosnitch watched too, and so also what is called *without*: stop \
+             it and repeat.**\n\n"
+        );
+        print!("{warning}");
+        text.push_str(&warning);
+    }
     for section in [
         paired::run(&binaries, options.quick)?,
         kernel_side()?,
@@ -45,6 +54,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("kept in {}", path.display());
     }
     Ok(())
+}
+
+/// How many femtosnitch run that we did not start.
+fn others() -> Result<usize> {
+    let names = std::fs::read_dir("/proc")?
+        .filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("comm")).ok());
+    Ok(names.filter(|name| name.trim_end() == "femtosnitch").count())
 }
 
 fn heading() -> Result<String> {
@@ -88,7 +104,9 @@ fn kernel_side() -> Result<String> {
     Ok(format!(
         "## In the kernel, and the drain\n\n\
          By the kernel's own clock (`bpf_stats_enabled`), whose two readings are part of each \
-         figure: an empty program shows some 44 ns.\n\
+         figure: subtract what `fs_empty` shows, a program that does nothing. Means, so a pause of \
+         the machine shows most where runs are few. Verified instructions are those that the \
+         verifier walked, along every path.\n\
          The drain reads every flow that moved since the one before; idle flows cost an eighth \
          of a load each.\n\n{}",
         String::from_utf8_lossy(&output.stdout)

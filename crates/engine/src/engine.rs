@@ -193,7 +193,7 @@ impl Engine {
             self.flows.begin(reading, process, container);
         }
         if reading.closed
-            && reading.kind == FlowKind::First
+            && matches!(reading.kind, FlowKind::First | FlowKind::Orphan)
             && self.flows.start_closing(reading.slot).is_some()
         {
             let extras = self.flows.closing_extras(reading.flow.cookie);
@@ -224,8 +224,12 @@ impl Engine {
         now: Moment,
         look_up: &mut dyn FnMut(&Reading) -> Option<ProcInfo>,
     ) -> Arc<Process> {
-        if reading.kind == FlowKind::CatchAll {
-            return Arc::clone(&self.nobody);
+        match reading.kind {
+            FlowKind::CatchAll => return Arc::clone(&self.nobody),
+            FlowKind::Executable { dev, ino } => {
+                return self.processes.all_that_run(dev, ino, reading.uid);
+            }
+            _ => {}
         }
         if let Some(process) = self.processes.get(reading.owner) {
             return process;
@@ -275,9 +279,9 @@ impl Engine {
         }
     }
 
-    /// Housekeeping, now and then: gives up extra flows that are idle.
+    /// Housekeeping, now and then: gives up flows that are idle and can begin anew.
     pub fn retire_idle(&mut self, now: Moment) {
-        let idle = self.flows.idle_extras(now.wall);
+        let idle = self.flows.idle(now.wall);
         if !idle.is_empty() {
             self.effects.push(Effect::Retire(idle));
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use femtosnitch_model::{Counters, FlowKey, FlowKind, ProcKey, Process, Reading, Slot};
 
-/// An extra flow that did not move for this many seconds is given back.
-const EXTRA_IDLE: i64 = 60;
+/// A flow that need not live as long as its socket is given back when it did not move for this
+/// many seconds.
+const IDLE: i64 = 60;
 
 /// Ended flows that may wait for a writer that does not come: beyond, rows are lost and counted.
 const ENDED_MAX: usize = 200_000;
@@ -91,7 +92,10 @@ impl Flows {
             FlowKind::Bucket => {
                 self.buckets.insert(reading.owner, reading.slot);
             }
-            FlowKind::First | FlowKind::CatchAll => {}
+            FlowKind::First
+            | FlowKind::Orphan
+            | FlowKind::Executable { .. }
+            | FlowKind::CatchAll => {}
         }
         let tracked = Box::new(Tracked {
             slot: reading.slot,
@@ -148,9 +152,15 @@ impl Flows {
                 }
             }
             FlowKind::Bucket => {
-                self.buckets.remove(&tracked.process.key);
+                // One that was idle may have a successor already.
+                if self.buckets.get(&tracked.process.key) == Some(&slot) {
+                    self.buckets.remove(&tracked.process.key);
+                }
             }
-            FlowKind::First | FlowKind::CatchAll => {}
+            FlowKind::First
+            | FlowKind::Orphan
+            | FlowKind::Executable { .. }
+            | FlowKind::CatchAll => {}
         }
         let kind = tracked.kind;
         if self.ended.len() >= ENDED_MAX {
@@ -191,17 +201,25 @@ impl Flows {
         self.buckets.contains_key(&owner)
     }
 
-    /// Extra flows that have long been idle.
-    pub(crate) fn idle_extras(&mut self, now: i64) -> Vec<(Slot, FlowKind)> {
+    /// Flows that have long been idle and can begin anew: all but the sockets' own. A connection
+    /// without storage is kept, since how far it was read would be forgotten with it.
+    pub(crate) fn idle(&mut self, now: i64) -> Vec<(Slot, FlowKind)> {
+        const TCP: u16 = 6;
         let idle: Vec<Slot> = self
-            .extras
-            .values()
+            .slots
+            .iter()
             .flatten()
-            .copied()
-            .filter(|slot| {
-                // A clock that was set back makes a flow look young, never old.
-                self.get(*slot).is_some_and(|t| now.saturating_sub(t.last_at) > EXTRA_IDLE)
+            .filter(|tracked| match tracked.kind {
+                FlowKind::Orphan => tracked.flow.protocol != TCP,
+                FlowKind::First | FlowKind::CatchAll => false,
+                FlowKind::Extra
+                | FlowKind::ManyPeers
+                | FlowKind::Bucket
+                | FlowKind::Executable { .. } => true,
             })
+            // A clock that was set back makes a flow look young, never old.
+            .filter(|tracked| now.saturating_sub(tracked.last_at) > IDLE)
+            .map(|tracked| tracked.slot)
             .collect();
         idle.into_iter().filter_map(|slot| self.start_closing(slot)).collect()
     }
@@ -377,7 +395,7 @@ mod tests {
         flows.begin(&first, process, "".into());
         assert_eq!(flows.closing_extras(3), [(Slot(4), FlowKind::Extra)]);
         assert!(flows.closing_extras(3).is_empty());
-        assert!(flows.idle_extras(1_000_000).is_empty(), "on its way out already");
+        assert!(flows.idle(1_000_000).is_empty(), "on its way out already");
     }
 
     #[test]
@@ -391,13 +409,37 @@ mod tests {
     }
 
     #[test]
-    fn only_idle_extras_are_given_up() {
-        let mut extra = reading(4, key(1, 1), 10, 0);
-        extra.kind = FlowKind::Extra;
-        let mut flows = begun(&extra);
-        flows.grow(&extra, 1000);
-        assert!(flows.idle_extras(1000 + EXTRA_IDLE).is_empty());
-        assert!(flows.idle_extras(5).is_empty(), "clock set back");
-        assert_eq!(flows.idle_extras(1001 + EXTRA_IDLE).len(), 1);
+    fn what_can_begin_anew_is_given_up_when_idle() {
+        let mut flow = reading(4, key(1, 1), 10, 0);
+        for (kind, protocol, given_up) in [
+            (FlowKind::Extra, 6, true),
+            (FlowKind::ManyPeers, 17, true),
+            (FlowKind::Bucket, 0, true),
+            (FlowKind::Executable { dev: 1, ino: 2 }, 0, true),
+            (FlowKind::Orphan, 17, true),
+            (FlowKind::Orphan, 6, false),
+            (FlowKind::First, 17, false),
+            (FlowKind::CatchAll, 0, false),
+        ] {
+            flow.kind = kind;
+            flow.flow.protocol = protocol;
+            let mut flows = begun(&flow);
+            flows.grow(&flow, 1000);
+            assert!(flows.idle(1000 + IDLE).is_empty(), "{kind:?}");
+            assert!(flows.idle(5).is_empty(), "clock set back");
+            assert_eq!(flows.idle(1001 + IDLE).len(), usize::from(given_up), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_an_idle_bucket_does_not_touch_its_successor() {
+        let mut bucket = reading(4, key(1, 1), 10, 0);
+        bucket.kind = FlowKind::Bucket;
+        let mut flows = begun(&bucket);
+        let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
+        bucket.slot = Slot(5);
+        flows.begin(&bucket, process, "".into());
+        flows.end(Slot(4));
+        assert_eq!(flows.closing_buckets(&[key(1, 1)]), [(Slot(5), FlowKind::Bucket)]);
     }
 }

@@ -98,6 +98,31 @@ impl Processes {
         process
     }
 
+    /// Stands for all processes of a user that run one executable.
+    pub(crate) fn all_that_run(&mut self, dev: u64, ino: u64, uid: u32) -> Arc<Process> {
+        let runs_it =
+            |image: &&Arc<Image>| image.file.is_some_and(|file| (file.dev, file.ino) == (dev, ino));
+        let one = self.table.processes().map(|process| &process.image).find(runs_it);
+        let image = match one.cloned() {
+            // Arguments are of one process.
+            Some(one) => {
+                self.images.intern(one.file, one.path.clone(), one.name.clone(), String::new())
+            }
+            None => {
+                self.unknown += 1;
+                self.images.intern(None, UNKNOWN.into(), String::new(), String::new())
+            }
+        };
+        Arc::new(Process {
+            key: ProcKey::default(),
+            image,
+            parent: None,
+            grandparent: None,
+            uid,
+            cgroup: Arc::clone(&self.no_cgroup),
+        })
+    }
+
     pub(crate) fn forked(&mut self, child: ProcKey, parent: ProcKey, uid: u32) {
         let Some(parent) = self.get(parent) else {
             // The child's own exec, or a look into /proc, will tell.

@@ -64,6 +64,10 @@ impl Table {
         self.entries.get(&key).map(|entry| &entry.process)
     }
 
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Arc<Process>> {
+        self.entries.values().map(|entry| &entry.process)
+    }
+
     /// True if the process with this pid is known to have executed another program since.
     pub(crate) fn has_moved_on(&self, key: ProcKey) -> bool {
         // The kernel's count wraps; what is less than half of it ahead is newer.

@@ -11,13 +11,23 @@ pub struct Slot(pub u32);
 pub enum FlowKind {
     /// The first (owner, peer) of a socket; lives as long as the socket.
     First,
+    /// The same, where the kernel had no room to keep it with the socket.
+    Orphan,
     /// A further (owner, peer) of a socket.
     Extra,
     /// One owner's traffic with the many further peers of one socket.
     ManyPeers,
     /// All of one owner's traffic that found no flow.
     Bucket,
-    /// Traffic that found not even a bucket: of everybody.
+    /// Traffic that found not even a bucket of its owner: of all processes of one user that run
+    /// one executable.
+    Executable {
+        /// Device of the executable, as stat(2) has it.
+        dev: u64,
+        /// Its inode number.
+        ino: u64,
+    },
+    /// Traffic that found no bucket at all: of everybody.
     CatchAll,
 }
 
@@ -26,7 +36,7 @@ pub enum FlowKind {
 pub struct Reading {
     /// Which.
     pub slot: Slot,
-    /// Who moves the bytes. Meaningless for [`FlowKind::CatchAll`].
+    /// Who moves the bytes. Meaningless for [`FlowKind::Executable`] and [`FlowKind::CatchAll`].
     pub owner: ProcKey,
     /// The conversation.
     pub flow: FlowKey,

@@ -21,6 +21,10 @@ enum fs_limits {
 	FS_NAME_MAX = 256,
 	/* Flows whose one-byte marks share an element of the `dirty` and `alive` maps. */
 	FS_MARKS = 64,
+	/* Users whose use of slots is counted apart (uid modulo this). */
+	FS_UIDS = 256,
+	/* How many times as many slots as are left one user may have. */
+	FS_SHARE = 7,
 };
 
 /* A program run: see femtosnitch_model::ProcKey. All zero: kernel threads. */
@@ -31,9 +35,11 @@ struct fs_who {
 };
 
 enum fs_flow_flags {
-	FS_FLOW_EXTRA = 2,  /* found through the `extras` hash, not through its socket */
-	FS_FLOW_BUCKET = 4, /* one process' traffic that found no flow of its own */
-	FS_FLOW_MANY = 8,   /* one process' traffic with the many further peers of one socket */
+	FS_FLOW_EXTRA = 2,   /* found through the `extras` hash, not through its socket */
+	FS_FLOW_BUCKET = 4,  /* one process' traffic that found no flow of its own */
+	FS_FLOW_MANY = 8,    /* one process' traffic with the many further peers of one socket */
+	FS_FLOW_EXE = 16,    /* a bucket of all processes of a user that run one executable */
+	FS_FLOW_ORPHAN = 32, /* its socket's first, found through the `orphans` hash */
 };
 
 /*
@@ -45,7 +51,7 @@ struct fs_flow {
 	__u64 recv_bytes;
 	__u32 send_calls; /* wraps */
 	__u32 recv_calls; /* wraps */
-	__u64 raddr[2];   /* 0: unknown */
+	__u64 raddr[2];   /* 0: unknown; FS_FLOW_EXE: inode, device */
 	struct fs_who who;
 	__u16 rport;
 	__u16 lport;
@@ -68,6 +74,27 @@ struct fs_extra_key {
 	__u64 raddr[2];
 	__u16 rport;
 	__u16 _pad[3];
+};
+
+/* Key of a bucket that stands for an executable. */
+struct fs_exe_key {
+	__u64 ino;
+	__u32 dev; /* kernel encoding */
+	__u32 uid;
+};
+
+/* What there is a finite number of. */
+enum fs_usage_of {
+	FS_USAGE_FLOWS = 0,
+	FS_USAGE_BUCKETS = 1, /* of processes */
+	FS_USAGE_EXES = 2,    /* of executables */
+	FS_USAGE_MAX = 3,
+};
+
+/* How many slots of a kind are in use. Both sides add and subtract. */
+struct fs_usage {
+	__u32 all;
+	__u32 of_uid[FS_UIDS];
 };
 
 enum fs_mark {
@@ -138,23 +165,25 @@ struct fs_exit {
 
 /* Everything that can be lost, or that costs detail, is counted here (fs_counts in .bss). */
 enum fs_count {
-	FS_COUNT_EVENT_LOST = 0,     /* process events that found the ring full */
-	FS_COUNT_STORAGE_FAILED = 1, /* calls whose socket got no storage: counted per process */
-	FS_COUNT_FLOWS_FULL = 2,     /* calls that found all flows in use: counted per process */
-	FS_COUNT_BUCKETS_FULL = 3,  /* calls that found all buckets in use: counted in total only */
-	FS_COUNT_MANY_PEERS = 4,    /* calls counted under "many peers" */
-	FS_COUNT_EXTRA_FAILED = 5,  /* updates of `extras` that failed: counted per process */
-	FS_COUNT_STASH_SPILLED = 6, /* peers that had to take the slower way; nothing is lost */
-	FS_COUNT_PEER_UNKNOWN = 7,  /* datagram calls whose peer the kernel did not say */
-	FS_COUNT_READ_FAILED = 8,   /* arguments or names that could not be read */
-	FS_COUNT_KERNEL_CALLS = 9,  /* calls by kernel threads */
-	FS_COUNT_READS_UNCOUNTED = 10, /* TCP reads past recv() on a socket without storage */
-	FS_COUNT_MAX = 11,
+	FS_COUNT_EVENT_LOST = 0,       /* process events that found the ring full */
+	FS_COUNT_STORAGE_FAILED = 1,   /* calls whose socket found no room: counted per process */
+	FS_COUNT_FLOWS_FULL = 2,       /* calls that found no flow: counted per process */
+	FS_COUNT_BUCKETS_FULL = 3,     /* calls that found no bucket: counted in total only */
+	FS_COUNT_MANY_PEERS = 4,       /* calls counted under "many peers" */
+	FS_COUNT_EXTRA_FAILED = 5,     /* updates of `extras` that failed: counted per process */
+	FS_COUNT_STASH_SPILLED = 6,    /* peers that had to take the slower way; nothing is lost */
+	FS_COUNT_PEER_UNKNOWN = 7,     /* datagram calls whose peer the kernel did not say */
+	FS_COUNT_READ_FAILED = 8,      /* arguments or names that could not be read */
+	FS_COUNT_KERNEL_CALLS = 9,     /* calls by kernel threads */
+	FS_COUNT_READS_UNCOUNTED = 10, /* TCP reads past recv() on a socket without room */
+	FS_COUNT_BUCKETS_SHARED = 11,  /* calls counted per executable: no bucket for the process */
+	FS_COUNT_MAX = 12,
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
 _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
+_Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_who) == 16, "no hidden padding in a key");
 
 #endif

@@ -12,14 +12,6 @@ static __always_inline bool watched(__u16 family)
 	return family == AF_INET || family == AF_INET6 || family == AF_PACKET;
 }
 
-static __always_inline struct fs_sk *storage(struct sock *sk)
-{
-	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-
-	/* Creation also fails if another CPU has just done it. */
-	return s ?: bpf_sk_storage_get(&sockets, sk, 0, 0);
-}
-
 /*
  * A call that moved nothing. It may still have left a peer behind, which must not stick to the
  * thread's next call.
@@ -31,7 +23,7 @@ static __always_inline void call_without_bytes(struct sock *sk, enum fs_dir dir)
 
 	if (sk->sk_protocol == IPPROTO_TCP)
 		return;
-	s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	s = known_storage(sk);
 	if (s)
 		unstash(s, dir, &peer);
 }

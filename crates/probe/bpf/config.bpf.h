@@ -16,6 +16,11 @@ const volatile __u32 fs_ring_bytes = 2097152;
 __u32 fs_fresh_flows = 0;
 __u32 fs_fresh_buckets = 0;
 
+/* Entries of `orphans`: while there are none, which is nearly always, nobody looks there. */
+__u32 fs_orphans = 0;
+
+struct fs_usage fs_usage[FS_USAGE_MAX] = {};
+
 /* enum fs_count. Written by all programs, read by user space. */
 __u64 fs_counts[FS_COUNT_MAX] = {};
 

@@ -3,11 +3,6 @@
 #ifndef FS_FLOW_H
 #define FS_FLOW_H
 
-static __always_inline struct fs_flow *flow_at(__u32 slot)
-{
-	return bpf_map_lookup_elem(&flows, &slot);
-}
-
 /*
  * After the addition, never before: user space clears the mark, then reads. Whoever still sees the
  * mark here added before that read; whoever does not, sets it for the next one.
@@ -41,61 +36,6 @@ static __always_inline bool same_peer(const struct fs_flow *flow, const struct f
 {
 	return flow->raddr[1] == peer->addr[1] && flow->raddr[0] == peer->addr[0] &&
 	       flow->rport == peer->port;
-}
-
-static __always_inline __u32 take_slot(void *returned, __u32 *fresh, __u32 first, __u32 limit)
-{
-	__u32 slot = 0;
-	__u32 nth;
-
-	if (!bpf_map_pop_elem(returned, &slot))
-		return slot;
-	if (*fresh >= limit)
-		return 0;
-	nth = __sync_fetch_and_add(fresh, 1);
-	return nth < limit ? first + nth : 0;
-}
-
-static __always_inline __u32 take_flow(void)
-{
-	return take_slot(&free_flows, &fs_fresh_flows, 1 + fs_max_buckets, fs_max_flows);
-}
-
-static __always_inline void begin_flow(struct fs_flow *flow, const struct fs_who *who)
-{
-	__builtin_memset(flow, 0, sizeof(*flow));
-	flow->who = *who;
-	flow->uid = (__u32)bpf_get_current_uid_gid();
-	flow->cgroup_id = bpf_get_current_cgroup_id();
-}
-
-/* The process' bucket: exact totals without detail. Slot 0 if there is not even that. */
-static __noinline __u32 bucket_slot(const struct fs_who *who)
-{
-	struct fs_who key = *who;
-	__u32 *known = bpf_map_lookup_elem(&buckets, &key);
-	struct fs_flow *flow;
-	__u32 slot;
-
-	if (known)
-		return *known;
-	slot = take_slot(&free_buckets, &fs_fresh_buckets, 1, fs_max_buckets);
-	flow = slot ? flow_at(slot) : NULL;
-	if (!flow) {
-		count(FS_COUNT_BUCKETS_FULL);
-		return 0;
-	}
-	begin_flow(flow, &key);
-	flow->flags = FS_FLOW_BUCKET;
-	if (!bpf_map_update_elem(&buckets, &key, &slot, BPF_NOEXIST))
-		return slot;
-	/* Another thread of the process was quicker, or the map is full. */
-	bpf_map_push_elem(&free_buckets, &slot, BPF_ANY);
-	known = bpf_map_lookup_elem(&buckets, &key);
-	if (known)
-		return *known;
-	count(FS_COUNT_BUCKETS_FULL);
-	return 0;
 }
 
 /* Fills in what identifies the flow; its counters are zero. */
@@ -181,7 +121,7 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 	err = bpf_map_update_elem(&extras, &key, &slot, BPF_NOEXIST);
 	if (!err)
 		return slot;
-	bpf_map_push_elem(&free_flows, &slot, BPF_ANY);
+	return_flow(slot);
 	known = bpf_map_lookup_elem(&extras, &key); /* another CPU was quicker? */
 	if (known)
 		return *known;
@@ -200,10 +140,15 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 		count(FS_COUNT_FLOWS_FULL);
 		return bucket_slot(who);
 	}
-	describe(flow, sk, who, peer, 0);
+	describe(flow, sk, who, peer, s->orphan ? FS_FLOW_ORPHAN : 0);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
 		return slot;
-	bpf_map_push_elem(&free_flows, &slot, BPF_ANY);
+	return_flow(slot);
+	/* Another thread was quicker, most likely of the same program and to the same peer. */
+	slot = s->slot;
+	flow = flow_at(slot);
+	if (flow && same_owner(&flow->who, who) && same_peer(flow, peer))
+		return slot;
 	return extra_slot(sk, s, who, peer);
 }
 
@@ -229,7 +174,7 @@ static __always_inline void account(struct sock *sk, struct fs_sk *s, const stru
 		add(flow, slot, dir, bytes);
 }
 
-/* A call on a socket that could not get storage: the process still gets its bytes. */
+/* A call on a socket for which there is no room at all: the process still gets its bytes. */
 static __noinline void account_to_bucket(const struct fs_who *who, enum fs_dir dir, __u64 bytes)
 {
 	__u32 slot = bucket_slot(who);

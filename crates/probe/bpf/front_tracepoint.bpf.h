@@ -43,9 +43,7 @@ static __always_inline int peer_seen(struct bpf_sock_addr *ctx, enum fs_dir dir,
 
 	if (!sk)
 		return 1;
-	s = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!s)
-		s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	s = storage_of(sk, ctx);
 	if (s)
 		stash(s, dir, peer);
 	return 1; /* let it pass */

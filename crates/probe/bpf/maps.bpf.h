@@ -5,7 +5,7 @@
 
 /*
  * Slot numbers: 0 takes what found no place at all; 1 … fs_max_buckets are buckets (one per
- * process, used once flows ran out); the rest are flows. Sizes below are placeholders, user space
+ * process, or per executable, used once flows ran out); the rest are flows. Sizes below are placeholders, user space
  * sets them from the configuration.
  */
 
@@ -65,7 +65,10 @@ struct {
 	__type(value, __u32);
 } extras SEC(".maps");
 
-/* Process -> bucket slot. Filled by the programs, emptied by user space. Full: slot 0. */
+/*
+ * Process -> bucket slot. Filled by the programs, emptied by user space when the process ended or
+ * the bucket has been idle. At most three quarters of the buckets: then per executable.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -73,6 +76,15 @@ struct {
 	__type(key, struct fs_who);
 	__type(value, __u32);
 } buckets SEC(".maps");
+
+/* Executable and user -> bucket slot, for the rest of the buckets. Full: slot 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct fs_exe_key);
+	__type(value, __u32);
+} exe_buckets SEC(".maps");
 
 /* A peer on its way from the hook that sees the address to the one that sees the byte count. */
 struct fs_stash {
@@ -91,18 +103,30 @@ struct fs_sk {
 	__u32 minute;  /* of new_peers */
 	__u32 new_peers;
 	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
-	__u32 _pad;
+	__u32 orphan;  /* lies in `orphans`, not with its socket */
 	struct fs_stash send;
 	struct fs_stash recv;
 };
 
-/* Allocation can fail (optmem_max, memory): then calls are counted per process. */
+/* Allocation can fail (optmem_max, which socket filters use up too; memory): then `orphans`. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct fs_sk);
 } sockets SEC(".maps");
+
+/*
+ * Socket cookie -> what a socket that got no storage would carry. Filled by the programs, emptied
+ * when the socket is closed, and by user space where that goes unseen. Full: counted per process.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct fs_sk);
+} orphans SEC(".maps");
 
 /*
  * Peers of calls that found their socket's stash taken by another thread. Evicts the oldest; a

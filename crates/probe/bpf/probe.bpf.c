@@ -4,7 +4,8 @@
  *
  *   abi       what user space sees            maps, config   where it lies
  *   owner     who                             peer           to whom
- *   flow      the ledger (hot path)           call, tcp      what a call means for it
+ *   flow      the ledger (hot path)           slots          how it is shared out
+ *   storage   what belongs to a socket        call, tcp      what a call means for the ledger
  *   process   exec, fork, exit                front_*        the two ways to see calls
  */
 #include "vmlinux.h"
@@ -22,6 +23,9 @@
 
 #include "owner.bpf.h"
 #include "peer.bpf.h"
+
+#include "slots.bpf.h"
+#include "storage.bpf.h"
 
 #include "flow.bpf.h"
 
@@ -42,6 +46,7 @@ const struct fs_exit *_emit_exit __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
 const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
+const volatile enum fs_usage_of _emit_usage = FS_USAGE_FLOWS;
 const volatile enum fs_mark _emit_mark = FS_MARK_MOVED;
 const volatile enum fs_proc_flags _emit_proc_flags = FS_PROC_MEMFD;
 const volatile enum fs_event_kind _emit_event_kind = FS_EVENT_EXEC;

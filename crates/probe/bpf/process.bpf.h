@@ -123,8 +123,12 @@ static __noinline void read_args(struct fs_proc *out, struct mm_struct *mm)
 		len = FS_ARGS_MAX;
 		out->flags |= FS_PROC_ARGS_CUT;
 	}
-	if (!len || off > FS_DATA_MAX - FS_ARGS_MAX)
+	if (!len)
 		return;
+	if (off > FS_DATA_MAX - FS_ARGS_MAX) { /* long names have taken the room */
+		out->flags |= FS_PROC_ARGS_CUT;
+		return;
+	}
 	if (bpf_probe_read_user(&out->data[off], len, (void *)start)) {
 		count(FS_COUNT_READ_FAILED);
 		return;

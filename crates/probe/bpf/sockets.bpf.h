@@ -27,9 +27,8 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
  * the last of them let go before this. So nothing is added any more, and no mark is overwritten.
  * One store and then nothing: once user space sees it the slot may belong to another socket.
  */
-static __always_inline void closed(struct fs_sk *s)
+static __always_inline void closed(__u32 slot)
 {
-	__u32 slot = s->slot;
 	__u32 group = slot / FS_MARKS;
 	struct fs_marks *marks = slot ? bpf_map_lookup_elem(&dirty, &group) : NULL;
 
@@ -44,7 +43,9 @@ int fs_release(struct bpf_sock *ctx)
 	struct fs_sk *s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
 
 	if (s)
-		closed(s);
+		closed(s->slot);
+	if (fs_orphans)
+		closed(orphan_ends(bpf_get_socket_cookie(ctx)));
 	return 1;
 }
 
@@ -55,12 +56,17 @@ int BPF_PROG(fs_tcp_destroy, struct sock *sk)
 	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
 	if (s)
-		closed(s);
+		closed(s->slot);
+	if (fs_orphans)
+		closed(orphan_ends(bpf_get_socket_cookie(sk)));
 	return 0;
 }
 
-/* At start: processes that are there already. Arguments are read from /proc: another task's
- * memory is out of reach here. */
+/*
+ * At start: processes that are there already, each by its leader; by another thread where the
+ * leader has ended before the others. Arguments are read from /proc: another task's memory is out
+ * of reach here.
+ */
 SEC("iter/task")
 int fs_iter_tasks(struct bpf_iter__task *ctx)
 {
@@ -69,7 +75,9 @@ int fs_iter_tasks(struct bpf_iter__task *ctx)
 	struct fs_scratch *room;
 	__u32 key = 1;
 
-	if (!task || task->pid != task->tgid || task->flags & PF_KTHREAD)
+	if (!task || task->flags & PF_KTHREAD || !task->mm)
+		return 0;
+	if (task->pid != task->tgid && task->group_leader->mm)
 		return 0;
 	room = bpf_map_lookup_elem(&scratch, &key);
 	if (!room)

@@ -90,7 +90,7 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
  */
 static __always_inline void tcp_connection_begins(struct sock *sk)
 {
-	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	struct fs_sk *s = known_storage(sk);
 
 	if (!s)
 		return;

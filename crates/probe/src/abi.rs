@@ -8,14 +8,22 @@ use femtosnitch_model::ProcKey;
 
 use crate::skel::types;
 
+pub(crate) use types::fs_exe_key as RawExeKey;
 pub(crate) use types::fs_extra_key as RawExtraKey;
 pub(crate) use types::fs_flow as RawFlow;
 pub(crate) use types::fs_proc as RawProc;
+pub(crate) use types::fs_usage as RawUsage;
 pub(crate) use types::fs_who as RawWho;
 pub(crate) use types::{bss as Bss, fs_exit as RawExit, fs_fork as RawFork, rodata as Rodata};
 
 pub(crate) const MARKS: usize = types::fs_limits::FS_MARKS.0 as usize;
 pub(crate) const COUNTS: usize = types::fs_count::FS_COUNT_MAX.0 as usize;
+
+pub(crate) const UIDS: u32 = types::fs_limits::FS_UIDS.0;
+
+pub(crate) const USAGE_FLOWS: usize = types::fs_usage_of::FS_USAGE_FLOWS.0 as usize;
+pub(crate) const USAGE_BUCKETS: usize = types::fs_usage_of::FS_USAGE_BUCKETS.0 as usize;
+pub(crate) const USAGE_EXES: usize = types::fs_usage_of::FS_USAGE_EXES.0 as usize;
 
 pub(crate) const COUNT_EVENT_LOST: usize = types::fs_count::FS_COUNT_EVENT_LOST.0 as usize;
 
@@ -25,6 +33,8 @@ pub(crate) const MARK_CLOSED: u8 = types::fs_mark::FS_MARK_CLOSED.0 as u8;
 pub(crate) const FLOW_EXTRA: u32 = types::fs_flow_flags::FS_FLOW_EXTRA.0;
 pub(crate) const FLOW_BUCKET: u32 = types::fs_flow_flags::FS_FLOW_BUCKET.0;
 pub(crate) const FLOW_MANY: u32 = types::fs_flow_flags::FS_FLOW_MANY.0;
+pub(crate) const FLOW_EXE: u32 = types::fs_flow_flags::FS_FLOW_EXE.0;
+pub(crate) const FLOW_ORPHAN: u32 = types::fs_flow_flags::FS_FLOW_ORPHAN.0;
 
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;
 pub(crate) const EVENT_FORK: u32 = types::fs_event_kind::FS_EVENT_FORK.0;
@@ -48,7 +58,8 @@ const _: () = assert!(size_of::<RawWho>() == 16);
 const _: () = assert!(size_of::<RawFork>() == 40);
 const _: () = assert!(size_of::<RawExit>() == 24);
 const _: () = assert!(offset_of!(RawProc, data) == PROC_HEAD);
-const _: () = assert!(offset_of!(Bss, fs_counts) == 8);
+const _: () = assert!(size_of::<RawExeKey>() == 16);
+const _: () = assert!(size_of::<RawUsage>() == 4 + 4 * UIDS as usize);
 
 /// Bytes of an `fs_proc` before its variable part.
 pub(crate) const PROC_HEAD: usize = 148;
@@ -67,6 +78,8 @@ unsafe impl Wire for RawExit {}
 unsafe impl Wire for RawFlow {}
 // SAFETY: as above.
 unsafe impl Wire for RawExtraKey {}
+// SAFETY: as above.
+unsafe impl Wire for RawExeKey {}
 // SAFETY: as above.
 unsafe impl Wire for RawWho {}
 

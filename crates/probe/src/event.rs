@@ -89,7 +89,7 @@ fn until_nul(bytes: &[u8]) -> &[u8] {
 }
 
 /// The kernel's `dev_t` (12 bits of major, 20 of minor) as user space has it.
-fn user_dev(dev: u64) -> u64 {
+pub(crate) fn user_dev(dev: u64) -> u64 {
     let major = u32::try_from(dev >> 20).unwrap_or_default();
     let minor = u32::try_from(dev & 0xf_ffff).unwrap_or_default();
     libc::makedev(major, minor)

@@ -42,19 +42,27 @@ pub(crate) const DESCRIBED: &[Described] = &[
         index: raw::FS_COUNT_STORAGE_FAILED.0,
         name: "socket_storage_failed",
         loss: true,
-        meaning: "calls on sockets that got no storage: counted for their process without a peer",
+        meaning: "calls on sockets that found no room: counted for their process without a peer",
     },
     Described {
         index: raw::FS_COUNT_FLOWS_FULL.0,
         name: "flows_overflow",
         loss: true,
-        meaning: "calls that found all flows in use: counted for their process without a peer",
+        meaning: "calls that found all flows in use, or all that their user may have: counted for \
+                  their process without a peer",
+    },
+    Described {
+        index: raw::FS_COUNT_BUCKETS_SHARED.0,
+        name: "overflow_shared",
+        loss: true,
+        meaning: "calls that found all overflow counters of processes in use: counted for their \
+                  executable without a process",
     },
     Described {
         index: raw::FS_COUNT_BUCKETS_FULL.0,
         name: "overflow_failed",
         loss: true,
-        meaning: "calls that found all overflow counters in use: counted without a process",
+        meaning: "calls that found all overflow counters in use: counted without an executable",
     },
     Described {
         index: raw::FS_COUNT_MANY_PEERS.0,
@@ -90,7 +98,7 @@ pub(crate) const DESCRIBED: &[Described] = &[
         index: raw::FS_COUNT_READS_UNCOUNTED.0,
         name: "tcp_reads_missed",
         loss: true,
-        meaning: "TCP reads by splice or io_uring on sockets that got no storage: not counted",
+        meaning: "TCP reads by splice or io_uring on sockets that found no room: not counted",
     },
     Described {
         index: raw::FS_COUNT_KERNEL_CALLS.0,

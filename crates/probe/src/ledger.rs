@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Reading, Slot};
 
-use crate::abi::{self, RawExtraKey, RawFlow, RawWho};
+use crate::abi::{self, RawExeKey, RawExtraKey, RawFlow, RawWho};
+use crate::event;
 use crate::mapping::Mapping;
 
 /// The array of flows, mapped piece by piece as flows are handed out: a table for many sockets
@@ -141,6 +142,10 @@ impl Ledger {
             flags if flags & abi::FLOW_BUCKET != 0 => FlowKind::Bucket,
             flags if flags & abi::FLOW_MANY != 0 => FlowKind::ManyPeers,
             flags if flags & abi::FLOW_EXTRA != 0 => FlowKind::Extra,
+            flags if flags & abi::FLOW_ORPHAN != 0 => FlowKind::Orphan,
+            flags if flags & abi::FLOW_EXE != 0 => {
+                FlowKind::Executable { dev: event::user_dev(raw.raddr[1]), ino: raw.raddr[0] }
+            }
             _ => FlowKind::First,
         };
         Some(Reading {
@@ -176,21 +181,26 @@ impl Ledger {
         self.alive.u8(slot.0 as usize).is_some_and(|mark| mark.load(SeqCst) != 0)
     }
 
-    /// Key of the `extras` map that leads to this flow.
-    pub(crate) fn extra_key(&mut self, slot: Slot) -> Option<RawExtraKey> {
-        let raw = self.raw(slot)?;
-        Some(RawExtraKey {
-            cookie: raw.cookie,
-            who: raw.who,
-            raddr: raw.raddr,
-            rport: raw.rport,
-            _pad: [0; 3],
+    /// Where the kernel side finds this flow.
+    pub(crate) fn way_to(&mut self, slot: Slot, kind: FlowKind) -> Option<Way> {
+        let RawFlow { cookie, who, raddr, rport, uid, .. } = self.raw(slot)?;
+        Some(match kind {
+            FlowKind::Extra | FlowKind::ManyPeers => {
+                Way::Extras(RawExtraKey { cookie, who, raddr, rport, _pad: [0; 3] })
+            }
+            FlowKind::Orphan => Way::Orphans(cookie),
+            FlowKind::Bucket => Way::Buckets(who),
+            FlowKind::Executable { .. } => {
+                let [ino, dev] = raddr;
+                Way::Executables(RawExeKey { ino, dev: u32::try_from(dev).ok()?, uid })
+            }
+            FlowKind::First | FlowKind::CatchAll => return None,
         })
     }
 
-    /// Key of the `buckets` map that leads to this flow.
-    pub(crate) fn bucket_key(&mut self, slot: Slot) -> Option<RawWho> {
-        Some(self.raw(slot)?.who)
+    /// The user whose share the slot is counted in.
+    pub(crate) fn uid(&mut self, slot: Slot) -> Option<u32> {
+        Some(self.raw(slot)?.uid)
     }
 
     fn raw(&mut self, slot: Slot) -> Option<RawFlow> {
@@ -218,15 +228,25 @@ impl Ledger {
     }
 }
 
+/// A hash of the kernel side, and the key in it, that lead to a flow.
+#[derive(Debug)]
+pub(crate) enum Way {
+    Extras(RawExtraKey),
+    Orphans(u64),
+    Buckets(RawWho),
+    Executables(RawExeKey),
+}
+
 // Each flow is read word by word; every counter must be one aligned word or half of one.
 const _: () = assert!(offset_of!(RawFlow, send_bytes) == 0);
 const _: () = assert!(size_of::<RawFlow>().is_multiple_of(8));
 
 fn flow_key(raw: &RawFlow, kind: FlowKind) -> FlowKey {
-    let mut remote = Endpoint { addr: abi::address(raw.raddr), port: raw.rport };
-    if kind == FlowKind::ManyPeers {
-        remote = Endpoint::default();
-    }
+    let remote = match kind {
+        // What stands there is no address.
+        FlowKind::ManyPeers | FlowKind::Executable { .. } => Endpoint::default(),
+        _ => Endpoint { addr: abi::address(raw.raddr), port: raw.rport },
+    };
     let local_addr = abi::address(raw.laddr);
     let is_v4 = match (remote.addr, local_addr) {
         (Some(addr), _) | (None, Some(addr)) => addr.is_ipv4(),

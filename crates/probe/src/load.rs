@@ -16,6 +16,9 @@ use crate::plan::{Attach, Choice, Hook, HookState, Need, Plan, Role};
 /// The compiled `bpf/probe.bpf.c`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 
+/// One in so many sockets may lack room for what belongs to it.
+const ORPHANS: u32 = 4;
+
 /// Sizes of everything in the kernel that grows with use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -48,7 +51,10 @@ fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, lib
             Some("flows") => map.set_max_entries(sizes.slots())?,
             Some("dirty" | "alive") => map.set_max_entries(groups)?,
             Some("free_flows" | "extras") => map.set_max_entries(sizes.flows)?,
-            Some("free_buckets" | "buckets") => map.set_max_entries(sizes.buckets)?,
+            Some("free_buckets" | "buckets" | "exe_buckets") => {
+                map.set_max_entries(sizes.buckets)?;
+            }
+            Some("orphans") => map.set_max_entries((sizes.flows / ORPHANS).max(1))?,
             Some("events") => map.set_max_entries(sizes.ring_bytes)?,
             Some(name) if name.ends_with(".rodata") => {
                 if let Some(bytes) = map.initial_value_mut() {
@@ -165,6 +171,8 @@ impl Loaded {
             };
             if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
                 refuse(&mut hook, program.need, error);
+            } else if *load && program.role == Role::ReleaseFallback && ends_are_told(&hooks) {
+                "cgroup/sock_release tells the same".clone_into(&mut hook.why);
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
             } else if *load {
@@ -231,10 +239,11 @@ impl Loaded {
 
     /// A handle of its own on one of the object's maps.
     pub(crate) fn map(&self, name: &str) -> Result<MapHandle, ProbeError> {
-        let found = self
-            .object
-            .maps()
-            .find(|map| map.name().to_str().is_some_and(|n| n == name || n.ends_with(name)));
+        let found = self.object.maps().find(|map| {
+            map.name()
+                .to_str()
+                .is_some_and(|n| n == name || (name.starts_with('.') && n.ends_with(name)))
+        });
         match found {
             Some(map) => {
                 MapHandle::try_from(&map).map_err(ProbeError::setup("taking hold of a BPF map"))
@@ -245,6 +254,11 @@ impl Loaded {
             }),
         }
     }
+}
+
+/// True if the first choice of [`Role::Release`] is attached.
+fn ends_are_told(hooks: &[Hook]) -> bool {
+    hooks.iter().any(|hook| hook.program == "fs_release" && hook.state == HookState::Attached)
 }
 
 fn refuse(hook: &mut Hook, need: Need, error: &str) {

@@ -23,7 +23,7 @@ pub(crate) enum Role {
     Core,
     /// Tells when a socket ends.
     Release,
-    /// The second choice for that.
+    /// The second choice for that: loaded, and attached if the first one is refused.
     ReleaseFallback,
     /// Runs on demand.
     Walk,
@@ -248,7 +248,6 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         }
         Role::Core => yes("program runs and their lineage"),
         Role::Release => yes("ends of sockets"),
-        Role::ReleaseFallback if cgroup => no("cgroup/sock_release tells the same"),
         Role::ReleaseFallback => yes("ends of TCP sockets"),
         Role::Walk => yes("runs at start and on demand"),
     }
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(plan.front, Front::Tracepoint);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
-        assert!(!names.contains(&"fs_inet_sendmsg") && !names.contains(&"fs_tcp_destroy"));
+        assert!(!names.contains(&"fs_inet_sendmsg"));
     }
 
     #[test]

@@ -11,11 +11,11 @@ use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 
 use crate::ProbeError;
-use crate::abi::{self, Bss};
+use crate::abi::{self, Bss, RawUsage};
 use crate::error::to_io;
 use crate::event;
 use crate::health::{Count, DESCRIBED, Health};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
 use crate::plan::{Front, FrontChoice, Hook, HookState, plan};
@@ -56,6 +56,8 @@ pub struct Probe {
     free_buckets: MapHandle,
     extras: MapHandle,
     buckets: MapHandle,
+    exe_buckets: MapHandle,
+    orphans: MapHandle,
     sockets: MapHandle,
     hooks: Vec<Hook>,
     front: Front,
@@ -113,6 +115,8 @@ impl Probe {
             free_buckets: loaded.map("free_buckets")?,
             extras: loaded.map("extras")?,
             buckets: loaded.map("buckets")?,
+            exe_buckets: loaded.map("exe_buckets")?,
+            orphans: loaded.map("orphans")?,
             sockets: loaded.map("sockets")?,
             hooks,
             front: loaded.front(),
@@ -209,18 +213,16 @@ impl Probe {
     pub fn retire(&mut self, slots: &[(Slot, FlowKind)]) -> io::Result<()> {
         for (slot, kind) in slots {
             // Not found: the entry was gone already.
-            match kind {
-                FlowKind::Extra | FlowKind::ManyPeers => {
-                    if let Some(key) = self.ledger.extra_key(*slot) {
-                        drop(self.extras.delete(abi::bytes_of(&key)));
-                    }
+            match self.ledger.way_to(*slot, *kind) {
+                Some(Way::Extras(key)) => drop(self.extras.delete(abi::bytes_of(&key))),
+                Some(Way::Buckets(key)) => drop(self.buckets.delete(abi::bytes_of(&key))),
+                Some(Way::Executables(key)) => drop(self.exe_buckets.delete(abi::bytes_of(&key))),
+                Some(Way::Orphans(cookie))
+                    if self.orphans.delete(&cookie.to_ne_bytes()).is_ok() =>
+                {
+                    self.subtract_one(offset_of!(Bss, fs_orphans));
                 }
-                FlowKind::Bucket => {
-                    if let Some(key) = self.ledger.bucket_key(*slot) {
-                        drop(self.buckets.delete(abi::bytes_of(&key)));
-                    }
-                }
-                FlowKind::First | FlowKind::CatchAll => {}
+                Some(Way::Orphans(_)) | None => {}
             }
         }
         rcu_barrier()
@@ -232,13 +234,29 @@ impl Probe {
     /// # Errors
     /// If the kernel refuses, which would be a defect; the slot is then lost until a restart.
     pub fn release(&mut self, slot: Slot, kind: FlowKind) -> io::Result<()> {
-        let queue = match kind {
+        let (queue, usage) = match kind {
             FlowKind::CatchAll => return Ok(()),
-            FlowKind::Bucket => &self.free_buckets,
-            FlowKind::First | FlowKind::Extra | FlowKind::ManyPeers => &self.free_flows,
+            FlowKind::Bucket => (&self.free_buckets, abi::USAGE_BUCKETS),
+            FlowKind::Executable { .. } => (&self.free_buckets, abi::USAGE_EXES),
+            FlowKind::First | FlowKind::Orphan | FlowKind::Extra | FlowKind::ManyPeers => {
+                (&self.free_flows, abi::USAGE_FLOWS)
+            }
         };
+        if let Some(uid) = self.ledger.uid(slot) {
+            let usage = offset_of!(Bss, fs_usage) + usage * size_of::<RawUsage>();
+            self.subtract_one(usage + offset_of!(RawUsage, all));
+            let of_uid = (uid % abi::UIDS) as usize * size_of::<u32>();
+            self.subtract_one(usage + offset_of!(RawUsage, of_uid) + of_uid);
+        }
         self.ledger.forget(slot);
         queue.update(&[], &slot.0.to_ne_bytes(), MapFlags::ANY).map_err(|error| to_io(&error))
+    }
+
+    /// From a number that the kernel side adds to.
+    fn subtract_one(&self, offset: usize) {
+        if let Some(number) = self.bss.u32(offset) {
+            number.fetch_sub(1, SeqCst);
+        }
     }
 
     /// Finds out which flows still have a socket; [`Probe::has_socket`] then answers for those

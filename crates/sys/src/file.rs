@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
+use crate::procfs;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
@@ -69,18 +70,30 @@ impl FileStat {
 /// As `open(2)`; `InvalidInput` when it is not a regular file.
 pub fn open_executable(target: Target<'_>) -> io::Result<(File, FileStat)> {
     let file = match target {
-        Target::Exe(pid) => {
-            open(nix::fcntl::AT_FDCWD, Path::new(&format!("/proc/{pid}/exe")), false)?
-        }
+        Target::Exe(pid) => by_any_thread(pid, |tid| {
+            open(nix::fcntl::AT_FDCWD, Path::new(&format!("/proc/{tid}/exe")), false)
+        })?,
         Target::Path(path) => open(nix::fcntl::AT_FDCWD, path, false)?,
         Target::In(pid, path) => {
-            let root = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            let root = nix::fcntl::open(format!("/proc/{pid}/root").as_str(), root, Mode::empty())?;
+            let root = by_any_thread(pid, |tid| {
+                let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+                Ok(nix::fcntl::open(format!("/proc/{tid}/root").as_str(), how, Mode::empty())?)
+            })?;
             open(root.as_fd(), path, true)?
         }
     };
     let stat = stat(file.as_fd())?;
     Ok((file, stat))
+}
+
+/// Through the process' first thread, or through another where that one has ended.
+pub(crate) fn by_any_thread<T>(pid: u32, through: impl Fn(u32) -> io::Result<T>) -> io::Result<T> {
+    match through(pid) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            procfs::another_thread(pid).map_or(Err(error), through)
+        }
+        other => other,
+    }
 }
 
 fn open(at: BorrowedFd<'_>, path: &Path, in_root: bool) -> io::Result<File> {

@@ -47,6 +47,11 @@ pub fn comm(pid: u32) -> io::Result<Vec<u8>> {
 /// `NotFound` when the process is gone.
 pub fn cmdline(pid: u32, limit: usize) -> io::Result<Vec<u8>> {
     let mut line = read(pid, "cmdline", limit as u64)?;
+    if line.is_empty()
+        && let Some(tid) = another_thread(pid)
+    {
+        line = read(tid, "cmdline", limit as u64)?;
+    }
     parse::join_arguments(&mut line);
     Ok(line)
 }
@@ -76,6 +81,20 @@ pub struct ExeLink {
 /// `NotFound` for kernel threads and when the process is gone; `PermissionDenied` without
 /// `CAP_SYS_PTRACE`.
 pub fn exe(pid: u32) -> io::Result<ExeLink> {
+    crate::file::by_any_thread(pid, exe_of)
+}
+
+/// A thread that speaks for a process whose first thread has ended before the others: `/proc` then
+/// shows neither executable nor arguments at the process' own number.
+pub(crate) fn another_thread(pid: u32) -> Option<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    threads
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .find(|tid| *tid != pid && std::fs::read_link(format!("/proc/{tid}/exe")).is_ok())
+}
+
+fn exe_of(pid: u32) -> io::Result<ExeLink> {
     let link = format!("/proc/{pid}/exe");
     let path = std::fs::read_link(&link)?.into_os_string().into_vec();
     let Some(short) = path.strip_suffix(parse::DELETED) else {

@@ -1,6 +1,8 @@
 //! Many sockets, or many datagrams, for as long as wanted.
 
 use std::io::Read;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -21,8 +23,15 @@ use crate::peer::stream;
 use crate::sys::process;
 use crate::sys::socket;
 
-fn any() -> std::net::SocketAddr {
-    std::net::SocketAddr::from(([127, 0, 0, 1], 0))
+fn any() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// A loop-back address of this process alone, as process identifiers stay below 2^22: one address
+/// has some 28,000 ports to give away, fewer than several such processes want.
+fn own() -> SocketAddr {
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    SocketAddr::from(([127, 64 | high, middle, low], 0))
 }
 
 /// Opens `count` sockets (an even number: pairs that talk to each other), moves `bytes` once
@@ -44,9 +53,10 @@ pub fn idle_sockets(count: u64, bytes: usize, active: usize, tcp: bool) -> Resul
     let protocol = if tcp { libc::IPPROTO_TCP } else { libc::IPPROTO_UDP };
     let mut end = End::here("both", libc::AF_INET, protocol);
     let mut pairs = Vec::new();
-    let listener = stream::listener(any())?;
+    let address = own();
+    let listener = stream::listener(address)?;
     for _ in 0..count / 2 {
-        let pair = if tcp { tcp_pair(&listener)? } else { udp_pair()? };
+        let pair = if tcp { tcp_pair(&listener)? } else { udp_pair(address)? };
         touch(&pair, &mut end, bytes)?;
         pairs.push(pair);
     }
@@ -70,11 +80,11 @@ pub fn idle_sockets(count: u64, bytes: usize, active: usize, tcp: bool) -> Resul
     })
 }
 
-fn udp_pair() -> Result<(OwnedFd, OwnedFd)> {
+fn udp_pair(address: SocketAddr) -> Result<(OwnedFd, OwnedFd)> {
     // Opened plainly: 4 MiB receive buffers are of no use to idle sockets.
     let open = || -> Result<OwnedFd> {
         let fd = socket::open(libc::AF_INET, libc::SOCK_DGRAM, 0).doing("opening a UDP socket")?;
-        socket::bind(&fd, any()).doing("binding a UDP socket")?;
+        socket::bind(&fd, address).doing("binding a UDP socket")?;
         Ok(fd)
     };
     let (left, right) = (open()?, open()?);

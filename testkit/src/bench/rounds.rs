@@ -1,5 +1,6 @@
 //! The loops. Both ends are in one thread: no scheduling noise, all of the cost in one place.
 
+use std::os::fd::OwnedFd;
 use std::process::Command;
 
 use super::Stopwatch;
@@ -11,30 +12,77 @@ use crate::Result;
 use crate::peer::datagram;
 use crate::peer::datagram::Medium;
 use crate::peer::stream;
+use crate::sys::address::RawAddr;
 use crate::sys::socket;
 
 fn any() -> std::net::SocketAddr {
     std::net::SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
-/// A datagram of `size` bytes there and back, `rounds` times, over two connected UDP sockets.
+/// A datagram of `size` bytes there and back, `rounds` times, over two UDP sockets, connected
+/// unless each call is to name its peer.
 ///
 /// # Errors
 /// If a datagram gets lost.
-pub fn udp_ping_pong(rounds: u64, size: usize) -> Result<Report> {
-    let (left, mut end) = datagram::open(Medium::Udp, "both", any())?;
+pub fn udp_ping_pong(rounds: u64, size: usize, unconnected: bool) -> Result<Report> {
+    let (left, end) = datagram::open(Medium::Udp, "both", any())?;
     let (right, _count) = datagram::open(Medium::Udp, "both", any())?;
-    socket::connect(&left, socket::local(&right)?).doing("connecting")?;
-    socket::connect(&right, socket::local(&left)?).doing("connecting")?;
+    let (to_left, to_right) = (socket::local(&left)?, socket::local(&right)?);
+    if unconnected {
+        let ways = [(&left, &right, Some(to_right.into())), (&right, &left, Some(to_left.into()))];
+        return ping_pong("udp-pingpong", ways, end, rounds, size);
+    }
+    socket::connect(&left, to_right).doing("connecting")?;
+    socket::connect(&right, to_left).doing("connecting")?;
+    ping_pong("udp-pingpong", [(&left, &right, None), (&right, &left, None)], end, rounds, size)
+}
+
+/// A message of `size` bytes (at least one) there and back, `rounds` times, over one TCP
+/// connection.
+///
+/// # Errors
+/// If the connection breaks.
+pub fn tcp_ping_pong(rounds: u64, size: usize) -> Result<Report> {
+    let listener = stream::listener(any())?;
+    let left = stream::connected(socket::local(&listener)?)?;
+    let right = socket::accept(&listener).doing("accepting")?;
+    for fd in [&left, &right] {
+        socket::set_option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).doing("TCP_NODELAY")?;
+    }
+    let (ways, end) = ([(&left, &right, None), (&right, &left, None)], stream::end("both", &left)?);
+    ping_pong("tcp-pingpong", ways, end, rounds, size.max(1))
+}
+
+/// From where to where, and the address that each call names, if any.
+type Way<'a> = (&'a OwnedFd, &'a OwnedFd, Option<RawAddr>);
+
+fn ping_pong(
+    kind: &str,
+    ways: [Way<'_>; 2],
+    mut end: End,
+    rounds: u64,
+    size: usize,
+) -> Result<Report> {
     let (data, mut room) = (vec![b'p'; size], vec![0; size.max(1)]);
     let watch = Stopwatch::start()?;
     for _ in 0..rounds {
-        for (from, to) in [(&left, &right), (&right, &left)] {
-            end.sent(socket::send(from, &data, 0).doing("sending")?);
-            end.received(socket::recv(to, &mut room, 0).doing("receiving")?);
+        for (from, to, address) in ways {
+            let sent = match address {
+                None => socket::send(from, &data, 0),
+                Some(address) => socket::send_to(from, &data, address),
+            };
+            end.sent(sent.doing("sending")?);
+            let got = match address {
+                None => socket::recv(to, &mut room, 0),
+                Some(_) => socket::recv_from(to, &mut room, 0).map(|(size, _from)| size),
+            };
+            end.received(got.doing("receiving")?);
         }
     }
-    watch.report("udp-pingpong", rounds, end)
+    if end.sent != end.recv {
+        return Err(broken());
+    }
+    watch.report(kind, rounds, end)
 }
 
 /// `bytes` bytes over one TCP connection in writes of `chunk`, each read before the next.
@@ -113,4 +161,20 @@ pub fn exec_rate(rounds: u64) -> Result<Report> {
         }
     }
     watch.report("exec-rate", rounds, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_there_comes_back() {
+        let reports =
+            [udp_ping_pong(3, 64, false), udp_ping_pong(3, 64, true), tcp_ping_pong(3, 64)];
+        for report in reports.map(Result::unwrap) {
+            let [end] = report.ends.as_slice() else { panic!("one process, one end") };
+            assert_eq!((end.send_calls, end.recv_calls), (6, 6), "{}", report.kind);
+            assert_eq!((end.sent, end.recv), (6 * 64, 6 * 64), "{}", report.kind);
+        }
+    }
 }

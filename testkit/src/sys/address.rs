@@ -21,6 +21,11 @@ impl RawAddr {
         Self { bytes: [0; ROOM], len: 128 }
     }
 
+    /// No address at all (`AF_UNSPEC`).
+    pub(super) fn none() -> Self {
+        Self { bytes: [0; ROOM], len: 16 }
+    }
+
     fn from_parts(parts: &[&[u8]]) -> Self {
         let mut address = Self { bytes: [0; ROOM], len: 0 };
         let flat = parts.iter().flat_map(|part| part.iter().copied());

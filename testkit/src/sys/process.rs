@@ -34,6 +34,18 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
+/// Ends the calling thread, which is to be the process' first, and goes on in another; the process
+/// exits with the code that `rest` returns.
+///
+/// # Errors
+/// If no thread can be started.
+pub fn without_leader(rest: impl FnOnce() -> i32 + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(|| exit_now(rest()))?;
+    // SAFETY: ends this thread alone; what lies on its stack is never looked at again.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+    Ok(())
+}
+
 /// Waits for a forked process; its exit code, or 128 + the signal that ended it.
 ///
 /// # Errors

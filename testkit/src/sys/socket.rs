@@ -94,6 +94,14 @@ pub fn connect(fd: &impl AsFd, address: impl Into<RawAddr>) -> io::Result<()> {
     Ok(())
 }
 
+/// Ends a connection so that the socket can begin another.
+///
+/// # Errors
+/// What `connect(2)` said.
+pub fn disconnect(fd: &impl AsFd) -> io::Result<()> {
+    connect(fd, RawAddr::none())
+}
+
 /// Starts listening.
 ///
 /// # Errors

@@ -85,7 +85,7 @@ fn ping_pong(plan: &Plan, place: Where, receiving: &str) -> Result<Report> {
 
 /// `sendto` and `recvfrom`.
 pub(super) fn unconnected(plan: &Plan) -> Result<Report> {
-    many_servers(plan, 1)
+    many_servers(plan, 1, |_fd| Ok(()))
 }
 
 /// One socket, many peers in turn. The peers are sockets of one process each.
@@ -109,12 +109,18 @@ pub(super) fn many_peers(plan: &Plan) -> Result<Report> {
     Ok(Report::new("", vec![end, other]))
 }
 
-fn many_servers(plan: &Plan, servers: usize) -> Result<Report> {
+/// Talks to some peers in turn by one socket, which is first `prepared`.
+pub(super) fn many_servers(
+    plan: &Plan,
+    servers: usize,
+    prepared: impl FnOnce(&OwnedFd) -> Result<()>,
+) -> Result<Report> {
     let mut peers = Vec::new();
     for _ in 0..servers {
         peers.push(peer(plan, "udp", V4.bind, "from")?);
     }
     let (fd, mut end) = datagram::open(Medium::Udp, "client", V4.any())?;
+    prepared(&fd)?;
     end.local = Some(socket::local(&fd)?);
     for peer in &mut peers {
         end.remote = Some(peer.address).filter(|_| servers == 1);

@@ -1,11 +1,13 @@
 //! A connection that moves bytes when told to, for tests that do something in between.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::Doing;
+use crate::End;
 use crate::Error;
 use crate::Report;
 use crate::Result;
@@ -13,6 +15,7 @@ use crate::emit;
 use crate::peer::Peer;
 use crate::peer::stream;
 use crate::peer::stream::Reading;
+use crate::sys::process;
 
 /// The answer to one step: what moved so far.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,16 +30,25 @@ pub struct Moved {
 
 /// `steps`: opens a TCP connection to a peer process, says so by one line of JSON, then for
 /// every line `UP DOWN` on standard input moves that much and prints [`Moved`]; when standard
-/// input closes, prints the [`Report`].
+/// input closes, prints the [`Report`]. `leaderless`: the process' first thread ends once the
+/// connection is there, and another goes on.
 ///
 /// # Errors
 /// If the connection breaks or a line is not two numbers.
-pub fn steps(tag: &str, chunk: usize) -> Result<()> {
+pub fn steps(tag: &str, chunk: usize, leaderless: bool) -> Result<()> {
     let size = chunk.to_string();
     let args = ["--bind", "127.0.0.1:0", "--chunk", &size, "--tag", tag];
-    let mut peer = Peer::start("stream", &args)?;
+    let peer = Peer::start("stream", &args)?;
     let fd = stream::connected(peer.address)?;
-    let mut end = stream::end("client", &fd)?;
+    let end = stream::end("client", &fd)?;
+    if leaderless {
+        let rest = move || i32::from(obey(peer, fd, end, chunk).is_err());
+        return process::without_leader(rest).doing("starting a thread");
+    }
+    obey(peer, fd, end, chunk)
+}
+
+fn obey(mut peer: Peer, fd: OwnedFd, mut end: End, chunk: usize) -> Result<()> {
     let server = peer.address;
     emit(&Moved { sent: 0, recv: 0, server })?;
     for line in std::io::stdin().lines() {

@@ -70,7 +70,17 @@ pub(crate) struct Steps {
 
 impl Steps {
     pub(crate) fn start(world: &World, mark: &str) -> Result<Self> {
-        let mut talker = Talker::start(world.testkit(&["steps", "--tag", mark]))?;
+        Self::with(world, mark, &[])
+    }
+
+    /// By a process whose first thread has ended while another goes on.
+    pub(crate) fn leaderless(world: &World, mark: &str) -> Result<Self> {
+        Self::with(world, mark, &["--leaderless"])
+    }
+
+    fn with(world: &World, mark: &str, how: &[&str]) -> Result<Self> {
+        let args = [&["steps", "--tag", mark], how].concat();
+        let mut talker = Talker::start(world.testkit(&args))?;
         let moved: Moved = talker.read()?;
         Ok(Self { talker, server: moved.server })
     }

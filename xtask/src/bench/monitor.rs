@@ -6,8 +6,10 @@ use std::io::BufReader;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
+use std::process::ChildStderr;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -17,6 +19,9 @@ use anyhow::bail;
 
 /// Clock ticks a second in /proc/PID/stat (`USER_HZ`, 100 on every architecture that we run on).
 const TICKS: f64 = 100.0;
+
+/// How long a start or a stop may take: far more than it should.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Monitor {
     child: Child,
@@ -39,18 +44,11 @@ impl Monitor {
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().context("no stderr")?;
-        let mut said = String::new();
-        let mut lines = BufReader::new(stderr).lines();
-        loop {
-            match lines.next() {
-                Some(Ok(line)) if line.contains("ready") => break,
-                Some(Ok(line)) => said = said + &line + "\n",
-                _ => bail!("femtosnitch did not start (root is needed): {said}"),
-            }
-        }
-        // It may still have something to say: read on, so that it never waits for us.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Ok(Self { child, root, started_in: begin.elapsed() })
+        // From here on whatever fails also ends the daemon and removes its directory.
+        let mut monitor = Self { child, root, started_in: Duration::ZERO };
+        wait_until_ready(stderr)?;
+        monitor.started_in = begin.elapsed();
+        Ok(monitor)
     }
 
     /// Processor time so far, seconds.
@@ -76,7 +74,15 @@ impl Monitor {
     pub(super) fn stop(mut self) -> Result<Duration> {
         let begin = Instant::now();
         Command::new("kill").arg(self.child.id().to_string()).status()?;
-        let status = self.child.wait()?;
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if begin.elapsed() > PATIENCE {
+                bail!("femtosnitch did not end within {PATIENCE:?} of SIGTERM");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
         let took = begin.elapsed();
         if !status.success() {
             bail!("femtosnitch ended with {status}");
@@ -91,5 +97,28 @@ impl Drop for Monitor {
         drop(self.child.kill());
         drop(self.child.wait());
         drop(fs::remove_dir_all(&self.root));
+    }
+}
+
+/// Returns once the daemon has said that it is ready; reads on after that, so that it never has
+/// to wait for us.
+fn wait_until_ready(stderr: ChildStderr) -> Result<()> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            // Nobody listens any more after the first line that matters.
+            drop(sender.send(line));
+        }
+    });
+    let (begin, mut said) = (Instant::now(), String::new());
+    loop {
+        match lines.recv_timeout(PATIENCE.saturating_sub(begin.elapsed())) {
+            // With the colon: "already" is what a daemon says that does not start.
+            Ok(line) if line.contains("ready:") => return Ok(()),
+            Ok(line) => said = said + &line + "\n",
+            Err(_) => {
+                bail!("femtosnitch was not ready within {PATIENCE:?} (it needs root): {said}")
+            }
+        }
     }
 }

@@ -228,6 +228,23 @@ fn a_row_does_not_wait_for_ever_and_never_at_the_end() {
 }
 
 #[test]
+fn what_found_no_bucket_of_its_process_still_has_its_executable() {
+    let mut engine = engine(Ignore::default());
+    let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
+    let mut shared = reading(1, ProcKey::default(), 10, 0);
+    shared.kind = FlowKind::Executable { dev: file.dev, ino: file.ino };
+    shared.uid = 1000;
+    read(&mut engine, &shared);
+    shared.slot = Slot(2);
+    shared.kind = FlowKind::Executable { dev: file.dev, ino: file.ino + 999 };
+    read(&mut engine, &shared);
+    let rows = engine.batch(false).rows;
+    assert_eq!((rows[0].exe.image.path.as_str(), rows[0].pid), ("/usr/bin/curl", 0));
+    assert_eq!((rows[0].uid, rows[0].parent.is_none()), (1000, true), "of many processes");
+    assert_eq!((rows[1].exe.image.path.as_str(), rows[1].pid), ("(unknown)", 0));
+}
+
+#[test]
 fn a_bucket_is_retired_after_its_owner_is_gone() {
     let mut engine = engine(Ignore::default());
     let mut bucket = reading(1, key(7, 3), 10, 0);

@@ -1,6 +1,7 @@
 //! More traffic than there is room for: detail may go, bytes may not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -38,6 +39,63 @@ pub(super) fn many_flows(world: &World) -> Result<Outcome> {
         rows.iter().filter(|row| Row(row).text("exe") == program.display().to_string()).collect();
     let (got, wanted) = (expect::total(rows), (end.sent(), end.recv()));
     ensure!(got == wanted, "sent and received {wanted:?}, history says {got:?}");
+    Ok(Outcome::Passed)
+}
+
+/// Neither flows nor counters of processes are left: then the executable still has its bytes.
+pub(super) fn many_processes(world: &World) -> Result<Outcome> {
+    // Nothing is given back while it runs.
+    let small = "[capture]\nsample_interval = \"60s\"\nmax_flows = 64\nmax_overflow = 64\n";
+    let (root, mark) = (Root::with(world, small)?, world.mark("crowd"));
+    let program = root.path("crowd");
+    fs::copy(&world.testkit, &program).context("copying the testkit")?;
+    let daemon = root.start()?;
+    let mut command = std::process::Command::new(&program);
+    command.args(["many", "--tag", &mark, "--processes", "300"]);
+    let report = world.report(command)?;
+    let log = daemon.stop()?;
+    let rows = root.query("exe,sha256,pid")?;
+    let exe = program.display().to_string();
+    let rows: Vec<_> = rows.iter().filter(|row| Row(row).text("exe") == exe).collect();
+    let (got, wanted) = (expect::total(rows.iter().copied()), (report.sent(), report.recv()));
+    ensure!(got == wanted, "sent and received {wanted:?}, history says {got:?}: {log}");
+    let nameless = rows.iter().filter(|row| Row(row).number("pid") == 0);
+    ensure!(nameless.count() == 1, "all had a place of their own: {rows:?}");
+    for row in rows {
+        ensure!(Row(row).text("sha256") == world.testkit_sha256, "not the digest: {row}");
+    }
+    Ok(Outcome::Passed)
+}
+
+/// One user opens sockets without end: what another does is still known to the last detail.
+pub(super) fn greedy_user(world: &World) -> Result<Outcome> {
+    let small = "[capture]\nsample_interval = \"0.2s\"\nmax_flows = 512\n";
+    let root = Root::with(world, small)?;
+    // Where that user may run it.
+    let home = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir()?;
+    let program = home.path().join("greedy");
+    fs::copy(&world.testkit, &program).context("copying the testkit")?;
+    let daemon = root.start()?;
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", "65534", "--clear-groups"]).arg(&program);
+    command.args(["bench", "idle-sockets", "--count", "900", "--bytes", "1237"]);
+    let mut greedy = Talker::start(command)?;
+    let moved: Report = greedy.read()?;
+    counted(&root, "flows_overflow")?;
+    let mut others = Vec::new();
+    for kind in ["tcp4", "udp-unconnected", "prefork-udp"] {
+        let mark = world.mark(kind);
+        others.push((world.traffic(kind, &mark)?, mark));
+    }
+    drop(greedy);
+    daemon.stop()?;
+    for (report, mark) in others {
+        expect::exactly(&root, &mark, &report).context(mark)?;
+    }
+    let rows = root.query("exe,uid")?;
+    let rows: Vec<_> = rows.iter().filter(|row| Row(row).number("uid") == 65534).collect();
+    let (got, wanted) = (expect::total(rows), (moved.sent(), moved.recv()));
+    ensure!(got == wanted, "the greedy one moved {wanted:?}, history says {got:?}");
     Ok(Outcome::Passed)
 }
 

@@ -17,8 +17,17 @@ use crate::runner::Outcome;
 use crate::world::World;
 
 pub(super) fn older_connection(world: &World) -> Result<Outcome> {
-    let (root, mark) = (Root::new(world)?, world.mark("older"));
-    let mut steps = Steps::start(world, &mark)?;
+    let mark = world.mark("older");
+    older(world, &mark, Steps::start(world, &mark)?)
+}
+
+pub(super) fn older_without_leader(world: &World) -> Result<Outcome> {
+    let mark = world.mark("leaderless");
+    older(world, &mark, Steps::leaderless(world, &mark)?)
+}
+
+fn older(world: &World, mark: &str, mut steps: Steps) -> Result<Outcome> {
+    let root = Root::new(world)?;
     steps.go(100_000, 100_003)?;
     let daemon = root.start()?;
     steps.go(3000, 2000)?;
@@ -31,7 +40,7 @@ pub(super) fn older_connection(world: &World) -> Result<Outcome> {
         end.sent -= sent;
         end.recv -= recv;
     }
-    expect::exactly(&root, &mark, &report)?;
+    expect::exactly(&root, mark, &report)?;
     Ok(Outcome::Passed)
 }
 
