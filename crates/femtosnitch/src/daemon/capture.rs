@@ -161,6 +161,8 @@ impl Capture {
         if now >= agenda.write || self.engine.is_full() {
             agenda.write = now + self.write_interval;
             self.hand_over(false);
+            // Digests that were forgotten are asked for again.
+            self.carry_out(agenda.tick);
         }
         if now >= agenda.status {
             agenda.status = now + STATUS;
