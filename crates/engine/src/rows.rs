@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use femtosnitch_model::{Digest, Executable, FileId, FlowKind, Image, ImageId, Row};
+use femtosnitch_model::{
+    Connections, Digest, Direction, Executable, FileId, FlowKind, Image, ImageId, Quality, Row,
+};
 
 use crate::digests::Digests;
 use crate::filter::{Ignore, Verdict};
@@ -102,6 +104,9 @@ impl Rows {
             wire_send: None,
             wire_recv: None,
             events: unwritten.calls(),
+            direction: Direction::Unknown,
+            connections: Connections::default(),
+            quality: Quality::default(),
             exe,
             parent,
             grandparent,

@@ -8,7 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 
 use femtosnitch::config::Paths;
-use femtosnitch_model::{Digest, Executable, Image, ImageId, Row, Sha256};
+use femtosnitch_model::{
+    Connections, Digest, Direction, Executable, Image, ImageId, Quality, Row, Sha256,
+};
 use femtosnitch_store::{Batch, Options, Writer};
 
 fn command(root: &Path) -> Command {
@@ -47,6 +49,9 @@ fn row(contime: i64, exe: Executable, send: u64) -> Row {
         recv: 10,
         wire_send: Some(send + 40),
         wire_recv: None,
+        direction: Direction::default(),
+        connections: Connections::default(),
+        quality: Quality::default(),
         events: 2,
         exe,
         parent: Some(executable(99, "/bin/sh")),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod capture;
+mod connection;
 mod counters;
 mod flow;
 mod identity;
@@ -14,6 +15,7 @@ mod row;
 mod text;
 
 pub use capture::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
+pub use connection::{Connections, Direction, Quality};
 pub use counters::Counters;
 pub use flow::{Endpoint, FlowKey, protocol_name};
 pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Digest, Image};
+use crate::{Connections, Digest, Direction, Image, Quality};
 
 /// An executable as the history names it.
 #[derive(Debug, Clone)]
@@ -29,6 +29,12 @@ pub struct Row {
     pub wire_recv: Option<u64>,
     /// Send and receive calls.
     pub events: u64,
+    /// Who began the conversation.
+    pub direction: Direction,
+    /// What became of the connection meanwhile; a row may carry nothing else.
+    pub connections: Connections,
+    /// How well its data travelled.
+    pub quality: Quality,
     /// Who.
     pub exe: Executable,
     /// Who launched it.

@@ -122,10 +122,13 @@ impl Spool {
 mod tests {
     use std::sync::Arc;
 
+    use femtosnitch_model::Connections;
     use femtosnitch_model::Digest;
+    use femtosnitch_model::Direction;
     use femtosnitch_model::Executable;
     use femtosnitch_model::Image;
     use femtosnitch_model::ImageId;
+    use femtosnitch_model::Quality;
     use femtosnitch_model::Row;
     use femtosnitch_model::Unhashed;
     use proptest::prelude::*;
@@ -147,6 +150,9 @@ mod tests {
             recv: 1,
             wire_send: None,
             wire_recv: None,
+            direction: Direction::default(),
+            connections: Connections::default(),
+            quality: Quality::default(),
             events: 1,
             exe,
             parent: None,

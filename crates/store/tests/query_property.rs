@@ -54,7 +54,10 @@ prop_compose! {
         domain in prop::sample::select(&DOMAINS[..]),
         container in prop::sample::select(&CONTAINERS[..]),
     ) -> Row {
-        Row { contime, send, recv, wire_send, wire_recv, events, exe, parent, grandparent, uid, pid,
+        Row { contime, send, recv, wire_send, wire_recv, direction: femtosnitch_model::Direction::default(),
+              connections: femtosnitch_model::Connections::default(),
+              quality: femtosnitch_model::Quality::default(),
+              events, exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
               container: container.into() }
     }

@@ -6,10 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use femtosnitch_model::Connections;
 use femtosnitch_model::Digest;
+use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
 use femtosnitch_model::Image;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Sha256;
 use femtosnitch_store::Answer;
@@ -45,6 +48,9 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
         recv: 1000,
         wire_send: Some(152),
         wire_recv: None,
+        direction: Direction::default(),
+        connections: Connections::default(),
+        quality: Quality::default(),
         events: 2,
         exe: exe.clone(),
         parent: None,
