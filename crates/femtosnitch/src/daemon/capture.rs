@@ -13,7 +13,8 @@ use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
-use super::report::Report;
+use super::report::{Report, Trial};
+use super::selftest::SelfTest;
 use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
@@ -24,6 +25,8 @@ const GATHER: Duration = Duration::from_millis(2);
 const TIDY: Duration = Duration::from_secs(30);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
+/// How often the hooks are tried.
+const TRIAL: Duration = Duration::from_secs(60);
 /// How often the status is brought up to date.
 const STATUS: Duration = Duration::from_secs(1);
 
@@ -39,6 +42,7 @@ pub(super) struct Capture {
     pub(super) write_interval: Duration,
     pub(super) max_flows: usize,
     pub(super) walk: Walk,
+    pub(super) self_test: Option<SelfTest>,
 }
 
 /// Wakes the capture thread.
@@ -62,6 +66,7 @@ struct Agenda {
     sample: Instant,
     write: Instant,
     tidy: Instant,
+    trial: Instant,
     status: Instant,
     tick: u64,
     last_sample: Instant,
@@ -88,11 +93,13 @@ impl Capture {
         started: &Sender<()>,
     ) -> anyhow::Result<()> {
         let mut before = Vec::new();
+        self.begin_self_test();
         let report = self.probe.snapshot(&mut |event| before.extend(info_of(event)))?;
         lookup::add_arguments(&mut before);
         self.engine.found(&before);
         drop(before);
         self.report.snapshot(&report);
+        self.try_hooks(0)?;
         self.carry_out(0);
         self.publish_status();
         started.send(()).ok();
@@ -102,6 +109,7 @@ impl Capture {
             sample: now + self.sample_interval,
             write: now + self.write_interval,
             tidy: now + TIDY,
+            trial: now + TRIAL,
             status: now + STATUS,
             tick: 1,
             last_sample: now,
@@ -127,6 +135,31 @@ impl Capture {
                 self.sample(&mut agenda)?;
             }
         }
+    }
+
+    fn begin_self_test(&mut self) {
+        match SelfTest::new() {
+            Ok(test) => {
+                self.engine.set_own(&test.cookies());
+                self.self_test = Some(test);
+            }
+            Err(error) => self.report.self_test(&Trial::Impossible(error.to_string())),
+        }
+    }
+
+    /// Moves bytes of our own past the hooks and looks whether they were counted.
+    fn try_hooks(&mut self, tick: u64) -> anyhow::Result<()> {
+        let Some(test) = &mut self.self_test else { return Ok(()) };
+        if let Err(error) = test.move_bytes() {
+            // The connection may be out of step now: from here on it proves nothing.
+            self.self_test = None;
+            self.report.self_test(&Trial::Impossible(error.to_string()));
+            return Ok(());
+        }
+        self.read_flows(tick, None)?;
+        let verdict = self.self_test.as_ref().and_then(SelfTest::verdict);
+        self.report.self_test(&verdict.map_or(Trial::Passed, Trial::Failed));
+        Ok(())
     }
 
     fn take_message(&mut self, message: Message) {
@@ -158,6 +191,10 @@ impl Capture {
             self.sweep(agenda.tick);
         }
         self.carry_out(agenda.tick);
+        if now >= agenda.trial {
+            agenda.trial = now + TRIAL;
+            self.try_hooks(agenda.tick)?;
+        }
         if now >= agenda.write || self.engine.is_full() {
             agenda.write = now + self.write_interval;
             self.hand_over(false);
@@ -185,6 +222,9 @@ impl Capture {
         // Whoever shares a socket is known before what TCP counted for all of them is shared out.
         let (sockets, others): (Vec<_>, Vec<_>) = readings.iter().partition(|r| r.tcp.is_some());
         for reading in others.into_iter().chain(sockets) {
+            if let Some(test) = &mut self.self_test {
+                test.see(reading);
+            }
             let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
             flows += 1;
