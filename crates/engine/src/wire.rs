@@ -77,12 +77,16 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
     }
     let mut wire =
         Wire { send: payload.send + header * segs_out, recv: payload.recv + header * segs_in };
-    if now.established && !before.established && !now.older {
+    let again = before.ended && !now.ended;
+    if now.established && (!before.established || again) && !now.older {
         // The answer to a SYN is sent before there is a socket to count it.
         wire.send += SYN_OPTIONS + if now.active { 0 } else { header };
         wire.recv += SYN_OPTIONS;
     }
     if now.ended && !before.ended {
+        if now.reset {
+            wire.send += header;
+        }
         if now.fin {
             wire.recv = wire.recv.saturating_sub(1);
         } else if now.time_wait {
@@ -186,6 +190,28 @@ mod tests {
         };
         let wire = tcp(&flow(2, 6), &before, &server);
         assert_eq!((wire.send, wire.recv), (1000 + 60 + 3 * 52, 100 + 60 + 3 * 52 + 52 - 52));
+    }
+
+    #[test]
+    fn a_reset_of_our_own_is_one_more_segment() {
+        let open = TcpTotals { header_len: 32, established: true, ..TcpTotals::default() };
+        let over = TcpTotals { ended: true, reset: true, ..open };
+        let wire = tcp(&flow(2, 6), &open, &over);
+        assert_eq!((wire.send, wire.recv), (52, 0));
+    }
+
+    #[test]
+    fn a_socket_that_connects_again_shakes_hands_again() {
+        let over = TcpTotals {
+            header_len: 32,
+            active: true,
+            established: true,
+            ended: true,
+            ..TcpTotals::default()
+        };
+        let second = TcpTotals { segs_out: 2, segs_in: 1, ended: false, ..over };
+        let wire = tcp(&flow(2, 6), &over, &second);
+        assert_eq!((wire.send, wire.recv), (60 + 52, 60));
     }
 
     #[test]

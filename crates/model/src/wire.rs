@@ -60,6 +60,8 @@ pub struct TcpTotals {
     pub time_wait: bool,
     /// It is over.
     pub ended: bool,
+    /// This side ended it by a reset, which is not among the segments.
+    pub reset: bool,
 }
 
 /// What is known of a flow's headers.

@@ -83,6 +83,7 @@ enum fs_tcp_flags {
 	FS_TCP_FIN = 16,      /* the peer's FIN was received; bytes_received counts it */
 	FS_TCP_TIMEWAIT = 32, /* went on as a time-wait stub, which counts nothing */
 	FS_TCP_ENDED = 64,
+	FS_TCP_RESET = 128, /* this side ended it by a reset, sent after the last look */
 };
 
 /* TCP's own counters, as they were when the socket was last used; of a socket's first flow. */

@@ -227,6 +227,7 @@ fn totals(raw: RawTcp) -> TcpTotals {
         fin: has(abi::TCP_FIN),
         time_wait: has(abi::TCP_TIMEWAIT),
         ended: has(abi::TCP_ENDED),
+        reset: has(abi::TCP_RESET),
     }
 }
 
