@@ -96,7 +96,8 @@ fn query_answers_in_json_with_the_names_asked_for() {
         serde_json::json!({
             "exe": exe, "sha256": sha256, "parent": "/bin/sh", "user": "root", "rport": 443,
             "domain": "www.example.org", "send": send, "recv": recv, "wire_send": wire,
-            "wire_recv": null, "events": events,
+            "wire_recv": null, "events": events, "connections": 0, "failed": 0, "retrans": 0,
+            "rtt_us": null,
         })
     };
     let expected = serde_json::json!([
@@ -118,8 +119,8 @@ fn query_looks_at_the_period_and_filters_asked_for() {
         assert!(output.status.success(), "{}", stderr(&output));
         stdout(&output).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
-    let curl = "/usr/bin/curl,1,10,41,,2";
-    let ssh = "/usr/bin/ssh,2,10,42,,2";
+    let curl = "/usr/bin/curl,1,10,41,,2,0,0,0,";
+    let ssh = "/usr/bin/ssh,2,10,42,,2,0,0,0,";
     assert_eq!(csv(&["--since", "all"]), [ssh, curl]);
     assert_eq!(csv(&["--since", "1970-01-01T00:16:41Z"]), [ssh]);
     assert_eq!(csv(&["--since", "0", "--until", "2000"]), [curl]);

@@ -74,8 +74,8 @@ impl Reader {
         Ok(Self { conn, path: path.to_owned() })
     }
 
-    /// Answers `query`: the largest (by bytes in both directions) first, equals in the order of
-    /// their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
+    /// Answers `query`: the largest (by bytes in both directions) first, equals by
+    /// connections begun, then in the order of their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
     /// for it).
     ///
     /// # Errors

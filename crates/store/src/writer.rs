@@ -201,9 +201,9 @@ fn insert(
     tx.prepare_cached(
         "INSERT INTO traffic(contime, seq, send, recv, wire_send, wire_recv, events, exe_id,
            pexe_id, gpexe_id, uid, pid, family, protocol, lport, rport, laddr_id, raddr_id,
-           domain_id, netns, container_id)
+           domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21)",
+           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     )?
     .execute(params![
         row.contime,
@@ -227,6 +227,13 @@ fn insert(
         domain,
         row.netns,
         container,
+        row.direction.code(),
+        fit(row.connections.begun),
+        fit(row.connections.ended),
+        fit(row.connections.failed),
+        row.connections.error,
+        row.quality.rtt_us,
+        fit(row.quality.retrans),
     ])?;
     report.rows += 1;
     Ok(())
