@@ -115,8 +115,12 @@ impl Reader {
         Ok(Stats { rows, oldest, newest, bytes })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs `read` on one snapshot.
-    fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
+    pub(crate) fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
         let tx = self.conn.unchecked_transaction()?;
         read(&tx)
     }

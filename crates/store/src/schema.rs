@@ -160,7 +160,7 @@ mod tests {
 
     fn names(conn: &Connection) -> Vec<String> {
         let stmt = conn.prepare("SELECT * FROM connections").unwrap();
-        stmt.column_names().into_iter().map(str::to_owned).collect()
+        stmt.column_names().map(str::to_owned).collect()
     }
 
     /// The columns of `traffic` in version 1, the place of the wire bytes known.

@@ -19,6 +19,7 @@ use crate::WriteReport;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::expire::Sweep;
+use crate::gaps;
 use crate::intern::Executables;
 use crate::intern::Interner;
 use crate::open;
@@ -158,9 +159,12 @@ impl Writer {
             ];
             insert(&tx, &mut self.interner, row, seq, ids, &mut report)?;
         }
-        let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
-        tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
-            .execute([added])?;
+        if !batch.rows.is_empty() {
+            let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
+            tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
+                .execute([added])?;
+        }
+        gaps::note(&tx, &batch.gaps, batch.heartbeat)?;
         tx.commit()?;
         Ok(report)
     }

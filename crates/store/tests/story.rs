@@ -256,7 +256,8 @@ fn digests_that_come_later_complete_their_rows() {
     };
     assert_eq!(shas(), [[text("/bin/a"), text("(pending)")]]);
     let image = pending.image.id;
-    let report = writer.write(&Batch { rows: vec![], resolved: vec![(image, sha(1))] }).unwrap();
+    let report =
+        writer.write(&Batch { resolved: vec![(image, sha(1))], ..Batch::default() }).unwrap();
     assert_eq!(report.resolved, 1);
     let hex = sha(1).to_string();
     assert_eq!(shas(), [[text("/bin/a"), text(&hex)]]);
@@ -275,7 +276,7 @@ fn digests_that_come_later_complete_their_rows() {
     assert_eq!(number(&path, "SELECT count(*) FROM executables"), 4);
     let resolved = vec![(again.image.id, sha(1)), (other.image.id, sha(9))];
     // A resolution and rows of the same image in one batch.
-    let report = writer.write(&Batch { rows: vec![row(5, &again)], resolved }).unwrap();
+    let report = writer.write(&Batch { resolved, ..rows(vec![row(5, &again)]) }).unwrap();
     assert_eq!(report.resolved, 2);
     assert_eq!(number(&path, "SELECT count(*) FROM executables"), 3);
     let nine = sha(9).to_string();
@@ -361,7 +362,7 @@ fn a_failed_transaction_is_forgotten_entirely() {
     other.execute_batch("DROP TRIGGER no").unwrap();
     let resolved = vec![(pending.image.id, sha(3))];
     writer.write(&rows(vec![row(1, &pending), row(13, &pending)])).unwrap();
-    assert_eq!(writer.write(&Batch { rows: vec![], resolved }).unwrap().resolved, 1);
+    assert_eq!(writer.write(&Batch { resolved, ..Batch::default() }).unwrap().resolved, 1);
     drop(writer);
     drop(other);
     assert_sound(&path);

@@ -10,6 +10,7 @@ use femtosnitch_api::{Event, FlowEvent, LiveHandle};
 use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
 use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 use femtosnitch_probe::{Probe, ProbeError};
+use femtosnitch_store::Heartbeat;
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
@@ -304,10 +305,10 @@ impl Capture {
             return;
         }
         let Batch { rows, resolved } = self.engine.batch(last);
-        if rows.is_empty() && resolved.is_empty() {
-            return;
-        }
-        self.batches.send(femtosnitch_store::Batch { rows, resolved });
+        // Also when nothing happened: the history then says that somebody looked.
+        let heartbeat = Some(Heartbeat { at: moment(0).wall, clean: last });
+        let batch = femtosnitch_store::Batch { rows, resolved, gaps: Vec::new(), heartbeat };
+        self.batches.send(batch);
     }
 
     fn publish_status(&self) {

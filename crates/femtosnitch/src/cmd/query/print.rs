@@ -199,7 +199,7 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
 }
 
 /// A CSV field, in quotes where it would not be one field otherwise.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let edge = text.starts_with(' ') || text.ends_with(' ');
     if edge || text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -299,7 +299,7 @@ mod tests {
              /usr/bin/nmap  refused      0 B       0 B      0  1,000   1,000        -\n\
              total                   2.0 KiB       0 B      0  1,001   1,000  12.3 ms\n"
         );
-        let printed = table(&by, &[web.clone()], 9).render(Style::plain());
+        let printed = table(&by, std::slice::from_ref(&web), 9).render(Style::plain());
         assert!(printed.contains("conns") && !printed.contains("failed"), "{printed}");
         let line = text(|out| csv(out, &by, &[web]));
         assert!(line.ends_with("/usr/bin/curl,,2048,0,,,0,1,0,0,12345\n"), "{line}");
