@@ -132,6 +132,9 @@ pub struct TopArgs {
     /// Print JSON for programs, one line per refresh
     #[arg(long)]
     pub json: bool,
+    /// Also show what moves at the IP layer, headers and retransmissions included
+    #[arg(long)]
+    pub wire: bool,
     /// Exit after this many refreshes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,

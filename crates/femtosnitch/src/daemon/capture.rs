@@ -382,5 +382,7 @@ fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         send: moved.delta.send,
         recv: moved.delta.recv,
         events: moved.delta.calls(),
+        // Not measured yet.
+        ..FlowEvent::default()
     }
 }
