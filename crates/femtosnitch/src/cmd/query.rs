@@ -45,11 +45,15 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     match args.format {
         QueryFormat::Table => {
             let lines = limit.unwrap_or(TABLE_LINES);
-            let mut table = print::table(&args.by, &answers, lines);
-            table.fit(terminal_width());
+            let (table, left_out) = print::table(&args.by, &answers, lines, terminal_width());
             out.write_all(table.render(Style::for_stdout()).as_bytes())?;
             if let Some(more) = answers.len().checked_sub(lines).filter(|&more| more > 0) {
                 writeln!(out, "and {more} more, in the total; --limit shows more lines")?;
+            }
+            if !left_out.is_empty() {
+                let what = left_out.join(", ");
+                let line = format!("no room for {what}: widen the terminal, or use --format csv");
+                writeln!(out, "{}", Style::for_stdout().dim(&line))?;
             }
             let gaps = gaps::find(&reader, paths, &query, now)?;
             if let Some(line) = gaps::line(&gaps, now, &TimeZone::system()) {

@@ -9,9 +9,27 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::cli::By;
 use crate::text::{Column, Table, bytes, count, micros};
 
-/// For people: the first `lines` answers, and the total of all.
-pub(super) fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
-    let shape = Shape::of(answers);
+/// For people: the first `lines` answers, and the total of all. Amounts that do not fit into
+/// `width` terminal cells are left out, and named in the second half of the answer.
+pub(super) fn table(
+    by: &[By],
+    answers: &[Answer],
+    lines: usize,
+    width: Option<usize>,
+) -> (Table, Vec<&'static str>) {
+    let mut shape = Shape::of(answers);
+    let mut left_out = Vec::new();
+    loop {
+        let mut table = shaped(&shape, by, answers, lines);
+        table.fit(width);
+        match table.overflows().then(|| shape.leave_out()).flatten() {
+            Some(title) => left_out.push(title),
+            None => return (table, left_out),
+        }
+    }
+}
+
+fn shaped(shape: &Shape, by: &[By], answers: &[Answer], lines: usize) -> Table {
     let mut columns: Vec<Column> = by
         .iter()
         .map(|by| {
@@ -55,6 +73,7 @@ fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
 /// Which amounts some answer has, and thus a table: empty columns only take room.
 struct Shape {
     wire: bool,
+    calls: bool,
     connections: bool,
     failed: bool,
     rtt: bool,
@@ -65,10 +84,21 @@ impl Shape {
         let any = |has: fn(&Answer) -> bool| answers.iter().any(has);
         Self {
             wire: any(|one| one.wire_send.is_some() || one.wire_recv.is_some()),
+            calls: true,
             connections: any(|one| one.connections > 0),
             failed: any(|one| one.failed > 0),
             rtt: any(|one| one.rtt_us.is_some()),
         }
+    }
+
+    /// Makes room; the title of what goes, the least telling first. `None` if all that is left has
+    /// to stay.
+    fn leave_out(&mut self) -> Option<&'static str> {
+        let optional =
+            [(&mut self.calls, "calls"), (&mut self.rtt, "rtt"), (&mut self.wire, "wire bytes")];
+        let (shown, title) = optional.into_iter().find(|(shown, _)| **shown)?;
+        *shown = false;
+        Some(title)
     }
 
     fn titles(&self) -> Vec<&'static str> {
@@ -76,8 +106,12 @@ impl Shape {
         if self.wire {
             titles.extend(["wire sent", "wire recv"]);
         }
-        titles.push("calls");
-        let rest = [(self.connections, "conns"), (self.failed, "failed"), (self.rtt, "rtt")];
+        let rest = [
+            (self.calls, "calls"),
+            (self.connections, "conns"),
+            (self.failed, "failed"),
+            (self.rtt, "rtt"),
+        ];
         titles.extend(rest.into_iter().filter(|(has, _)| *has).map(|(_, title)| title));
         titles
     }
@@ -89,7 +123,9 @@ impl Shape {
         if self.wire {
             cells.extend([answer.wire_send, answer.wire_recv].map(|n| measured(n, bytes)));
         }
-        cells.push(count(answer.events));
+        if self.calls {
+            cells.push(count(answer.events));
+        }
         if self.connections {
             cells.push(count(answer.connections));
         }
@@ -213,6 +249,10 @@ mod tests {
     use super::*;
     use crate::text::Style;
 
+    fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
+        super::table(by, answers, lines, None).0
+    }
+
     fn by(names: &[&str]) -> Vec<By> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
@@ -303,6 +343,27 @@ mod tests {
         assert!(printed.contains("conns") && !printed.contains("failed"), "{printed}");
         let line = text(|out| csv(out, &by, &[web]));
         assert!(line.ends_with("/usr/bin/curl,,2048,0,,,0,1,0,0,12345\n"), "{line}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_named() {
+        let answers = [Answer {
+            rtt_us: Some(1_000),
+            connections: 1,
+            ..answer(&["/usr/lib/firefox-esr/firefox-esr"], 443, 2_048, Some(9))
+        }];
+        let fitted = |width| super::table(&by(&["exe", "rport"]), &answers, 9, Some(width));
+        let (all, left_out) = fitted(82);
+        assert!(left_out.is_empty() && all.render(Style::plain()).contains("calls"));
+        let (some, left_out) = fitted(75);
+        assert_eq!(left_out, ["calls"]);
+        let text = some.render(Style::plain());
+        assert!(text.contains("rtt") && !text.contains("calls"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 75), "{text}");
+        // What was asked for stays, whatever the width.
+        let (few, left_out) = fitted(5);
+        assert_eq!(left_out, ["calls", "rtt", "wire bytes"]);
+        assert!(few.render(Style::plain()).contains("conns"));
     }
 
     #[test]
