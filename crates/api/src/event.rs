@@ -105,10 +105,11 @@ pub struct FlowEvent {
     pub recv: u64,
     /// Send and receive calls.
     pub events: u64,
-    /// Bytes sent at the IP layer, headers included; absent where not measured.
+    /// Bytes sent at the IP layer, headers included; absent where not measured. Of a TCP socket
+    /// that several processes share, those of all of them.
     #[serde(skip_serializing_if = "is_default")]
     pub wire_send: Option<u64>,
-    /// Bytes received at the IP layer; absent where not measured.
+    /// Bytes received at the IP layer, likewise.
     #[serde(skip_serializing_if = "is_default")]
     pub wire_recv: Option<u64>,
     /// Who began the conversation: `outgoing` (this machine), `incoming`, `listening` (a socket

@@ -362,6 +362,7 @@ fn wall_seconds() -> f64 {
 fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
     let process = moved.process;
     let parent = process.parent.as_deref();
+    let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
     FlowEvent {
         time,
         exe: process.image.path.clone(),
@@ -384,7 +385,14 @@ fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         send: moved.delta.send,
         recv: moved.delta.recv,
         events: moved.delta.calls(),
-        // Not measured yet.
-        ..FlowEvent::default()
+        wire_send: wire.map(|wire| wire.send),
+        wire_recv: wire.map(|wire| wire.recv),
+        direction: moved.direction.name().to_owned(),
+        begun: moved.connections.begun,
+        ended: moved.connections.ended,
+        failed: moved.connections.failed,
+        error: moved.connections.error,
+        rtt_us: moved.quality.rtt_us,
+        retrans: moved.quality.retrans,
     }
 }
