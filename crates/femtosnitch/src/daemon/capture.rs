@@ -10,6 +10,7 @@ use femtosnitch_api::{Event, FlowEvent, LiveHandle};
 use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
 use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 use femtosnitch_probe::{Probe, ProbeError};
+use femtosnitch_store::Heartbeat;
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
@@ -346,10 +347,10 @@ impl Capture {
             return;
         }
         let Batch { rows, resolved } = self.engine.batch(last);
-        if rows.is_empty() && resolved.is_empty() {
-            return;
-        }
-        self.batches.send(femtosnitch_store::Batch { rows, resolved });
+        // Also when nothing happened: the history then says that somebody looked.
+        let heartbeat = Some(Heartbeat { at: moment(0).wall, clean: last });
+        let batch = femtosnitch_store::Batch { rows, resolved, gaps: Vec::new(), heartbeat };
+        self.batches.send(batch);
     }
 
     fn publish_status(&self) {
@@ -401,6 +402,7 @@ fn wall_seconds() -> f64 {
 fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
     let process = moved.process;
     let parent = process.parent.as_deref();
+    let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
     FlowEvent {
         time,
         exe: process.image.path.clone(),
@@ -423,5 +425,14 @@ fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         send: moved.delta.send,
         recv: moved.delta.recv,
         events: moved.delta.calls(),
+        wire_send: wire.map(|wire| wire.send),
+        wire_recv: wire.map(|wire| wire.recv),
+        direction: moved.direction.name().to_owned(),
+        begun: moved.connections.begun,
+        ended: moved.connections.ended,
+        failed: moved.connections.failed,
+        error: moved.connections.error,
+        rtt_us: moved.quality.rtt_us,
+        retrans: moved.quality.retrans,
     }
 }
