@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::Batch;
 use crate::Dropped;
 use crate::ExpireReport;
+use crate::Gap;
 use crate::OpenReport;
 use crate::Options;
 use crate::Quarantined;
@@ -29,6 +30,8 @@ pub struct SinkState {
     pub quarantines: u64,
     /// The latest of them.
     pub quarantined: Option<Quarantined>,
+    /// When nobody looked before this sink did; `None` also while that is not known yet.
+    pub unwatched: Option<Gap>,
 }
 
 /// Takes batches at any time; writes them in order as soon as the database takes them.
@@ -143,7 +146,10 @@ impl Sink {
                 }
             };
             let written = match (self.watch_from, self.spool.front()) {
-                (Some(now), _) => writer.begin_watch(now).map(|_| self.watch_from = None),
+                (Some(now), _) => writer.begin_watch(now).map(|gap| {
+                    self.watch_from = None;
+                    self.state.unwatched = gap;
+                }),
                 (None, Some(batch)) => writer.write(batch).map(|report| {
                     self.state.written += report;
                     self.spool.pop();

@@ -10,7 +10,8 @@ use femtosnitch_api::{Event, FlowEvent, LiveHandle};
 use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
 use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 use femtosnitch_probe::{Probe, ProbeError};
-use femtosnitch_store::Heartbeat;
+use femtosnitch_store::{Gap, GapReason, Heartbeat};
+use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
@@ -28,6 +29,8 @@ const TIDY: Duration = Duration::from_secs(30);
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
 /// How often the hooks are tried.
 const TRIAL: Duration = Duration::from_secs(60);
+/// A shorter sleep than this is none: reading two clocks takes time too.
+const SLEEP: Duration = Duration::from_secs(2);
 /// How often the status is brought up to date.
 const STATUS: Duration = Duration::from_secs(1);
 
@@ -71,6 +74,7 @@ struct Agenda {
     status: Instant,
     tick: u64,
     last_sample: Instant,
+    sleep: SleepDetector,
 }
 
 impl Capture {
@@ -114,6 +118,7 @@ impl Capture {
             status: now + STATUS,
             tick: 1,
             last_sample: now,
+            sleep: SleepDetector::default(),
         };
         loop {
             let rest = agenda.sample.saturating_duration_since(Instant::now());
@@ -135,6 +140,19 @@ impl Capture {
             if Instant::now() >= agenda.sample {
                 self.sample(&mut agenda)?;
             }
+        }
+    }
+
+    /// While the machine slept nothing could happen, and nobody looked.
+    fn note_sleep(&mut self, asleep: Duration) {
+        if asleep < SLEEP {
+            return;
+        }
+        let now = moment(0).wall;
+        let began = now.saturating_sub_unsigned(asleep.as_secs());
+        tracing::info!(seconds = asleep.as_secs(), "the machine slept");
+        if let Some(gap) = Gap::new(began, now, GapReason::Suspended) {
+            self.batches.note_gap(gap);
         }
     }
 
@@ -174,6 +192,7 @@ impl Capture {
     }
 
     fn sample(&mut self, agenda: &mut Agenda) -> anyhow::Result<()> {
+        self.note_sleep(agenda.sleep.check());
         let now = Instant::now();
         let interval = now.duration_since(agenda.last_sample);
         agenda.last_sample = now;

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use femtosnitch_store::{Batch, Gap, Sink};
+use femtosnitch_store::{Batch, Gap, Sink, SinkState};
 use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
@@ -23,6 +23,8 @@ const STEP_PAUSE: Duration = Duration::from_millis(250);
 const RETENTION_PAUSE: Duration = Duration::from_secs(60);
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
+/// The clock is not believed at once after such a time without the daemon.
+const FAR_AHEAD: Duration = Duration::from_secs(24 * 3600);
 /// A clock that leaps further than this is not believed at once: history would be gone for good.
 const LEAP: Duration = Duration::from_secs(3600);
 /// How long such a clock has to stand before history is deleted by it.
@@ -46,10 +48,6 @@ impl Batches {
     }
 
     /// Tells the history of a time in which nobody looked, together with the next batch.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the capture loop, once it sees suspends")
-    )]
     pub(super) fn note_gap(&mut self, gap: Gap) {
         self.gaps.push(gap);
     }
@@ -98,6 +96,14 @@ impl WriterHandle {
     }
 }
 
+/// True if the clock may be wrong since boot: it is far ahead of what was written last, and no time
+/// service vouches for it. A machine that was off for long looks the same; it can wait.
+fn doubtful(state: &SinkState) -> bool {
+    let leap = i64::try_from(FAR_AHEAD.as_secs()).unwrap_or(i64::MAX);
+    let ahead = state.unwatched.as_ref().is_some_and(|gap| gap.ended() - gap.began() > leap);
+    ahead && !clock::is_synchronized()
+}
+
 /// 0 stands for ever.
 fn seconds(retention: Retention) -> u64 {
     retention.0.map_or(0, |keep| keep.as_secs().max(1))
@@ -113,7 +119,9 @@ pub(super) fn start(
     retention: Retention,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
-    report.written(sink.begin_watch(wall_seconds()));
+    let state = sink.begin_watch(wall_seconds());
+    let distrust_until = doubtful(&state).then(|| Instant::now() + TRUST_AFTER);
+    report.written(state);
     let (sender, inbox) = sync_channel(ON_THE_WAY);
     let waiting = Arc::new(AtomicUsize::new(0));
     let retention = Arc::new(AtomicU64::new(seconds(retention)));
@@ -124,7 +132,7 @@ pub(super) fn start(
         retention: Arc::clone(&retention),
         report,
         clock: StepDetector::new(LEAP),
-        distrust_until: None,
+        distrust_until,
     };
     let thread = thread::spawn("writer", move || writer.run())?;
     let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
@@ -215,6 +223,17 @@ impl Writer {
 mod tests {
     use super::*;
     use femtosnitch_store::GapReason;
+
+    #[test]
+    fn a_clock_far_ahead_is_doubted_unless_it_is_vouched_for() {
+        let after = |seconds| SinkState {
+            unwatched: Gap::new(1_000, 1_000 + seconds, GapReason::Killed),
+            ..SinkState::default()
+        };
+        assert!(!doubtful(&SinkState::default()));
+        assert!(!doubtful(&after(3_600)));
+        assert_eq!(doubtful(&after(90_000)), !clock::is_synchronized());
+    }
 
     #[test]
     fn a_gap_goes_with_the_next_batch() {
