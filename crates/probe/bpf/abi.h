@@ -97,7 +97,10 @@ struct fs_tcp {
 	__u16 header_len;     /* TCP header with the options of most segments */
 	__u16 error;          /* errno of its end */
 	__u32 flags;          /* enum fs_tcp_flags */
-	__u64 _pad[3];
+	__u32 drops;          /* segments that arrived and were not taken, wraps */
+	__u16 rcv_mss;        /* payload of most segments received */
+	__u16 _pad1;
+	__u64 _pad[2];
 };
 
 /* Key of a flow that is not its socket's first: another owner, another peer. */

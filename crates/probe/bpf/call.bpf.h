@@ -5,6 +5,7 @@
 
 #define MSG_PEEK 0x2
 #define MSG_ERRQUEUE 0x2000
+#define MSG_MORE 0x8000
 
 static __always_inline bool watched(__u16 family)
 {

@@ -15,6 +15,8 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 		call_without_bytes(sk, FS_SEND);
 	else
 		call_done(sk, family, FS_SEND, ret, NULL);
+	if (flags & MSG_MORE && sk->sk_protocol == IPPROTO_UDP && ret >= 0)
+		corked(sk);
 	return 0;
 }
 

@@ -77,6 +77,17 @@ static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, _
 		__sync_fetch_and_add(dir == FS_SEND ? &flow->send_more : &flow->recv_more, more);
 }
 
+/* A call with MSG_MORE: its bytes go with those of the next ones, in one datagram. */
+static __always_inline void corked(struct sock *sk)
+{
+	struct fs_sk *s = known_storage(sk);
+	__u32 slot = s ? s->slot : 0;
+	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
+
+	if (flow && flow->protocol == IPPROTO_UDP)
+		__sync_fetch_and_sub(&flow->send_more, (is_v4(flow) ? 20 : 40) + 8);
+}
+
 static __always_inline bool header_included(struct sock *sk, __u16 family)
 {
 	return family == AF_INET && sk->sk_type == SOCK_RAW &&

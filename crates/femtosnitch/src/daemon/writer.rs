@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_clock_far_ahead_is_doubted_unless_it_is_vouched_for() {
-        let after = |seconds| SinkState {
+        let after = |seconds: i64| SinkState {
             unwatched: Gap::new(1_000, 1_000 + seconds, GapReason::Killed),
             ..SinkState::default()
         };
