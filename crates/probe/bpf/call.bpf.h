@@ -5,7 +5,6 @@
 
 #define MSG_PEEK 0x2
 #define MSG_ERRQUEUE 0x2000
-#define MSG_MORE 0x8000
 
 static __always_inline bool watched(__u16 family)
 {
@@ -43,7 +42,7 @@ static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct t
 	if (protocol == IPPROTO_UDP) {
 		if ((dir == FS_SEND ? s->send.task : s->recv.task) || s->spilled)
 			return false; /* this call has an address of its own */
-		if (bytes > FS_ONE_PACKET)
+		if (opaque(bytes) > FS_ONE_PACKET)
 			return false; /* more than one header, perhaps */
 	} else if (protocol != IPPROTO_TCP) {
 		return false;
