@@ -79,8 +79,9 @@ fn connections(all: &[&Value], report: &Report) -> Result<()> {
             let rows = all.iter().map(|row| Row(row)).filter(|row| {
                 row.number("pid") == u64::from(end.pid) && row.text("direction") == direction
             });
-            let got = rows
-                .fold((0, 0), |sum, row| plus(sum, (row.number("begun"), row.number("failed"))));
+            let got = rows.fold((0, 0), |sum, row| {
+                plus(sum, (row.number("connections"), row.number("failed")))
+            });
             let role = &end.role;
             ensure!(
                 got == (begun, failed),
@@ -92,7 +93,7 @@ fn connections(all: &[&Value], report: &Report) -> Result<()> {
             there.is_none_or(|(ip, port)| row.text("raddr") == ip && row.number("rport") == port)
         };
         let strays = all.iter().map(|row| Row(row)).find(|row| {
-            row.number("pid") == u64::from(end.pid) && row.number("begun") > 0 && !to(row)
+            row.number("pid") == u64::from(end.pid) && row.number("connections") > 0 && !to(row)
         });
         ensure!(strays.is_none(), "{} began a connection elsewhere: {all:#?}", end.role);
     }
@@ -240,7 +241,7 @@ mod tests {
         let end = End { pid: 7, refused: 3, remote: Some(there), ..End::default() };
         let report = Report::new("x", vec![end]);
         let row = |direction, begun, failed, rport| {
-            json!({"pid": 7, "direction": direction, "begun": begun, "failed": failed,
+            json!({"pid": 7, "direction": direction, "connections": begun, "failed": failed,
                 "raddr": "127.0.0.1", "rport": rport})
         };
         let right = [row("outgoing", 2, 2, 9), row("outgoing", 1, 1, 9)];
