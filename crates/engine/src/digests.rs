@@ -323,7 +323,11 @@ mod tests {
         let asked = request(1, &digests);
         digests.executed(asked.clone(), NONE);
         digests.want(&image(asked.file, "/bin/x"), 1, NONE);
-        many(&mut digests, NONE);
+        for ino in 1_000..2_000 {
+            let file = request(ino, &digests).file;
+            digests.want(&image(file, "/bin/y"), 1, NONE);
+            digests.done(file, Digest::Known(Sha256([1; 32])));
+        }
         assert_eq!(digests.outstanding(), 1);
     }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Counters, Digest, FileId, FlowKey, FlowKind, ImageId, ProcEvent, ProcInfo, ProcKey, Process,
-    Reading, Slot,
+    Connections, Counters, Digest, Direction, FileId, FlowKey, FlowKind, ImageId, ProcEvent,
+    ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
 };
 
 use crate::Effect;
@@ -48,8 +48,16 @@ pub struct Moved<'a> {
     pub container: &'a str,
     /// Real user id of whoever moved the bytes when the flow began.
     pub uid: u32,
-    /// Since the reading before.
+    /// Since the reading before; may be nothing if a connection began or ended.
     pub delta: Counters,
+    /// Bytes on the wire since then; of all who share a TCP socket together.
+    pub wire: Wire,
+    /// Who began the conversation.
+    pub direction: Direction,
+    /// What became of the connection since then.
+    pub connections: Connections,
+    /// How well its data travelled since then.
+    pub quality: Quality,
     /// What is known of the executable's contents.
     pub digest: Digest,
     /// The same of the parent's.
@@ -202,8 +210,8 @@ impl Engine {
             }
             self.effects.push(Effect::Release(reading.slot, reading.kind));
         }
-        let Growth { tracked, delta } = self.flows.grow(reading, now.wall)?;
-        if delta.is_zero() {
+        let Growth { tracked, news } = self.flows.grow(reading, now.wall)?;
+        if news.is_empty() {
             return None;
         }
         Some(Moved {
@@ -212,7 +220,11 @@ impl Engine {
             kind: tracked.kind,
             container: &tracked.container,
             uid: tracked.uid,
-            delta,
+            delta: news.counters,
+            wire: news.wire,
+            direction: tracked.direction,
+            connections: news.connections,
+            quality: Quality { rtt_us: tracked.rtt_us(), retrans: news.retrans },
             digest: self.digests.of(&tracked.process.image),
             parent_digest: tracked.process.parent.as_ref().map(|image| self.digests.of(image)),
         })

@@ -3,7 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use femtosnitch_model::{Counters, FlowKey, FlowKind, ProcKey, Process, Reading, Slot};
+use femtosnitch_model::{
+    Counters, Direction, FlowKey, FlowKind, Headers, ProcKey, Process, Reading, Slot, TcpTotals,
+    Wire,
+};
+
+use crate::news::News;
+use crate::wire;
+
+/// `IPPROTO_TCP`.
+const TCP: u16 = 6;
 
 /// A flow that need not live as long as its socket is given back when it did not move for this
 /// many seconds.
@@ -22,10 +31,15 @@ pub(crate) struct Tracked {
     pub(crate) container: Arc<str>,
     /// Real user id of the mover when the flow began: a daemon may have dropped its launcher's.
     pub(crate) uid: u32,
+    pub(crate) direction: Direction,
+    headers: Headers,
     /// As last read.
     seen: Counters,
-    /// Grown since the last row.
-    pub(crate) unwritten: Counters,
+    tcp: Option<TcpTotals>,
+    /// Since the last row.
+    pub(crate) unwritten: News,
+    /// Application bytes since the socket's bytes on the wire were last shared out.
+    unshared: u64,
     /// When the first of `unwritten` was read.
     pub(crate) first_at: i64,
     last_at: i64,
@@ -34,6 +48,44 @@ pub(crate) struct Tracked {
     closing: bool,
     /// The last sweep found no socket for it.
     orphaned: bool,
+}
+
+impl Tracked {
+    /// Bytes on the wire since the last row, where they can be told.
+    pub(crate) fn wire(&self) -> Option<Wire> {
+        wire::is_known(self.kind, &self.flow, self.headers).then_some(self.unwritten.wire)
+    }
+
+    /// Smoothed round-trip time, if TCP has one.
+    pub(crate) fn rtt_us(&self) -> Option<u32> {
+        self.tcp.map(|tcp| tcp.srtt_us).filter(|rtt| *rtt > 0)
+    }
+
+    /// What a reading says that the one before did not.
+    fn look(&mut self, reading: &Reading) -> News {
+        let counters = reading.total.since(self.seen);
+        self.seen = reading.total;
+        let more = [
+            reading.headers.send_more.wrapping_sub(self.headers.send_more),
+            reading.headers.recv_more.wrapping_sub(self.headers.recv_more),
+        ];
+        self.headers = reading.headers;
+        if self.flow.local.port == 0 {
+            // A connection is seen before it has its port.
+            self.flow.local.port = reading.flow.local.port;
+        }
+        let mut news = News { counters, ..News::default() };
+        if let Some(now) = reading.tcp {
+            let before = self.tcp.replace(now);
+            news.connections = News::of_connection(before.as_ref(), &now, reading.closed);
+            let before = before.unwrap_or_default();
+            news.wire = wire::tcp(&self.flow, &before, &now);
+            news.retrans = u64::from(now.retrans.wrapping_sub(before.retrans));
+        } else if self.flow.protocol != TCP && wire::is_known(self.kind, &self.flow, self.headers) {
+            news.wire = wire::datagrams(&self.flow, self.headers, counters, more);
+        }
+        news
+    }
 }
 
 /// All flows, by slot.
@@ -48,6 +100,9 @@ pub(crate) struct Flows {
     /// Extra flows of each socket, since only its first is told when it closes.
     extras: HashMap<u64, Vec<Slot>>,
     buckets: HashMap<ProcKey, Slot>,
+    /// Bytes on the wire of sockets that several use, not shared out yet: the socket's first flow
+    /// has them all.
+    sharing: HashMap<u64, (Slot, Wire)>,
     /// Rows that found no room, and the bytes in them.
     pub(crate) lost_rows: u64,
     pub(crate) lost_bytes: u64,
@@ -56,7 +111,7 @@ pub(crate) struct Flows {
 /// A flow as a reading found it.
 pub(crate) struct Growth<'a> {
     pub(crate) tracked: &'a Tracked,
-    pub(crate) delta: Counters,
+    pub(crate) news: News,
 }
 
 impl Flows {
@@ -104,8 +159,12 @@ impl Flows {
             process,
             container,
             uid: reading.uid,
+            direction: reading.direction,
+            headers: Headers { send_more: 0, recv_more: 0, ..reading.headers },
             seen: Counters::default(),
-            unwritten: Counters::default(),
+            tcp: None,
+            unwritten: News::default(),
+            unshared: 0,
             first_at: 0,
             last_at: 0,
             place: None,
@@ -121,22 +180,63 @@ impl Flows {
     /// Takes in a reading of a tracked flow.
     pub(crate) fn grow(&mut self, reading: &Reading, now: i64) -> Option<Growth<'_>> {
         let tracked = self.slots.get_mut(reading.slot.0 as usize)?.as_deref_mut()?;
-        let delta = reading.total.since(tracked.seen);
-        tracked.seen = reading.total;
-        if !delta.is_zero() {
-            if tracked.unwritten.is_zero() {
-                tracked.first_at = now;
-                tracked.place = Some(self.moved.len());
-                self.moved.push(reading.slot);
-            }
-            tracked.unwritten += delta;
-            tracked.last_at = now;
+        let news = tracked.look(reading);
+        tracked.unshared = tracked.unshared.saturating_add(news.counters.send);
+        tracked.unshared = tracked.unshared.saturating_add(news.counters.recv);
+        let mut own = news;
+        if news.wire.is_zero() {
+            // Nothing to share.
+        } else if reading.tcp.is_some() && self.extras.contains_key(&reading.flow.cookie) {
+            own.wire = Wire::default();
+            let shared = self.sharing.entry(reading.flow.cookie);
+            shared.or_insert((reading.slot, Wire::default())).1 += news.wire;
+        } else {
+            tracked.unshared = 0;
         }
-        Some(Growth { tracked, delta })
+        self.note(reading.slot, own, now);
+        let tracked = self.slots.get(reading.slot.0 as usize)?.as_deref()?;
+        Some(Growth { tracked, news })
+    }
+
+    /// Adds to what is not written yet.
+    fn note(&mut self, slot: Slot, news: News, now: i64) {
+        let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) else { return };
+        if news.is_empty() {
+            return;
+        }
+        if tracked.place.is_none() {
+            tracked.first_at = now;
+            tracked.place = Some(self.moved.len());
+            self.moved.push(slot);
+        }
+        tracked.unwritten += news;
+        tracked.last_at = now;
+    }
+
+    /// Shares out what a socket had on the wire among those who use it, by application bytes.
+    fn settle(&mut self, cookie: u64) {
+        let Some((first, wire)) = self.sharing.remove(&cookie) else { return };
+        let mut slots = vec![first];
+        slots.extend(self.extras.get(&cookie).into_iter().flatten());
+        let parts: Vec<u64> =
+            slots.iter().map(|slot| self.get(*slot).map_or(0, |t| t.unshared)).collect();
+        let send = wire::share(wire.send, &parts);
+        let recv = wire::share(wire.recv, &parts);
+        for ((slot, send), recv) in slots.into_iter().zip(send).zip(recv) {
+            let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) else { continue };
+            tracked.unshared = 0;
+            let now = tracked.last_at;
+            self.note(slot, News { wire: Wire { send, recv }, ..News::default() }, now);
+        }
     }
 
     /// A flow ended. What is unwritten of it stays until the next row.
     pub(crate) fn end(&mut self, slot: Slot) -> Option<FlowKind> {
+        if !self.sharing.is_empty()
+            && let Some(cookie) = self.get(slot).map(|tracked| tracked.flow.cookie)
+        {
+            self.settle(cookie);
+        }
         let tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
         self.live = self.live.saturating_sub(1);
         if let Some(place) = tracked.place {
@@ -164,9 +264,10 @@ impl Flows {
         }
         let kind = tracked.kind;
         if self.ended.len() >= ENDED_MAX {
-            self.lost_rows += u64::from(!tracked.unwritten.is_zero());
-            self.lost_bytes += tracked.unwritten.send.saturating_add(tracked.unwritten.recv);
-        } else if !tracked.unwritten.is_zero() {
+            let Counters { send, recv, .. } = tracked.unwritten.counters;
+            self.lost_rows += u64::from(!tracked.unwritten.is_empty());
+            self.lost_bytes += send.saturating_add(recv);
+        } else if !tracked.unwritten.is_empty() {
             self.ended.push(*tracked);
         }
         Some(kind)
@@ -204,7 +305,6 @@ impl Flows {
     /// Flows that have long been idle and can begin anew: all but the sockets' own. A connection
     /// without storage is kept, since how far it was read would be forgotten with it.
     pub(crate) fn idle(&mut self, now: i64) -> Vec<(Slot, FlowKind)> {
-        const TCP: u16 = 6;
         let idle: Vec<Slot> = self
             .slots
             .iter()
@@ -266,12 +366,16 @@ impl Flows {
 
     /// Everything unwritten, each flow once.
     pub(crate) fn take_unwritten(&mut self) -> Vec<Tracked> {
+        let sharing: Vec<u64> = self.sharing.keys().copied().collect();
+        for cookie in sharing {
+            self.settle(cookie);
+        }
         let mut out = Vec::with_capacity(self.moved.len() + self.ended.len());
         for slot in std::mem::take(&mut self.moved) {
             if let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) {
                 tracked.place = None;
                 out.push(Tracked::clone(tracked));
-                tracked.unwritten = Counters::default();
+                tracked.unwritten = News::default();
             }
         }
         out.append(&mut self.ended);

@@ -12,11 +12,13 @@ mod engine;
 mod filter;
 mod flows;
 mod images;
+mod news;
 mod processes;
 mod rows;
 mod table;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use effect::{Effect, FileRequest};
 pub use engine::{Engine, Gauges, Limits, Moment, Moved};

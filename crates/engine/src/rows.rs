@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, FileId, FlowKind, Image, ImageId, Quality, Row,
-};
+use femtosnitch_model::{Digest, Executable, FileId, FlowKind, Image, ImageId, Quality, Row};
 
 use crate::digests::Digests;
 use crate::filter::{Ignore, Verdict};
@@ -91,7 +89,9 @@ impl Rows {
     fn row(&mut self, tracked: Tracked, digests: &Digests) -> Row {
         let executable =
             |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
+        let (wire, rtt_us) = (tracked.wire(), tracked.rtt_us());
         let Tracked { flow, process, unwritten, kind, .. } = tracked;
+        let counters = unwritten.counters;
         let exe = executable(&process.image);
         let parent = process.parent.as_ref().map(executable);
         let grandparent = process.grandparent.as_ref().map(executable);
@@ -99,14 +99,14 @@ impl Rows {
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
         Row {
             contime: tracked.first_at,
-            send: unwritten.send,
-            recv: unwritten.recv,
-            wire_send: None,
-            wire_recv: None,
-            events: unwritten.calls(),
-            direction: Direction::Unknown,
-            connections: Connections::default(),
-            quality: Quality::default(),
+            send: counters.send,
+            recv: counters.recv,
+            wire_send: wire.map(|wire| wire.send),
+            wire_recv: wire.map(|wire| wire.recv),
+            events: counters.calls(),
+            direction: tracked.direction,
+            connections: unwritten.connections,
+            quality: Quality { rtt_us, retrans: unwritten.retrans },
             exe,
             parent,
             grandparent,

@@ -1,7 +1,8 @@
 //! Invented processes and readings for tests.
 
 use femtosnitch_model::{
-    Counters, Endpoint, FileId, FlowKey, FlowKind, ProcInfo, ProcKey, Reading, Slot,
+    Counters, Direction, Endpoint, FileId, FlowKey, FlowKind, Headers, ProcInfo, ProcKey, Reading,
+    Slot,
 };
 
 pub(crate) fn key(tgid: u32, exec_id: u32) -> ProcKey {
@@ -49,5 +50,8 @@ pub(crate) fn reading(slot: u32, owner: ProcKey, send: u64, recv: u64) -> Readin
         closed: false,
         uid: 1000,
         cgroup_id: 1,
+        direction: Direction::Outgoing,
+        headers: Headers::default(),
+        tcp: None,
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel side of capture reports: readings of its counters, and process events.
 
-use crate::{Counters, FileId, FlowKey, ProcKey};
+use crate::{Counters, Direction, FileId, FlowKey, Headers, ProcKey, TcpTotals};
 
 /// Number of a flow in the kernel's ledger. Reused after it was given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +50,12 @@ pub struct Reading {
     pub uid: u32,
     /// cgroup v2 id of the owner when the flow began.
     pub cgroup_id: u64,
+    /// Who began the conversation.
+    pub direction: Direction,
+    /// What is known of headers.
+    pub headers: Headers,
+    /// What TCP counted, of the socket's first flow only: for all flows of the socket together.
+    pub tcp: Option<TcpTotals>,
 }
 
 /// Something happened to a process.

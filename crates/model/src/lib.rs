@@ -13,6 +13,7 @@ mod identity;
 mod process;
 mod row;
 mod text;
+mod wire;
 
 pub use capture::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 pub use connection::{Connections, Direction, Quality};
@@ -22,3 +23,4 @@ pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};
 pub use process::{Image, ImageId, ProcKey, Process};
 pub use row::{Executable, Row};
 pub use text::{escape_bytes, printable};
+pub use wire::{Headers, TcpTotals, Wire};

@@ -35,11 +35,16 @@ struct fs_who {
 };
 
 enum fs_flow_flags {
-	FS_FLOW_EXTRA = 2,   /* found through the `extras` hash, not through its socket */
-	FS_FLOW_BUCKET = 4,  /* one process' traffic that found no flow of its own */
-	FS_FLOW_MANY = 8,    /* one process' traffic with the many further peers of one socket */
-	FS_FLOW_EXE = 16,    /* a bucket of all processes of a user that run one executable */
-	FS_FLOW_ORPHAN = 32, /* its socket's first, found through the `orphans` hash */
+	FS_FLOW_EXTRA = 2,      /* found through the `extras` hash, not through its socket */
+	FS_FLOW_BUCKET = 4,     /* one process' traffic that found no flow of its own */
+	FS_FLOW_MANY = 8,       /* one process' traffic with the many further peers of one socket */
+	FS_FLOW_EXE = 16,       /* a bucket of all processes of a user that run one executable */
+	FS_FLOW_OUT = 64,       /* this machine began: connect(2), or the first datagram */
+	FS_FLOW_IN = 128,       /* the other end did */
+	FS_FLOW_LISTEN = 256,   /* a socket that waits for connections */
+	FS_FLOW_RAW = 512,      /* SOCK_RAW: what a call moves may contain headers */
+	FS_FLOW_HDRINCL = 1024, /* the program writes the IP header */
+	FS_FLOW_ORPHAN = 32,    /* its socket's first, found through the `orphans` hash */
 };
 
 /*
@@ -64,7 +69,34 @@ struct fs_flow {
 	__u32 netns;
 	__u32 uid;
 	__u32 flags; /* enum fs_flow_flags */
-	__u32 _pad[5];
+	/* Header bytes beyond one header a call: further segments and fragments. */
+	__u32 send_more; /* wraps */
+	__u32 recv_more; /* wraps */
+	__u32 _pad[3];
+};
+
+enum fs_tcp_flags {
+	FS_TCP_ACTIVE = 1,      /* connect(2) was called */
+	FS_TCP_OLDER = 2,       /* was there before: counts from then on */
+	FS_TCP_ESTABLISHED = 4, /* was a connection, at least for a while */
+	FS_TCP_LISTENER = 8,
+	FS_TCP_FIN = 16,      /* the peer's FIN was received; bytes_received counts it */
+	FS_TCP_TIMEWAIT = 32, /* went on as a time-wait stub, which counts nothing */
+	FS_TCP_ENDED = 64,
+};
+
+/* TCP's own counters, as they were when the socket was last used; of a socket's first flow. */
+struct fs_tcp {
+	__u64 bytes_sent;     /* payload, also what was sent again */
+	__u64 bytes_received; /* payload in order, without duplicates */
+	__u32 segs_out;       /* wraps */
+	__u32 segs_in;        /* wraps */
+	__u32 retrans;        /* segments sent again, wraps */
+	__u32 srtt_us;        /* smoothed round-trip time; 0: none yet */
+	__u16 header_len;     /* TCP header with the options of most segments */
+	__u16 error;          /* errno of its end */
+	__u32 flags;          /* enum fs_tcp_flags */
+	__u64 _pad[3];
 };
 
 /* Key of a flow that is not its socket's first: another owner, another peer. */
@@ -181,6 +213,7 @@ enum fs_count {
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
+_Static_assert(sizeof(struct fs_tcp) == 64, "one cache line");
 _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");

@@ -5,7 +5,6 @@
 
 #define MSG_PEEK 0x2
 #define MSG_ERRQUEUE 0x2000
-#define SOCK_DONE 1
 
 static __always_inline bool watched(__u16 family)
 {
@@ -43,6 +42,8 @@ static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct t
 	if (protocol == IPPROTO_UDP) {
 		if ((dir == FS_SEND ? s->send.task : s->recv.task) || s->spilled)
 			return false; /* this call has an address of its own */
+		if (bytes > FS_ONE_PACKET)
+			return false; /* more than one header, perhaps */
 	} else if (protocol != IPPROTO_TCP) {
 		return false;
 	}
@@ -65,6 +66,8 @@ static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct t
 		    flow->raddr[0] != *(__u64 *)&sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[0])
 			return false;
 	}
+	if (protocol == IPPROTO_TCP)
+		tcp_sample(sk, s, slot);
 	add(flow, slot, dir, bytes);
 	return true;
 }

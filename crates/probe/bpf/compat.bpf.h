@@ -43,7 +43,35 @@ struct kernfs_node___v2 {
 	struct kernfs_node *__parent;
 };
 
+/* Until 6.5: a bit of its own. */
+struct inet_sock___v1 {
+	__u8 hdrincl : 1;
+};
+
+/* 6.6 (commit cafbe182a467): a bit of inet_flags. */
+struct inet_sock___v2 {
+	unsigned long inet_flags;
+};
+
 #pragma clang attribute pop
+
+#define INET_FLAGS_HDRINCL 12
+
+/* True if the program writes IPv4 headers itself (IP_HDRINCL). */
+static __always_inline bool inet_hdrincl(struct sock *sk)
+{
+	if (bpf_core_field_exists(struct inet_sock___v2, inet_flags)) {
+		struct inet_sock___v2 *v2 = (void *)sk;
+
+		return BPF_CORE_READ(v2, inet_flags) & (1UL << INET_FLAGS_HDRINCL);
+	}
+	if (bpf_core_field_exists(struct inet_sock___v1, hdrincl)) {
+		struct inet_sock___v1 *v1 = (void *)sk;
+
+		return BPF_CORE_READ_BITFIELD_PROBED(v1, hdrincl);
+	}
+	return false;
+}
 
 /* 6.13 multigrain time stamps: bit 31 of i_ctime_nsec says that somebody looked. */
 #define CTIME_NSEC_MASK 0x7fffffff

@@ -45,6 +45,11 @@ static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
 {
 	__u16 family = sk->__sk_common.skc_family;
 
+	if (sk->sk_type == SOCK_RAW)
+		flags |= FS_FLOW_RAW;
+	if (header_included(sk, family))
+		flags |= FS_FLOW_HDRINCL;
+
 	begin_flow(flow, who);
 	flow->cookie = bpf_get_socket_cookie(sk);
 	flow->netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -70,6 +75,18 @@ static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
 	}
 }
 
+/* Who began: TCP knows, of datagrams it is who was first. */
+static __always_inline __u32 began_by(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
+{
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return dir == FS_SEND ? FS_FLOW_OUT : FS_FLOW_IN;
+	if (s->tcp & FS_TCP_LISTENER)
+		return FS_FLOW_LISTEN;
+	if (s->tcp & FS_TCP_OLDER)
+		return 0;
+	return s->tcp & FS_TCP_ACTIVE ? FS_FLOW_OUT : FS_FLOW_IN;
+}
+
 /* True if this socket may still get a flow for one more peer or owner in this minute. */
 static __always_inline bool peer_budget(struct fs_sk *s)
 {
@@ -84,7 +101,7 @@ static __always_inline bool peer_budget(struct fs_sk *s)
 
 /* Slot of a pair that is not the socket's first. */
 static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
-				   const struct fs_peer *peer)
+				   const struct fs_peer *peer, enum fs_dir dir)
 {
 	struct fs_extra_key key = {
 		.cookie = bpf_get_socket_cookie(sk),
@@ -93,7 +110,7 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 		.rport = peer->port,
 	};
 	struct fs_peer whom = *peer;
-	__u32 flags = FS_FLOW_EXTRA;
+	__u32 flags = FS_FLOW_EXTRA | began_by(sk, s, dir);
 	__u32 *known = bpf_map_lookup_elem(&extras, &key);
 	struct fs_flow *flow;
 	__u32 slot;
@@ -131,16 +148,29 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 
 /* Gives the socket its first flow; 0 if it has one by now or there is none left. */
 static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
-				   const struct fs_peer *peer)
+				   const struct fs_peer *peer, enum fs_dir dir)
 {
 	__u32 slot = take_flow();
 	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
+	__u32 flags = began_by(sk, s, dir) | (s->orphan ? FS_FLOW_ORPHAN : 0);
 
 	if (!flow) {
 		count(FS_COUNT_FLOWS_FULL);
 		return bucket_slot(who);
 	}
-	describe(flow, sk, who, peer, s->orphan ? FS_FLOW_ORPHAN : 0);
+	if (sk->sk_protocol == IPPROTO_TCP) {
+		struct fs_tcp *tcp = bpf_map_lookup_elem(&tcp_totals, &slot);
+
+		if (tcp)
+			__builtin_memset(tcp, 0, sizeof(*tcp));
+		/* Nobody closes the kernel's own (MPTCP's subflows are such). */
+		if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
+			__sync_fetch_and_or(&s->ended, FS_ENDED_RELEASED);
+		/* One that was accepted, seen for the first time. */
+		if (!(s->tcp & (FS_TCP_ACTIVE | FS_TCP_LISTENER)))
+			s->tcp |= FS_TCP_ESTABLISHED;
+	}
+	describe(flow, sk, who, peer, flags);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
 		return slot;
 	return_flow(slot);
@@ -149,29 +179,33 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 	flow = flow_at(slot);
 	if (flow && same_owner(&flow->who, who) && same_peer(flow, peer))
 		return slot;
-	return extra_slot(sk, s, who, peer);
+	return extra_slot(sk, s, who, peer, dir);
 }
 
 /* Counts `bytes` of one call that `who` made with `peer`. */
 static __always_inline void account(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
 				    const struct fs_peer *peer, enum fs_dir dir, __u64 bytes)
 {
-	__u32 slot = s->slot;
-	struct fs_flow *flow;
+	bool tcp = sk->sk_protocol == IPPROTO_TCP;
+	__u32 first = s->slot;
+	__u32 slot = first;
+	struct fs_flow *flow = flow_at(slot);
 
-	if (slot) {
-		flow = flow_at(slot);
-		if (flow && same_owner(&flow->who, who) && same_peer(flow, peer)) {
-			add(flow, slot, dir, bytes);
-			return;
-		}
-		slot = extra_slot(sk, s, who, peer);
-	} else {
-		slot = first_slot(sk, s, who, peer);
-	}
+	if (!slot)
+		slot = first_slot(sk, s, who, peer, dir);
+	else if (!flow || !same_owner(&flow->who, who) || !same_peer(flow, peer))
+		slot = extra_slot(sk, s, who, peer, dir);
 	flow = flow_at(slot);
-	if (flow)
-		add(flow, slot, dir, bytes);
+	if (!flow)
+		return;
+	first = s->slot;
+	if (tcp && first)
+		tcp_sample(sk, s, first);
+	if (!tcp && bytes > FS_ONE_PACKET)
+		add_headers(sk, flow, dir, bytes);
+	add(flow, slot, dir, bytes);
+	if (tcp && first && first != slot)
+		mark_dirty(first); /* it carries what TCP counted for both */
 }
 
 /* A call on a socket for which there is no room at all: the process still gets its bytes. */

@@ -18,6 +18,15 @@ struct {
 	__type(value, struct fs_flow);
 } flows SEC(".maps");
 
+/* What TCP counted, by slot; only of sockets' first flows. Written and read as the ledger is. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct fs_tcp);
+} tcp_totals SEC(".maps");
+
 /*
  * One byte a slot (enum fs_mark): moved since the last drain, or closed. Set by the accounting
  * programs after they added, cleared by user space before it reads, so that no addition can fall
@@ -104,8 +113,28 @@ struct fs_sk {
 	__u32 new_peers;
 	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
 	__u32 orphan;  /* lies in `orphans`, not with its socket */
-	struct fs_stash send;
-	struct fs_stash recv;
+	__u32 tcp;     /* enum fs_tcp_flags */
+	__u32 ended;   /* enum fs_ended */
+	union {
+		struct { /* datagrams */
+			struct fs_stash send;
+			struct fs_stash recv;
+		};
+		struct { /* TCP: its counters where ours begin */
+			__u64 sent_before;
+			__u64 received_before;
+			__u32 out_before;
+			__u32 in_before;
+			__u32 retrans_before;
+		};
+	};
+};
+
+/* A TCP socket is over when both have happened; others when the first has. */
+enum fs_ended {
+	FS_ENDED_RELEASED = 1, /* the last descriptor was closed */
+	FS_ENDED_CLOSED = 2,   /* nothing is sent or acknowledged any more */
+	FS_ENDED_BOTH = 3,
 };
 
 /* Allocation can fail (optmem_max, which socket filters use up too; memory): then `orphans`. */

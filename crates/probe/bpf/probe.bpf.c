@@ -6,6 +6,8 @@
  *   owner     who                             peer           to whom
  *   flow      the ledger (hot path)           slots          how it is shared out
  *   storage   what belongs to a socket        call, tcp      what a call means for the ledger
+ *   sample    what TCP itself counted         connection     its begin and end
+ *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
  */
 #include "vmlinux.h"
@@ -27,7 +29,12 @@
 #include "slots.bpf.h"
 #include "storage.bpf.h"
 
+#include "sample.bpf.h"
+#include "wire.bpf.h"
+
 #include "flow.bpf.h"
+
+#include "connection.bpf.h"
 
 #include "recv_call.bpf.h"
 
@@ -47,6 +54,7 @@ const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
 const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
 const volatile enum fs_usage_of _emit_usage = FS_USAGE_FLOWS;
+const volatile enum fs_tcp_flags _emit_tcp_flags = FS_TCP_ACTIVE;
 const volatile enum fs_mark _emit_mark = FS_MARK_MOVED;
 const volatile enum fs_proc_flags _emit_proc_flags = FS_PROC_MEMFD;
 const volatile enum fs_event_kind _emit_event_kind = FS_EVENT_EXEC;

@@ -11,52 +11,55 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 	return 0;
 }
 
-#define TCP_SYN_SENT 2
-
-/* Fires for every change of state; only the start of an outgoing connection matters. */
+/* Fires for every change of state of every TCP socket (and DCCP's, SCTP's, MPTCP's). */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 {
-	if (new == TCP_SYN_SENT && sk->sk_protocol == IPPROTO_TCP)
-		tcp_connection_begins(sk);
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	switch (new) {
+	case TCP_SYN_SENT:
+	case TCP_LISTEN:
+	case TCP_ESTABLISHED:
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+	case TCP_CLOSE:
+		tcp_changes(sk, old, new);
+	}
 	return 0;
 }
 
 /*
- * Only a socket's first flow is reached here. Every call on it has ended: each held the file, and
- * the last of them let go before this. So nothing is added any more, and no mark is overwritten.
- * One store and then nothing: once user space sees it the slot may belong to another socket.
+ * Last close of any inet socket that user space made. Every call on it has ended: each held the
+ * file, and the last of them let go before this. TCP goes on until its state is CLOSE.
  */
-static __always_inline void closed(__u32 slot)
-{
-	__u32 group = slot / FS_MARKS;
-	struct fs_marks *marks = slot ? bpf_map_lookup_elem(&dirty, &group) : NULL;
-
-	if (marks)
-		marks->mark[slot % FS_MARKS] = FS_MARK_CLOSED;
-}
-
-/* Last close of any inet socket that user space made. */
 SEC("cgroup/sock_release")
 int fs_release(struct bpf_sock *ctx)
 {
-	struct fs_sk *s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
+	bool tcp = ctx->protocol == IPPROTO_TCP;
+	__u32 state = ctx->state;
+	struct fs_sk *s;
 
+	/* If it was accepted and nothing moved, its end is all there is to see: see tcp_changes(). */
+	if (tcp && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !fs_orphans)
+		s = storage_of(ctx, ctx);
+	else
+		s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
 	if (s)
-		closed(s->slot);
+		socket_ends(s, tcp && state != TCP_CLOSE ? FS_ENDED_RELEASED : FS_ENDED_BOTH);
 	if (fs_orphans)
 		closed(orphan_ends(bpf_get_socket_cookie(ctx)));
 	return 1;
 }
 
-/* The same for TCP only, where the cgroup hook is not to be had. */
+/* The second choice, for TCP only. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(fs_tcp_destroy, struct sock *sk)
 {
 	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
 	if (s)
-		closed(s->slot);
+		socket_ends(s, FS_ENDED_BOTH);
 	if (fs_orphans)
 		closed(orphan_ends(bpf_get_socket_cookie(sk)));
 	return 0;

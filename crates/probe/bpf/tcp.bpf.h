@@ -84,20 +84,6 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 	account(sk, s, &who, &peer, FS_RECV, bytes);
 }
 
-/*
- * A socket begins a connection, perhaps not its first: connect(2) to AF_UNSPEC and again. Its
- * sequence numbers start anew.
- */
-static __always_inline void tcp_connection_begins(struct sock *sk)
-{
-	struct fs_sk *s = known_storage(sk);
-
-	if (!s)
-		return;
-	s->based = 0;
-	s->counted = 0;
-}
-
 /* Notes how far an older socket has been read. Runs without the socket lock: one load decides. */
 static __always_inline void tcp_note_older(struct sock *sk)
 {
@@ -112,6 +98,14 @@ static __always_inline void tcp_note_older(struct sock *sk)
 	if (!s->based) {
 		s->base = tcp_read_up_to(tp, sk) - s->counted;
 		s->based = 1;
+	}
+	if (!s->slot && !(s->tcp & (FS_TCP_ACTIVE | FS_TCP_OLDER))) {
+		s->tcp = FS_TCP_OLDER;
+		if (sk->__sk_common.skc_state == TCP_LISTEN)
+			s->tcp |= FS_TCP_LISTENER;
+		else
+			s->tcp |= FS_TCP_ESTABLISHED;
+		tcp_begin_counting(s, tp);
 	}
 }
 

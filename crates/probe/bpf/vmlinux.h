@@ -60,6 +60,16 @@ struct bpf_sock {
 	__u32 family;
 	__u32 type;
 	__u32 protocol;
+	__u32 mark;
+	__u32 priority;
+	__u32 src_ip4;
+	__u32 src_ip6[4];
+	__u32 src_port;
+	__be16 dst_port;
+	__u16 : 16;
+	__u32 dst_ip4;
+	__u32 dst_ip6[4];
+	__u32 state;
 };
 
 struct bpf_sock_addr {
@@ -122,6 +132,7 @@ struct sock_common {
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -132,17 +143,38 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct net_device {
+	unsigned int mtu;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct dst_entry *sk_dst_cache;
 	u16 sk_type;
 	u16 sk_protocol;
+	int sk_err;
+	u8 sk_kern_sock : 1;
+};
+
+struct udp_sock {
+	u16 gso_size;
 };
 
 struct tcp_sock {
 	u32 copied_seq;
 	u32 rcv_nxt;
 	u64 bytes_received;
+	u64 bytes_sent;
+	u32 segs_in;
+	u32 segs_out;
+	u32 total_retrans;
+	u32 srtt_us;
+	u16 tcp_header_len;
 };
 
 struct socket {

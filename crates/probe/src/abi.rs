@@ -12,6 +12,7 @@ pub(crate) use types::fs_exe_key as RawExeKey;
 pub(crate) use types::fs_extra_key as RawExtraKey;
 pub(crate) use types::fs_flow as RawFlow;
 pub(crate) use types::fs_proc as RawProc;
+pub(crate) use types::fs_tcp as RawTcp;
 pub(crate) use types::fs_usage as RawUsage;
 pub(crate) use types::fs_who as RawWho;
 pub(crate) use types::{bss as Bss, fs_exit as RawExit, fs_fork as RawFork, rodata as Rodata};
@@ -36,6 +37,20 @@ pub(crate) const FLOW_MANY: u32 = types::fs_flow_flags::FS_FLOW_MANY.0;
 pub(crate) const FLOW_EXE: u32 = types::fs_flow_flags::FS_FLOW_EXE.0;
 pub(crate) const FLOW_ORPHAN: u32 = types::fs_flow_flags::FS_FLOW_ORPHAN.0;
 
+pub(crate) const FLOW_OUT: u32 = types::fs_flow_flags::FS_FLOW_OUT.0;
+pub(crate) const FLOW_IN: u32 = types::fs_flow_flags::FS_FLOW_IN.0;
+pub(crate) const FLOW_LISTEN: u32 = types::fs_flow_flags::FS_FLOW_LISTEN.0;
+pub(crate) const FLOW_RAW: u32 = types::fs_flow_flags::FS_FLOW_RAW.0;
+pub(crate) const FLOW_HDRINCL: u32 = types::fs_flow_flags::FS_FLOW_HDRINCL.0;
+
+pub(crate) const TCP_ACTIVE: u32 = types::fs_tcp_flags::FS_TCP_ACTIVE.0;
+pub(crate) const TCP_OLDER: u32 = types::fs_tcp_flags::FS_TCP_OLDER.0;
+pub(crate) const TCP_ESTABLISHED: u32 = types::fs_tcp_flags::FS_TCP_ESTABLISHED.0;
+pub(crate) const TCP_LISTENER: u32 = types::fs_tcp_flags::FS_TCP_LISTENER.0;
+pub(crate) const TCP_FIN: u32 = types::fs_tcp_flags::FS_TCP_FIN.0;
+pub(crate) const TCP_TIMEWAIT: u32 = types::fs_tcp_flags::FS_TCP_TIMEWAIT.0;
+pub(crate) const TCP_ENDED: u32 = types::fs_tcp_flags::FS_TCP_ENDED.0;
+
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;
 pub(crate) const EVENT_FORK: u32 = types::fs_event_kind::FS_EVENT_FORK.0;
 pub(crate) const EVENT_EXIT: u32 = types::fs_event_kind::FS_EVENT_EXIT.0;
@@ -53,6 +68,7 @@ const _: () = assert!(offset_of!(RawFlow, send_calls) == 16);
 const _: () = assert!(offset_of!(RawFlow, who) == 40);
 const _: () = assert!(offset_of!(RawFlow, cookie) == 64);
 const _: () = assert!(offset_of!(RawFlow, flags) == 104);
+const _: () = assert!(size_of::<RawTcp>() == 64);
 const _: () = assert!(size_of::<RawExtraKey>() == 48);
 const _: () = assert!(size_of::<RawWho>() == 16);
 const _: () = assert!(size_of::<RawFork>() == 40);
@@ -76,6 +92,8 @@ unsafe impl Wire for RawFork {}
 unsafe impl Wire for RawExit {}
 // SAFETY: as above.
 unsafe impl Wire for RawFlow {}
+// SAFETY: as above.
+unsafe impl Wire for RawTcp {}
 // SAFETY: as above.
 unsafe impl Wire for RawExtraKey {}
 // SAFETY: as above.

@@ -1,64 +1,26 @@
 //! Reading the flows: the kernel's counters without a system call.
 
 use std::io;
-use std::mem::offset_of;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Reading, Slot};
+use femtosnitch_model::{
+    Counters, Direction, Endpoint, FlowKey, FlowKind, Headers, Reading, Slot, TcpTotals,
+};
 
-use crate::abi::{self, RawExeKey, RawExtraKey, RawFlow, RawWho};
+use crate::abi::{self, RawExeKey, RawExtraKey, RawFlow, RawTcp, RawWho};
 use crate::event;
 use crate::mapping::Mapping;
+use crate::segments::Segments;
 
-/// The array of flows, mapped piece by piece as flows are handed out: a table for many sockets
-/// then costs the daemon only what the machine really has.
-#[derive(Debug)]
-struct Segments {
-    fd: OwnedFd,
-    slots: u32,
-    mapped: Vec<Option<Mapping>>,
-}
-
-impl Segments {
-    /// Flows in a piece: 256 KiB, a multiple of every page size.
-    const FLOWS: u32 = 2048;
-
-    fn new(fd: OwnedFd, slots: u32) -> Self {
-        Self { fd, slots, mapped: Vec::new() }
-    }
-
-    /// The piece that holds a flow, and where in it.
-    fn at(&mut self, slot: Slot) -> Option<(&Mapping, usize)> {
-        if slot.0 >= self.slots {
-            return None;
-        }
-        let index = (slot.0 / Self::FLOWS) as usize;
-        if self.mapped.len() <= index {
-            self.mapped.resize_with(index + 1, || None);
-        }
-        let piece = self.mapped.get_mut(index)?;
-        if piece.is_none() {
-            let first = slot.0 - slot.0 % Self::FLOWS;
-            let flows = Self::FLOWS.min(self.slots - first);
-            let bytes = |flows: u32| flows as usize * size_of::<RawFlow>();
-            match Mapping::new(self.fd.as_fd(), bytes(first), bytes(flows)) {
-                Ok(mapping) => *piece = Some(mapping),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot map more counters");
-                    return None;
-                }
-            }
-        }
-        let base = (slot.0 % Self::FLOWS) as usize * size_of::<RawFlow>();
-        Some((piece.as_ref()?, base))
-    }
-}
+/// `IPPROTO_TCP`.
+const TCP: u16 = 6;
 
 /// The mapped ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    flows: Segments,
+    flows: Segments<RawFlow>,
+    tcp: Segments<RawTcp>,
     dirty: Mapping,
     alive: Mapping,
     buckets: u32,
@@ -69,7 +31,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) fn new(
-        flows: OwnedFd,
+        [flows, tcp]: [OwnedFd; 2],
         dirty: BorrowedFd<'_>,
         alive: BorrowedFd<'_>,
         buckets: u32,
@@ -78,6 +40,7 @@ impl Ledger {
         let marks = (slots as usize).next_multiple_of(abi::MARKS);
         Ok(Self {
             flows: Segments::new(flows, slots),
+            tcp: Segments::new(tcp, slots),
             dirty: Mapping::new(dirty, 0, marks)?,
             alive: Mapping::new(alive, 0, marks)?,
             buckets,
@@ -135,7 +98,7 @@ impl Ledger {
 
     /// Looks at one flow, which counts as open.
     pub(crate) fn read(&mut self, slot: Slot) -> Option<Reading> {
-        let raw = self.raw(slot)?;
+        let raw = self.flows.read(slot)?;
         let [send_calls, recv_calls] = self.widen(slot, [raw.send_calls, raw.recv_calls]);
         let kind = match raw.flags {
             _ if slot.0 == 0 => FlowKind::CatchAll,
@@ -148,6 +111,8 @@ impl Ledger {
             }
             _ => FlowKind::First,
         };
+        let own = matches!(kind, FlowKind::First | FlowKind::Orphan);
+        let tcp = if own && raw.protocol == TCP { self.tcp.read(slot).map(totals) } else { None };
         Some(Reading {
             slot,
             owner: raw.who.into(),
@@ -157,6 +122,14 @@ impl Ledger {
             closed: false,
             uid: raw.uid,
             cgroup_id: raw.cgroup_id,
+            direction: direction(raw.flags),
+            headers: Headers {
+                send_more: raw.send_more,
+                recv_more: raw.recv_more,
+                raw: raw.flags & abi::FLOW_RAW != 0,
+                included: raw.flags & abi::FLOW_HDRINCL != 0,
+            },
+            tcp,
         })
     }
 
@@ -183,7 +156,7 @@ impl Ledger {
 
     /// Where the kernel side finds this flow.
     pub(crate) fn way_to(&mut self, slot: Slot, kind: FlowKind) -> Option<Way> {
-        let RawFlow { cookie, who, raddr, rport, uid, .. } = self.raw(slot)?;
+        let RawFlow { cookie, who, raddr, rport, uid, .. } = self.flows.read(slot)?;
         Some(match kind {
             FlowKind::Extra | FlowKind::ManyPeers => {
                 Way::Extras(RawExtraKey { cookie, who, raddr, rport, _pad: [0; 3] })
@@ -200,17 +173,7 @@ impl Ledger {
 
     /// The user whose share the slot is counted in.
     pub(crate) fn uid(&mut self, slot: Slot) -> Option<u32> {
-        Some(self.raw(slot)?.uid)
-    }
-
-    fn raw(&mut self, slot: Slot) -> Option<RawFlow> {
-        let (flows, base) = self.flows.at(slot)?;
-        let mut bytes = [0u8; size_of::<RawFlow>()];
-        for (i, chunk) in bytes.chunks_exact_mut(8).enumerate() {
-            let word = flows.u64(base + i * 8)?.load(Relaxed);
-            chunk.copy_from_slice(&word.to_ne_bytes());
-        }
-        abi::read(&bytes)
+        Some(self.flows.read(slot)?.uid)
     }
 
     fn widen(&mut self, slot: Slot, now: [u32; 2]) -> [u64; 2] {
@@ -237,9 +200,35 @@ pub(crate) enum Way {
     Executables(RawExeKey),
 }
 
-// Each flow is read word by word; every counter must be one aligned word or half of one.
-const _: () = assert!(offset_of!(RawFlow, send_bytes) == 0);
-const _: () = assert!(size_of::<RawFlow>().is_multiple_of(8));
+fn direction(flags: u32) -> Direction {
+    match flags {
+        _ if flags & abi::FLOW_LISTEN != 0 => Direction::Listening,
+        _ if flags & abi::FLOW_OUT != 0 => Direction::Outgoing,
+        _ if flags & abi::FLOW_IN != 0 => Direction::Incoming,
+        _ => Direction::Unknown,
+    }
+}
+
+fn totals(raw: RawTcp) -> TcpTotals {
+    let has = |flag: u32| raw.flags & flag != 0;
+    TcpTotals {
+        bytes_sent: raw.bytes_sent,
+        bytes_received: raw.bytes_received,
+        segs_out: raw.segs_out,
+        segs_in: raw.segs_in,
+        retrans: raw.retrans,
+        srtt_us: raw.srtt_us,
+        header_len: raw.header_len,
+        error: raw.error,
+        active: has(abi::TCP_ACTIVE),
+        older: has(abi::TCP_OLDER),
+        established: has(abi::TCP_ESTABLISHED),
+        listener: has(abi::TCP_LISTENER),
+        fin: has(abi::TCP_FIN),
+        time_wait: has(abi::TCP_TIMEWAIT),
+        ended: has(abi::TCP_ENDED),
+    }
+}
 
 fn flow_key(raw: &RawFlow, kind: FlowKind) -> FlowKey {
     let remote = match kind {

@@ -48,7 +48,7 @@ fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, lib
     let groups = sizes.slots().div_ceil(abi::MARKS as u32);
     for mut map in object.maps_mut() {
         match map.name().to_str() {
-            Some("flows") => map.set_max_entries(sizes.slots())?,
+            Some("flows" | "tcp_totals") => map.set_max_entries(sizes.slots())?,
             Some("dirty" | "alive") => map.set_max_entries(groups)?,
             Some("free_flows" | "extras") => map.set_max_entries(sizes.flows)?,
             Some("free_buckets" | "buckets" | "exe_buckets") => {

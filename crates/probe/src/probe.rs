@@ -91,8 +91,9 @@ impl Probe {
         let (flows, dirty, alive) =
             (loaded.map("flows")?, loaded.map("dirty")?, loaded.map("alive")?);
         let flows = flows.as_fd().try_clone_to_owned().map_err(mapping)?;
+        let tcp = loaded.map("tcp_totals")?.as_fd().try_clone_to_owned().map_err(mapping)?;
         let (buckets, slots) = (sizes.buckets, sizes.slots());
-        let ledger = Ledger::new(flows, dirty.as_fd(), alive.as_fd(), buckets, slots);
+        let ledger = Ledger::new([flows, tcp], dirty.as_fd(), alive.as_fd(), buckets, slots);
         let ledger = ledger.map_err(mapping)?;
         let bss = Mapping::new(loaded.map(".bss")?.as_fd(), 0, size_of::<Bss>())
             .map_err(|source| ProbeError::Setup { what: "mapping the program's state", source })?;

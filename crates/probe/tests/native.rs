@@ -4,8 +4,9 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use femtosnitch_model::{Counters, FlowKind, ProcEvent, Reading};
+use femtosnitch_model::{Counters, Direction, FlowKind, ProcEvent, Reading};
 use femtosnitch_probe::{FrontChoice, Options, Probe};
 
 const OPTIONS: Options = Options {
@@ -76,12 +77,28 @@ fn what_this_process_moves_is_counted_to_the_byte() {
     server.read_exact(&mut [0; 12345]).unwrap();
     drop(client);
     assert_eq!(server.read(&mut [0; 10]).unwrap(), 0);
-    let readings = mine(&mut probe);
-    let from_client = readings.iter().find(|r| r.flow.remote.port == port).unwrap();
+    let mut readings = mine(&mut probe);
+    let from_client = readings.iter().position(|r| r.flow.remote.port == port).unwrap();
+    let mut from_client = readings.swap_remove(from_client);
     assert_eq!(from_client.total, Counters { send: 12345, recv: 0, send_calls: 1, recv_calls: 0 });
-    assert!(from_client.closed);
+    assert_eq!(from_client.direction, Direction::Outgoing);
+    // The other end takes its time to acknowledge the FIN.
+    let since = Instant::now();
+    while !from_client.closed && since.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(5));
+        let again = mine(&mut probe).into_iter().find(|r| r.slot == from_client.slot);
+        from_client = again.unwrap_or(from_client);
+    }
+    assert!(from_client.closed, "{from_client:#?}");
+    let tcp = from_client.tcp.unwrap();
+    assert!(tcp.active && tcp.established && tcp.ended && tcp.error == 0, "{tcp:?}");
+    assert_eq!((tcp.bytes_sent, tcp.bytes_received), (12345, 0));
     assert_eq!(from_client.flow.family, 2);
-    let from_server = readings.iter().find(|r| r.flow.local.port == port).unwrap();
+    let of_server = |r: &&Reading| r.flow.local.port == port;
+    let listener = readings.iter().find(|r| of_server(r) && r.direction == Direction::Listening);
+    assert!(listener.unwrap().tcp.unwrap().listener);
+    let from_server = readings.iter().find(|r| of_server(r) && r.direction == Direction::Incoming);
+    let from_server = from_server.unwrap();
     assert_eq!(from_server.total.recv, 12345);
     assert_eq!(from_server.flow.family, 2, "v4-mapped: {from_server:?}");
     assert_eq!(from_server.flow.remote.addr, Some("127.0.0.1".parse().unwrap()));

@@ -22,8 +22,8 @@ proptest! {
         let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
         let sum = |flows: &mut Flows| {
             let taken = flows.take_unwritten();
-            assert!(taken.iter().all(|t| !t.unwritten.is_zero()));
-            taken.iter().map(|t| t.unwritten.send).sum::<u64>()
+            assert!(taken.iter().all(|t| !t.unwritten.is_empty()));
+            taken.iter().map(|t| t.unwritten.counters.send).sum::<u64>()
         };
         let (mut total, mut written) = (0, 0);
         let mut sent = [0; 4];
@@ -100,7 +100,7 @@ fn a_slot_used_again_starts_from_zero() {
     let process = Processes::new(16).get(ProcKey::KERNEL).unwrap();
     flows.begin(&reading(3, key(2, 1), 0, 0), process, "".into());
     flows.grow(&reading(3, key(2, 1), 40, 0), 2);
-    let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten.send).collect();
+    let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten.counters.send).collect();
     assert_eq!(sent, [40, 100]);
 }
 

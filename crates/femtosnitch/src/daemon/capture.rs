@@ -182,7 +182,9 @@ impl Capture {
         let watched = self.live.has_readers();
         let mut events = Vec::new();
         let (mut flows, mut send, mut recv) = (0u64, 0u64, 0u64);
-        for reading in &readings {
+        // Whoever shares a socket is known before what TCP counted for all of them is shared out.
+        let (sockets, others): (Vec<_>, Vec<_>) = readings.iter().partition(|r| r.tcp.is_some());
+        for reading in others.into_iter().chain(sockets) {
             let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
             flows += 1;

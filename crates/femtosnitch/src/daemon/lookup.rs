@@ -79,7 +79,7 @@ pub(super) fn file_id(stat: &FileStat) -> FileId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use femtosnitch_model::{Counters, Endpoint, FlowKey, FlowKind, Slot};
+    use femtosnitch_model::{Counters, Direction, Endpoint, FlowKey, FlowKind, Headers, Slot};
 
     fn own() -> Reading {
         let pid = std::process::id();
@@ -101,6 +101,9 @@ mod tests {
             closed: false,
             uid: 4321,
             cgroup_id: 1,
+            direction: Direction::Unknown,
+            headers: Headers::default(),
+            tcp: None,
         }
     }
 

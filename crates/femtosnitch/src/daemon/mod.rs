@@ -224,14 +224,16 @@ impl Running {
 /// What to say of threads that ended before they were told to. The others are not waited for: one
 /// may hang in a read from a file server.
 fn died(threads: Vec<JoinHandle<()>>) -> Option<String> {
-    let ended = threads.into_iter().filter(JoinHandle::is_finished);
-    let told: Vec<String> = ended
-        .map(|handle| {
-            let name = handle.thread().name().unwrap_or("a").to_owned();
-            let how = if handle.join().is_err() { "panicked" } else { "ended by itself" };
-            format!("the {name} thread {how}")
-        })
-        .collect();
+    let (mut panicked, mut ended) = (Vec::new(), Vec::new());
+    for handle in threads.into_iter().filter(JoinHandle::is_finished) {
+        let name = handle.thread().name().unwrap_or("a").to_owned();
+        if handle.join().is_err() { panicked.push(name) } else { ended.push(name) }
+    }
+    // A panic takes others with it.
+    let (names, how) =
+        if panicked.is_empty() { (ended, "ended by itself") } else { (panicked, "panicked") };
+    let told = names.iter().map(|name| format!("the {name} thread {how}"));
+    let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| told.join(", "))
 }
 
@@ -330,9 +332,13 @@ mod tests {
         while threads.iter().filter(|thread| thread.is_finished()).count() < 2 {
             std::thread::yield_now();
         }
-        let told = died(threads).unwrap();
-        assert_eq!(told, "the broken thread panicked, the tired thread ended by itself");
+        assert_eq!(died(threads).unwrap(), "the broken thread panicked");
         drop(keep);
+        let tired = thread::spawn("tired", || ()).unwrap();
+        while !tired.is_finished() {
+            std::thread::yield_now();
+        }
+        assert_eq!(died(vec![tired]).unwrap(), "the tired thread ended by itself");
         assert_eq!(died(Vec::new()), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -76,9 +77,15 @@ pub(super) fn greedy_user(world: &World) -> Result<Outcome> {
     let program = home.path().join("greedy");
     fs::copy(&world.testkit, &program).context("copying the testkit")?;
     let daemon = root.start()?;
-    let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid", "65534", "--clear-groups"]).arg(&program);
-    command.args(["bench", "idle-sockets", "--count", "900", "--bytes", "1237"]);
+    let mut command = std::process::Command::new(&program);
+    command.uid(65534).gid(65534).args([
+        "bench",
+        "idle-sockets",
+        "--count",
+        "900",
+        "--bytes",
+        "1237",
+    ]);
     let mut greedy = Talker::start(command)?;
     let moved: Report = greedy.read()?;
     counted(&root, "flows_overflow")?;

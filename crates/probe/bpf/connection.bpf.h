@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* A TCP connection as such: begin, end, and what TCP itself counted. */
+#ifndef FS_CONNECTION_H
+#define FS_CONNECTION_H
+
+/*
+ * The slot's last mark: nothing is added any more. One store and then nothing: once user space
+ * sees it the slot may belong to another socket.
+ */
+static __always_inline void closed(__u32 slot)
+{
+	__u32 group = slot / FS_MARKS;
+	struct fs_marks *marks = slot ? bpf_map_lookup_elem(&dirty, &group) : NULL;
+
+	if (marks)
+		marks->mark[slot % FS_MARKS] = FS_MARK_CLOSED;
+}
+
+/* Notes one of the ends; whoever notes the second one marks the slot. */
+static __always_inline void socket_ends(struct fs_sk *s, __u32 how)
+{
+	__u32 before = __sync_fetch_and_or(&s->ended, how);
+
+	if (before != FS_ENDED_BOTH && (before | how) == FS_ENDED_BOTH)
+		closed(s->slot);
+}
+
+/* The first flow of a socket that has moved nothing, owned by the current task. */
+static __always_inline __u32 flow_without_bytes(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
+{
+	struct fs_who who;
+	struct fs_peer peer;
+
+	owner_of(bpf_get_current_task_btf(), &who);
+	peer_connected(sk, sk->__sk_common.skc_family, &peer);
+	return first_slot(sk, s, &who, &peer, dir);
+}
+
+/* connect(2) changes the state before it has found a port. */
+static __always_inline void note_port(struct sock *sk, const struct fs_sk *s)
+{
+	__u32 slot = s->slot;
+	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
+
+	if (flow && !flow->lport)
+		flow->lport = sk->__sk_common.skc_num;
+}
+
+/*
+ * connect(2) was called, perhaps not for the first time (to AF_UNSPEC and again): sequence numbers
+ * and TCP's counters start anew.
+ */
+static __always_inline void tcp_connects(struct sock *sk, struct fs_sk *s)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	s->based = 0;
+	s->counted = 0;
+	s->tcp = FS_TCP_ACTIVE;
+	__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
+	if (tp)
+		tcp_go_on_counting(s, tp);
+}
+
+static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int old)
+{
+	__u32 slot = s->slot;
+	struct fs_tcp *out = bpf_map_lookup_elem(&tcp_totals, &slot);
+
+	s->tcp |= FS_TCP_ENDED;
+	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
+		s->tcp |= FS_TCP_FIN;
+	if (old == TCP_FIN_WAIT2 || old == TCP_FIN_WAIT1 || old == TCP_CLOSING)
+		s->tcp |= FS_TCP_TIMEWAIT;
+	if (slot && out) {
+		out->error = sk->sk_err;
+		tcp_sample(sk, s, slot);
+		mark_dirty(slot);
+	}
+	socket_ends(s, FS_ENDED_CLOSED);
+}
+
+static __always_inline void tcp_changes(struct sock *sk, int old, int new)
+{
+	bool begins = new == TCP_SYN_SENT || new == TCP_LISTEN;
+	struct fs_sk *s = begins ? storage(sk) : known_storage(sk);
+
+	if (!s)
+		return; /* accepted, and not used yet */
+	if (new == TCP_SYN_SENT) {
+		tcp_connects(sk, s);
+	} else if (new == TCP_LISTEN) {
+		s->tcp = FS_TCP_LISTENER;
+		__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
+	} else if (new == TCP_ESTABLISHED) {
+		s->tcp |= FS_TCP_ESTABLISHED;
+	}
+	/* Accepted, closed, and nothing moved: whoever closes it had it. */
+	if (!s->slot &&
+	    (begins || (sk->sk_lock.owned && new != TCP_ESTABLISHED &&old != TCP_LISTEN &&
+			!(s->tcp & FS_TCP_ACTIVE)))) {
+		flow_without_bytes(sk, s, new == TCP_SYN_SENT ? FS_SEND : FS_RECV);
+		if (s->slot) /* a bucket is not the socket's own */
+			mark_dirty(s->slot);
+	}
+	if (!begins)
+		note_port(sk, s);
+	if (new == TCP_LISTEN && s->slot)
+		tcp_sample(sk, s, s->slot);
+	if (new == TCP_CLOSE)
+		tcp_is_over(sk, s, old);
+}
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What TCP itself counted of a connection. */
+#ifndef FS_SAMPLE_H
+#define FS_SAMPLE_H
+
+enum fs_tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_FIN_WAIT1 = 4,
+	TCP_FIN_WAIT2 = 5,
+	TCP_CLOSE = 7,
+	TCP_CLOSE_WAIT = 8,
+	TCP_LAST_ACK = 9,
+	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
+};
+
+#define SOCK_DONE 1
+
+/*
+ * Takes TCP's counters down for user space; before the mark that makes it look. The socket lock is
+ * not needed: each is one load, and the next call, or the end, brings them up to date.
+ */
+static __always_inline void tcp_sample(struct sock *sk, const struct fs_sk *s, __u32 slot)
+{
+	struct fs_tcp *out = bpf_map_lookup_elem(&tcp_totals, &slot);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!out || !tp)
+		return;
+	out->bytes_sent = tp->bytes_sent - s->sent_before;
+	out->bytes_received = tp->bytes_received - s->received_before;
+	out->segs_out = tp->segs_out - s->out_before;
+	out->segs_in = tp->segs_in - s->in_before;
+	out->retrans = tp->total_retrans - s->retrans_before;
+	out->srtt_us = tp->srtt_us >> 3;
+	out->header_len = tp->tcp_header_len;
+	out->flags = s->tcp;
+}
+
+/* From here on `s` counts: what TCP has counted so far is not ours. */
+static __always_inline void tcp_begin_counting(struct fs_sk *s, struct tcp_sock *tp)
+{
+	s->sent_before = tp->bytes_sent;
+	s->received_before = tp->bytes_received;
+	s->out_before = tp->segs_out;
+	s->in_before = tp->segs_in;
+	s->retrans_before = tp->total_retrans;
+}
+
+/* One more connection by the same socket, whose counters begin anew: the totals go on. */
+static __always_inline void tcp_go_on_counting(struct fs_sk *s, struct tcp_sock *tp)
+{
+	__u32 slot = s->slot;
+	struct fs_tcp *out = bpf_map_lookup_elem(&tcp_totals, &slot);
+
+	if (!out || !slot)
+		return;
+	s->sent_before = tp->bytes_sent - out->bytes_sent;
+	s->received_before = tp->bytes_received - out->bytes_received;
+	s->out_before = tp->segs_out - out->segs_out;
+	s->in_before = tp->segs_in - out->segs_in;
+	s->retrans_before = tp->total_retrans - out->retrans;
+}
+
+#endif

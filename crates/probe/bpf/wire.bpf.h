@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Headers of datagrams. One a call is user space's arithmetic; here is what a datagram larger than
+ * a packet costs besides. What the kernel does not say at a socket call is derived from the MTU.
+ */
+#ifndef FS_WIRE_H
+#define FS_WIRE_H
+
+#define SOCK_RAW 3
+#define IPPROTO_RAW 255
+/* No larger datagram is looked at more closely: IPv6's least MTU without its headers. */
+#define FS_ONE_PACKET 1232
+#define ETHERNET_MTU 1500
+#define LOOPBACK_MTU 65536
+
+/* True for 127.0.0.0/8, ::1, and what goes to an address of the socket's own. */
+static __always_inline bool stays_here(const struct fs_flow *flow)
+{
+	if (!(flow->raddr[0] | flow->raddr[1]))
+		return false;
+	if (flow->raddr[0] == flow->laddr[0] && flow->raddr[1] == flow->laddr[1])
+		return true;
+	if (!flow->raddr[0])
+		return ((const __u8 *)&flow->raddr[1])[4] == 127 ||
+		       flow->raddr[1] == bpf_cpu_to_be64(1);
+	return false;
+}
+
+static __always_inline bool is_v4(const struct fs_flow *flow)
+{
+	return flow->family == AF_INET ||
+	       (!flow->raddr[0] && (flow->raddr[1] & bpf_cpu_to_be64(0xffffffff00000000ULL)) ==
+					   bpf_cpu_to_be64(0x0000ffff00000000ULL));
+}
+
+/*
+ * Header bytes of a datagram beyond those of one packet. `segment`: what the program has it cut
+ * into (UDP_SEGMENT), or 0; `mtu`: of the route, or 0. Not static: so the verifier looks at it once.
+ */
+__noinline __u32 further_headers(const struct fs_flow *flow, __u32 size, __u32 segment, __u32 mtu)
+{
+	__u32 room;
+	bool v4;
+
+	if (!flow)
+		return 0;
+	v4 = is_v4(flow);
+	if (segment && size > segment)
+		return (size - 1) / segment * ((v4 ? 20 : 40) + 8);
+	if (!mtu)
+		mtu = stays_here(flow) ? LOOPBACK_MTU : ETHERNET_MTU;
+	if (mtu < 576)
+		mtu = 576;
+	if (flow->protocol == IPPROTO_UDP || flow->protocol == IPPROTO_UDPLITE)
+		size += 8;
+	if (size + (v4 ? 20 : 40) <= mtu)
+		return 0;
+	/* RFC 791, RFC 8200: fragments but the last hold a multiple of eight bytes. */
+	room = v4 ? (mtu - 20) & ~7u : (mtu - 48) & ~7u;
+	if (!room)
+		return 0;
+	return v4 ? (size - 1) / room * 20 : (size - 1) / room * 48 + 8;
+}
+
+static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, __u32 dir,
+					__u64 bytes)
+{
+	__u32 segment = 0;
+	__u32 more;
+
+	if (flow->family == AF_PACKET || flow->flags & (FS_FLOW_BUCKET | FS_FLOW_EXE))
+		return;
+	if (flow->protocol == IPPROTO_UDP)
+		segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
+	more = further_headers(flow, bytes, segment, BPF_CORE_READ(sk, sk_dst_cache, dev, mtu));
+	if (more)
+		__sync_fetch_and_add(dir == FS_SEND ? &flow->send_more : &flow->recv_more, more);
+}
+
+static __always_inline bool header_included(struct sock *sk, __u16 family)
+{
+	return family == AF_INET && sk->sk_type == SOCK_RAW &&
+	       (sk->sk_protocol == IPPROTO_RAW || inet_hdrincl(sk));
+}
+
+#endif
