@@ -55,5 +55,8 @@ pub(super) fn messages(plan: &Plan) -> Result<Report> {
         end.received(got);
     }
     peer.done()?;
-    datagrams::report(end, [peer])
+    let own = end.local;
+    let mut report = datagrams::report(end, [peer])?;
+    report.ends.iter_mut().skip(1).for_each(|server| server.remote = own);
+    Ok(report)
 }
