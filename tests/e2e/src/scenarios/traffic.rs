@@ -123,6 +123,7 @@ fn judge(name: &str, compared: Result<Result<()>>) -> Result<Outcome> {
             let said = format!("{error:#}");
             match said.lines().next() {
                 Some(first) if first.contains(known.says) => {
+                    let first: String = first.chars().take(200).collect();
                     Ok(Outcome::Known(format!("{} ({first})", known.why)))
                 }
                 _ => Err(error.context(format!("not as known ({})", known.why))),
