@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -7,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 use femtosnitch_testkit::peer::datagram::Medium;
 use femtosnitch_testkit::peer::datagram::Receiving;
+use femtosnitch_testkit::peer::stream::Dress;
 use femtosnitch_testkit::peer::stream::Reading;
 use femtosnitch_testkit::traffic::Plan;
 
@@ -33,12 +36,45 @@ pub(crate) struct Size {
     /// Datagrams or connections
     #[arg(long, default_value_t = 40)]
     pub(crate) rounds: u64,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Between which addresses.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Named network namespace (`ip netns`) that the peer processes are started in
+    #[arg(long, value_name = "NAME")]
+    pub(crate) peer_netns: Option<String>,
+    /// Where peers listen for IPv4
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST)]
+    pub(crate) bind4: Ipv4Addr,
+    /// Where peers listen for IPv6
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv6Addr::LOCALHOST)]
+    pub(crate) bind6: Ipv6Addr,
+}
+
+impl Place {
+    /// The same place as arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let named = self.peer_netns.iter().map(|name| format!("--peer-netns={name}"));
+        let bound = [format!("--bind4={}", self.bind4), format!("--bind6={}", self.bind6)];
+        named.chain(bound).collect()
+    }
 }
 
 impl Size {
     pub(crate) fn plan(&self) -> Plan {
         let chunk = usize::try_from(self.chunk).unwrap_or(usize::MAX);
-        Plan { tag: self.tag.clone(), bytes: self.bytes, chunk, rounds: self.rounds }
+        Plan {
+            tag: self.tag.clone(),
+            bytes: self.bytes,
+            chunk,
+            rounds: self.rounds,
+            peer_netns: self.place.peer_netns.clone(),
+            bind4: self.place.bind4,
+            bind6: self.place.bind6,
+        }
     }
 }
 
@@ -214,6 +250,8 @@ pub(crate) enum PeerKind {
     Stream {
         #[arg(long)]
         bind: SocketAddr,
+        #[arg(long, value_enum, default_value = "tcp")]
+        dress: Dress,
         #[arg(long, value_enum, default_value = "plain")]
         reading: Reading,
         #[arg(long, default_value_t = 16_384)]
@@ -223,6 +261,16 @@ pub(crate) enum PeerKind {
     },
     /// Many TCP connections
     Sink {
+        #[arg(long)]
+        bind: SocketAddr,
+        /// The first packet may carry data
+        #[arg(long)]
+        fast_open: bool,
+        #[arg(long)]
+        tag: String,
+    },
+    /// No TCP connection: a port where nobody listens
+    Closed {
         #[arg(long)]
         bind: SocketAddr,
         #[arg(long)]
@@ -236,6 +284,9 @@ pub(crate) enum PeerKind {
         bind: SocketAddr,
         #[arg(long, value_enum)]
         receiving: Receiving,
+        /// Address of the interface where a multicast group is to be heard
+        #[arg(long)]
+        join: Option<Ipv4Addr>,
         #[arg(long)]
         tag: String,
     },

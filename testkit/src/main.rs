@@ -15,10 +15,12 @@ use femtosnitch_testkit::Doing;
 use femtosnitch_testkit::Error;
 use femtosnitch_testkit::Report;
 use femtosnitch_testkit::Result;
+use femtosnitch_testkit::UNSUPPORTED;
 use femtosnitch_testkit::bench;
 use femtosnitch_testkit::emit;
 use femtosnitch_testkit::peer::datagram;
 use femtosnitch_testkit::peer::httpd;
+use femtosnitch_testkit::peer::sink;
 use femtosnitch_testkit::peer::stream;
 use femtosnitch_testkit::sys::process;
 use femtosnitch_testkit::traffic;
@@ -35,6 +37,10 @@ fn main() -> ExitCode {
         // Whoever wanted the report is gone: a peer outlives its killed generator this way.
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
             ExitCode::FAILURE
+        }
+        Err(Error::Unsupported(why)) => {
+            drop(writeln!(std::io::stderr(), "{why}"));
+            ExitCode::from(UNSUPPORTED)
         }
         Err(error) => {
             // Nothing can be done if standard error is closed too.
@@ -58,17 +64,24 @@ fn run(job: Job) -> Result<()> {
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
-        Job::Peer(PeerKind::Stream { bind, reading, chunk, .. }) => {
-            stream::serve(bind, reading, chunk)
-        }
-        Job::Peer(PeerKind::Sink { bind, .. }) => stream::serve_many(bind),
-        Job::Peer(PeerKind::Datagram { medium, bind, receiving, .. }) => {
-            datagram::serve(medium, bind, receiving)
-        }
+        Job::Peer(peer) => serve(peer),
         Job::Shortlived { to, bytes, .. } => traffic::shortlived(to, bytes),
         Job::Taker { bytes, chunk, .. } => traffic::receive_passed(bytes, chunk),
         Job::AfterExec { .. } => traffic::after_exec(),
         Job::NoOp => Ok(()),
+    }
+}
+
+fn serve(peer: PeerKind) -> Result<()> {
+    match peer {
+        PeerKind::Stream { bind, dress, reading, chunk, .. } => {
+            stream::serve(bind, dress, reading, chunk)
+        }
+        PeerKind::Sink { bind, fast_open, .. } => sink::serve(bind, fast_open),
+        PeerKind::Closed { bind, .. } => sink::refuse(bind),
+        PeerKind::Datagram { medium, bind, receiving, join, .. } => {
+            datagram::serve(medium, bind, receiving, join)
+        }
     }
 }
 
@@ -94,16 +107,23 @@ fn selftest(size: &Size) -> Result<()> {
     let (bytes, chunk) = (size.bytes.to_string(), size.chunk.to_string());
     let rounds = size.rounds.to_string();
     let args = ["--tag", &size.tag, "--bytes", &bytes, "--chunk", &chunk, "--rounds", &rounds];
+    let place = size.place.arguments();
     let mut failed = Vec::new();
     for kind in traffic::KINDS {
-        let output = Command::new(&own).arg("traffic").arg(kind.name).args(args).output();
+        let mut command = Command::new(&own);
+        command.arg("traffic").arg(kind.name).args(args).args(&place);
+        let output = command.output();
         let output = output.doing("starting the own program")?;
         let report: Option<Report> = serde_json::from_slice(&output.stdout).ok();
+        let said = String::from_utf8_lossy(&output.stderr);
         match report.filter(|_| output.status.success()) {
             Some(report) => emit(&(kind.name, "ok", report.ends.len(), report.sent()))?,
+            None if output.status.code() == Some(UNSUPPORTED.into()) => {
+                emit(&(kind.name, "unsupported", said.trim()))?;
+            }
             None => {
                 failed.push(kind.name);
-                emit(&(kind.name, "FAILED", String::from_utf8_lossy(&output.stderr).trim()))?;
+                emit(&(kind.name, "FAILED", said.trim()))?;
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Small safe helpers over the system calls that the standard library does not offer.
 
 pub mod address;
+pub mod interface;
 pub mod memory;
 pub mod process;
+pub mod ring;
 pub mod socket;
+pub mod tls;
 pub mod vectored;
+pub mod zerocopy;
 
 use std::io;
 
