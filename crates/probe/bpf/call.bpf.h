@@ -91,8 +91,11 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 		peer = *named;
 	} else if (protocol == IPPROTO_TCP || !unstash(s, dir, &peer)) {
 		peer_connected(sk, family, &peer);
-		if (family != AF_PACKET && !(peer.addr[0] | peer.addr[1]))
+		if (family != AF_PACKET && !(peer.addr[0] | peer.addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
+			if (dir == FS_RECV)
+				fs_senders_wanted = 1;
+		}
 	}
 	if (!has_ports(protocol))
 		peer.port = 0;

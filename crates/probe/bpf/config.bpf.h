@@ -19,6 +19,9 @@ __u32 fs_fresh_buckets = 0;
 /* Entries of `orphans`: while there are none, which is nearly always, nobody looks there. */
 __u32 fs_orphans = 0;
 
+/* Datagrams were received whose sender nobody asked for: see received.bpf.h. */
+__u32 fs_senders_wanted = 0;
+
 struct fs_usage fs_usage[FS_USAGE_MAX] = {};
 
 /* enum fs_count. Written by all programs, read by user space. */

@@ -11,6 +11,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	struct sock *sk = sock->sk;
 	struct fs_peer peer = {};
 	__u16 family;
+	__u64 bytes;
 
 	if (!sk || ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
 		return 0;
@@ -19,11 +20,12 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	family = sk->__sk_common.skc_family;
 	if (!watched(family))
 		return 0;
+	bytes = dir == FS_SEND ? with_what_follows(sk, ret) : (__u32)ret;
 	if (family != AF_PACKET && sk->sk_protocol != IPPROTO_TCP && msg &&
 	    peer_in_message(msg, &peer))
-		call_done(sk, family, dir, ret, &peer);
+		call_done(sk, family, dir, bytes, &peer);
 	else
-		call_done(sk, family, dir, ret, NULL);
+		call_done(sk, family, dir, bytes, NULL);
 	return 0;
 }
 

@@ -25,12 +25,19 @@ struct fs_peer {
 enum fs_dir { FS_SEND, FS_RECV };
 
 /*
- * Beside the number of bytes, so that it looks like a large one: more of the same datagram follows
- * (MSG_MORE). MSG_MORE << FS_MORE_SHIFT.
+ * A bit beside the number of bytes, which makes it look like a large one: more of the same datagram
+ * follows (MSG_MORE, UDP_CORK). Until it is whole it waits in the socket's write queue. TCP uses
+ * that queue as well, but never asks for this bit. No comparison, which would double the states
+ * that the verifier has to walk.
  */
-#define MSG_MORE 0x8000
-#define FS_MORE_SHIFT 32
-#define FS_MORE_FOLLOWS ((__u64)MSG_MORE << FS_MORE_SHIFT)
+#define FS_MORE_FOLLOWS (1ULL << 47)
+
+static __always_inline __u64 with_what_follows(const struct sock *sk, __u32 bytes)
+{
+	__u64 waiting = sk->sk_write_queue.qlen;
+
+	return bytes | (-waiting & (1ULL << 63)) >> 16;
+}
 
 static __always_inline void peer_v4(struct fs_peer *peer, __be32 addr, __be16 port)
 {

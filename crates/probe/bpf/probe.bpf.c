@@ -45,6 +45,7 @@
 #include "front_fexit.bpf.h"
 #include "front_tracepoint.bpf.h"
 #include "process.bpf.h"
+#include "received.bpf.h"
 #include "sockets.bpf.h"
 
 /* Types that travel through the ring buffer only; named here so that they reach Rust. */

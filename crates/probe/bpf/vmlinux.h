@@ -151,8 +151,13 @@ struct dst_entry {
 	struct net_device *dev;
 };
 
+struct sk_buff_head {
+	u32 qlen;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_write_queue;
 	socket_lock_t sk_lock;
 	struct dst_entry *sk_dst_cache;
 	u16 sk_type;
@@ -183,6 +188,13 @@ struct tcp_sock {
 	u32 total_retrans;
 	u32 srtt_us;
 	u16 tcp_header_len;
+};
+
+struct sk_buff {
+	__be16 protocol;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 struct socket {

@@ -173,6 +173,8 @@ impl Loaded {
                 refuse(&mut hook, program.need, error);
             } else if *load && program.role == Role::ReleaseFallback && ends_are_told(&hooks) {
                 "cgroup/sock_release tells the same".clone_into(&mut hook.why);
+            } else if *load && program.role == Role::Senders {
+                // See attach_later().
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
             } else if *load {
@@ -196,6 +198,12 @@ impl Loaded {
             hooks.push(hook);
         }
         Ok((links, hooks))
+    }
+
+    /// Attaches a program that was loaded for later; `None` if it was not.
+    pub(crate) fn attach_later(&self, name: &str) -> Option<io::Result<Link>> {
+        let choice = self.plan.choices.iter().find(|c| c.load && c.program.name == name)?;
+        Some(self.attach_one(choice, None))
     }
 
     fn attach_one(&self, choice: &Choice, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Link> {

@@ -19,6 +19,8 @@ pub(crate) enum Role {
     Calls(Front),
     /// Sees addresses that the tracepoint front does not.
     Peers,
+    /// Sees addresses that nobody asked for: attached once there are such.
+    Senders,
     /// Without it nothing works.
     Core,
     /// Tells when a socket ends.
@@ -62,13 +64,14 @@ const fn program(
 
 const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
 const NO_RAW: &str = "the peers of unconnected raw and ping sockets stay unknown";
+const NO_SENDERS: &str = "who sent what recv(2) takes from unconnected UDP sockets stays unknown";
 const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
     use Attach::{Cgroup, Function, Iterator, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Walk};
+    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Senders, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
@@ -98,6 +101,7 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_ping_send4", Function, "ping_v4_sendmsg", Peers, Optional(NO_RAW)),
         program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_RAW)),
         program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_RAW)),
+        program("fs_received", Function, "__skb_recv_udp", Senders, Optional(NO_SENDERS)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
         program(
             "fs_tcp_destroy",
@@ -152,6 +156,18 @@ pub enum FrontChoice {
     Auto,
     /// This one or none.
     Only(Front),
+}
+
+/// When to find out who sent a datagram that a program receives without asking for the sender.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Senders {
+    /// Once a program does so: the first of its senders stay unknown.
+    #[default]
+    Auto,
+    /// From the start.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// What became of a hook.
@@ -243,10 +259,9 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Core if program.name == "fs_tcp_read" => {
             yes("TCP reads that no receive call ends: splice, zero copy, io_uring")
         }
-        Role::Core if program.name == "fs_tcp_state" => {
-            yes("connections that a socket begins anew")
-        }
+        Role::Core if program.name == "fs_tcp_state" => yes("begin and end of TCP connections"),
         Role::Core => yes("program runs and their lineage"),
+        Role::Senders => yes("attached once datagrams are received without asking for the sender"),
         Role::Release => yes("ends of sockets"),
         Role::ReleaseFallback => yes("ends of TCP sockets"),
         Role::Walk => yes("runs at start and on demand"),

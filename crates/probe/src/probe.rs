@@ -18,7 +18,7 @@ use crate::health::{Count, DESCRIBED, Health};
 use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
-use crate::plan::{Front, FrontChoice, Hook, HookState, plan};
+use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, plan};
 use crate::support::Facts;
 
 /// How capture is to be set up.
@@ -32,6 +32,8 @@ pub struct Options {
     pub max_buckets: u32,
     /// New peers that one socket may get flows for per minute.
     pub max_peers_per_socket: u32,
+    /// When to find out about senders that nobody asks for.
+    pub senders: Senders,
     /// Size of the process event buffer: a power of two, and a multiple of the page size.
     pub event_buffer: u32,
 }
@@ -62,6 +64,7 @@ pub struct Probe {
     hooks: Vec<Hook>,
     front: Front,
     max_flows: u32,
+    senders: Senders,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -106,7 +109,7 @@ impl Probe {
         // no such walk the report of the snapshot says so.
         loaded.walk("fs_iter_files", None).ok();
         let (links, hooks) = loaded.attach(cgroup)?;
-        Ok(Self {
+        let mut probe = Self {
             ledger,
             bss,
             ring,
@@ -122,9 +125,41 @@ impl Probe {
             hooks,
             front: loaded.front(),
             max_flows: sizes.flows,
+            senders: options.senders,
             links,
             loaded,
-        })
+        };
+        if options.senders == Senders::Always {
+            probe.attach_senders();
+        }
+        Ok(probe)
+    }
+
+    /// Attaches what finds out about senders that nobody asks for, if some program's datagrams
+    /// made that wanted since the start. True if that was tried just now: see [`Probe::hooks`].
+    pub fn look_for_senders(&mut self) -> bool {
+        let wanted = self.bss.u32(offset_of!(Bss, fs_senders_wanted));
+        self.senders == Senders::Auto
+            && wanted.is_some_and(|wanted| wanted.load(Relaxed) != 0)
+            && self.attach_senders()
+    }
+
+    fn attach_senders(&mut self) -> bool {
+        const PROGRAM: &str = "fs_received";
+        // Once, whatever comes of it.
+        self.senders = Senders::Never;
+        let Some(attached) = self.loaded.attach_later(PROGRAM) else { return false };
+        let (state, why) = match attached {
+            Ok(link) => {
+                self.links.push(link);
+                (HookState::Attached, "senders of datagrams that nobody asked for".to_owned())
+            }
+            Err(error) => (HookState::Refused, error.to_string()),
+        };
+        if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.program == PROGRAM) {
+            (hook.state, hook.why) = (state, why);
+        }
+        true
     }
 
     /// What was chosen, program by program.

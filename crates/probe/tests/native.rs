@@ -7,13 +7,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use femtosnitch_model::{Counters, Direction, FlowKind, ProcEvent, Reading};
-use femtosnitch_probe::{FrontChoice, Options, Probe};
+use femtosnitch_probe::{FrontChoice, Options, Probe, Senders};
 
 const OPTIONS: Options = Options {
     front: FrontChoice::Auto,
     max_flows: 4096,
     max_buckets: 64,
     max_peers_per_socket: 64,
+    senders: Senders::Auto,
     event_buffer: 1 << 20,
 };
 

@@ -14,13 +14,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use femtosnitch_model::{Counters, FlowKind, Slot};
-use femtosnitch_probe::{FrontChoice, Options, Probe};
+use femtosnitch_probe::{FrontChoice, Options, Probe, Senders};
 
 const OPTIONS: Options = Options {
     front: FrontChoice::Auto,
-    max_flows: 256,
+    // Far fewer than the sockets that come and go, and enough for a drain that comes late.
+    max_flows: 2048,
     max_buckets: 64,
     max_peers_per_socket: 64,
+    senders: Senders::Auto,
     event_buffer: 1 << 20,
 };
 

@@ -31,6 +31,11 @@ impl<'a> Root<'a> {
         Self::with(world, QUICK)
     }
 
+    /// The same for a daemon that looks for every sender from the start.
+    pub(crate) fn thorough(world: &'a World) -> Result<Self> {
+        Self::with(world, &QUICK.replace("[capture]\n", "[capture]\nsenders = \"always\"\n"))
+    }
+
     /// A root with this configuration.
     pub(crate) fn with(world: &'a World, config: &str) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("fs-e2e-").tempdir();
@@ -99,6 +104,16 @@ impl<'a> Root<'a> {
 
     pub(crate) fn status(&self) -> Result<Value> {
         Ok(serde_json::from_str(&self.run(&["status", "--json"])?)?)
+    }
+
+    /// Programs of the BPF object that the daemon has attached.
+    pub(crate) fn attached(&self) -> Result<Vec<String>> {
+        let status = self.status()?;
+        let hooks = status.get("hooks").and_then(Value::as_array).context("no hooks")?;
+        let text = |hook: &Value, key| hook.get(key).and_then(Value::as_str).map(str::to_owned);
+        let attached =
+            hooks.iter().filter(|hook| text(hook, "state").as_deref() == Some("attached"));
+        Ok(attached.filter_map(|hook| text(hook, "program")).collect())
     }
 
     fn run(&self, args: &[&str]) -> Result<String> {

@@ -41,6 +41,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "greedy-user": bounds::greedy_user,
     "many-peers": bounds::many_peers,
     "port-scan": connections::port_scan,
+    "senders-found-out": connections::senders_found_out,
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,

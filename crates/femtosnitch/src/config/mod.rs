@@ -60,6 +60,18 @@ pub enum Front {
     Fexit,
 }
 
+/// When to find out who sent a datagram that a program receives without asking for the sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Senders {
+    /// From the first such datagram on.
+    #[default]
+    Auto,
+    /// From the start.
+    Always,
+    /// Never: they stay unknown.
+    Never,
+}
+
 /// `[capture]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
@@ -71,6 +83,8 @@ pub struct Capture {
     pub max_overflow: u32,
     /// New peers per socket and minute before they are counted as one.
     pub max_peers_per_socket: u32,
+    /// Senders that nobody asks for.
+    pub senders: Senders,
     /// Bytes between kernel and daemon for events; a power of two.
     pub event_buffer: u32,
     /// How often a busy socket's counters are reported.
@@ -84,6 +98,7 @@ impl Default for Capture {
             max_flows: 65_536,
             max_overflow: 1_024,
             max_peers_per_socket: 512,
+            senders: Senders::Auto,
             event_buffer: 1 << 20,
             sample_interval: Duration::from_secs(1),
         }

@@ -7,7 +7,7 @@ use super::amount::show_size;
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_duration, read_size, wrong_type};
-use super::{Access, Capture, Config, Format, Front, Identity, Ignore, Live, Store};
+use super::{Access, Capture, Config, Format, Front, Identity, Ignore, Live, Senders, Store};
 use super::{items, json_tree, suggest, toml_tree};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -101,6 +101,7 @@ fn capture(keys: &mut Section<'_>) -> Capture {
             default.max_peers_per_socket,
             1..=65_536,
         ),
+        senders: keys.value("senders", default.senders, senders),
         event_buffer: keys.value("event_buffer", default.event_buffer, event_buffer),
         sample_interval: keys.duration(
             "sample_interval",
@@ -138,15 +139,35 @@ fn open(name: &'static str, rest: &mut Vec<Entry>, report: &mut Report) -> Vec<E
 }
 
 fn front(value: &Value) -> Result<Front, String> {
-    const CHOICES: &str = "\"auto\", \"tracepoint\" or \"fexit\"";
+    choice(
+        value,
+        "front",
+        &[("auto", Front::Auto), ("tracepoint", Front::Tracepoint), ("fexit", Front::Fexit)],
+    )
+}
+
+fn senders(value: &Value) -> Result<Senders, String> {
+    choice(
+        value,
+        "choice",
+        &[("auto", Senders::Auto), ("always", Senders::Always), ("never", Senders::Never)],
+    )
+}
+
+/// One of a few words.
+fn choice<T: Copy>(value: &Value, what: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let names = match names.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
     match value {
-        Value::Text(text) => match text.as_str() {
-            "auto" => Ok(Front::Auto),
-            "tracepoint" => Ok(Front::Tracepoint),
-            "fexit" => Ok(Front::Fexit),
-            _ => Err(format!("{text:?} is not a front; write {CHOICES}")),
-        },
-        other => Err(wrong_type(other, CHOICES)),
+        Value::Text(text) => choices
+            .iter()
+            .find(|(name, _)| name == text)
+            .map(|(_, choice)| *choice)
+            .ok_or_else(|| format!("{text:?} is not a {what}; write {names}")),
+        other => Err(wrong_type(other, &names)),
     }
 }
 

@@ -200,6 +200,9 @@ impl Capture {
         // From now, not from when it was due: after a stall nothing is to be caught up with.
         agenda.sample = now + self.sample_interval;
         self.read_flows(agenda.tick, Some(interval))?;
+        if self.probe.look_for_senders() {
+            self.report.hooks_changed(&self.probe);
+        }
         // Closed flows are gone before anybody asks which sockets still exist.
         self.carry_out(agenda.tick);
         self.engine.tick(moment(agenda.tick));

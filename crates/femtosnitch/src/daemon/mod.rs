@@ -28,7 +28,7 @@ use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
 use femtosnitch_model::{Digest, FileId};
-use femtosnitch_probe::{Front, FrontChoice, Options, Probe};
+use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
@@ -306,6 +306,11 @@ fn probe_options(config: &Config) -> Options {
         max_flows: config.capture.max_flows,
         max_buckets: config.capture.max_overflow,
         max_peers_per_socket: config.capture.max_peers_per_socket,
+        senders: match config.capture.senders {
+            config::Senders::Auto => Senders::Auto,
+            config::Senders::Always => Senders::Always,
+            config::Senders::Never => Senders::Never,
+        },
         event_buffer: config.capture.event_buffer,
     }
 }

@@ -139,6 +139,18 @@ impl Report {
         }
     }
 
+    /// One more hook was attached, or refused, while running.
+    pub(super) fn hooks_changed(&self, probe: &Probe) {
+        let hooks = described(probe);
+        let before = std::mem::replace(&mut self.state().hooks, hooks.clone());
+        for (hook, before) in hooks.iter().zip(&before).filter(|(now, before)| now != before) {
+            tracing::info!(hook = hook.target, why = hook.why, "now {:?}", hook.state);
+            if hook.state == HookState::Refused && before.state != HookState::Refused {
+                self.warn(&format!("the kernel refused {}: {}", hook.target, hook.why));
+            }
+        }
+    }
+
     pub(super) fn history_opened(&self, report: Option<&OpenReport>) {
         let Some(report) = report else {
             self.warn("the history cannot be written yet; traffic is kept in memory meanwhile");
@@ -153,20 +165,7 @@ impl Report {
     }
 
     pub(super) fn hooks(&self, probe: &Probe) {
-        let hooks: Vec<Hook> = probe
-            .hooks()
-            .iter()
-            .map(|hook| Hook {
-                program: hook.program.to_owned(),
-                target: hook.target.to_owned(),
-                state: match hook.state {
-                    probe::HookState::Attached => HookState::Attached,
-                    probe::HookState::NotNeeded => HookState::NotNeeded,
-                    probe::HookState::Refused => HookState::Refused,
-                },
-                why: hook.why.clone(),
-            })
-            .collect();
+        let hooks = described(probe);
         // Hooks that serve one purpose are refused together: one warning for each purpose.
         let mut refused: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for hook in &hooks {
@@ -372,6 +371,23 @@ impl Report {
         counters.insert("flows_ever".to_owned(), health.flows_ever);
         counters
     }
+}
+
+fn described(probe: &Probe) -> Vec<Hook> {
+    probe
+        .hooks()
+        .iter()
+        .map(|hook| Hook {
+            program: hook.program.to_owned(),
+            target: hook.target.to_owned(),
+            state: match hook.state {
+                probe::HookState::Attached => HookState::Attached,
+                probe::HookState::NotNeeded => HookState::NotNeeded,
+                probe::HookState::Refused => HookState::Refused,
+            },
+            why: hook.why.clone(),
+        })
+        .collect()
 }
 
 fn damaged(quarantined: &Quarantined) -> String {

@@ -1,9 +1,11 @@
-//! Connections that carry nothing.
+//! Connections that carry nothing, and senders that nobody asks for.
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use serde_json::Value;
 
+use crate::command;
 use crate::expect;
 use crate::expect::Row;
 use crate::root::Root;
@@ -30,5 +32,28 @@ pub(super) fn port_scan(world: &World) -> Result<Outcome> {
     // A SYN with its options, and a bare reset.
     let wire = (refused.number("wire_send"), refused.number("wire_recv"));
     ensure!(wire == (60 * ATTEMPTS, 40 * ATTEMPTS), "{wire:?} on the wire: {}", refused.0);
+    Ok(Outcome::Passed)
+}
+
+/// Once a program receives without asking who sent, the daemon looks by itself.
+pub(super) fn senders_found_out(world: &World) -> Result<Outcome> {
+    const HOOK: &str = "fs_received";
+    let root = Root::new(world)?;
+    let daemon = root.start()?;
+    let status = root.status()?;
+    let hooks = status.get("hooks").and_then(Value::as_array).context("no hooks")?;
+    let hook = hooks.iter().map(Row).find(|hook| hook.text("program") == HOOK);
+    if hook.context("no such hook")?.text("state") == "refused" {
+        return Ok(Outcome::Skipped("this kernel has no function tracing".to_owned()));
+    }
+    ensure!(!root.attached()?.iter().any(|hook| hook == HOOK), "attached although not wanted");
+    world.traffic("udp-recv-plain", &world.mark("first"))?;
+    command::until("the hook for senders", world.patience(10), || {
+        Ok(root.attached()?.iter().any(|hook| hook == HOOK))
+    })?;
+    let mark = world.mark("second");
+    let report = world.traffic("udp-recv-plain", &mark)?;
+    daemon.stop()?;
+    expect::exactly(&root, &mark, &report)?;
     Ok(Outcome::Passed)
 }
