@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 
 use clap::Args;
@@ -33,12 +35,45 @@ pub(crate) struct Size {
     /// Datagrams or connections
     #[arg(long, default_value_t = 40)]
     pub(crate) rounds: u64,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Between which addresses.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Named network namespace (`ip netns`) that the peer processes are started in
+    #[arg(long, value_name = "NAME")]
+    pub(crate) peer_netns: Option<String>,
+    /// Where peers listen for IPv4
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv4Addr::LOCALHOST)]
+    pub(crate) bind4: Ipv4Addr,
+    /// Where peers listen for IPv6
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ipv6Addr::LOCALHOST)]
+    pub(crate) bind6: Ipv6Addr,
+}
+
+impl Place {
+    /// The same place as arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let named = self.peer_netns.iter().map(|name| format!("--peer-netns={name}"));
+        let bound = [format!("--bind4={}", self.bind4), format!("--bind6={}", self.bind6)];
+        named.chain(bound).collect()
+    }
 }
 
 impl Size {
     pub(crate) fn plan(&self) -> Plan {
         let chunk = usize::try_from(self.chunk).unwrap_or(usize::MAX);
-        Plan { tag: self.tag.clone(), bytes: self.bytes, chunk, rounds: self.rounds }
+        Plan {
+            tag: self.tag.clone(),
+            bytes: self.bytes,
+            chunk,
+            rounds: self.rounds,
+            peer_netns: self.place.peer_netns.clone(),
+            bind4: self.place.bind4,
+            bind6: self.place.bind6,
+        }
     }
 }
 

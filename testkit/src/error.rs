@@ -13,6 +13,9 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// This kernel, or the plan, has no such traffic: neither right nor wrong.
+    #[error("not supported here: {0}")]
+    Unsupported(String),
     /// The traffic, a peer process or an argument was not as expected.
     #[error("{0}")]
     Unexpected(String),

@@ -19,3 +19,7 @@ pub use error::Result;
 pub use report::End;
 pub use report::Report;
 pub use report::emit;
+
+/// Exit code of the binary where a kind of traffic is not supported ([`Error::Unsupported`]); the
+/// reason is on standard error.
+pub const UNSUPPORTED: u8 = 77;

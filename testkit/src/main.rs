@@ -15,6 +15,7 @@ use femtosnitch_testkit::Doing;
 use femtosnitch_testkit::Error;
 use femtosnitch_testkit::Report;
 use femtosnitch_testkit::Result;
+use femtosnitch_testkit::UNSUPPORTED;
 use femtosnitch_testkit::bench;
 use femtosnitch_testkit::emit;
 use femtosnitch_testkit::peer::datagram;
@@ -35,6 +36,10 @@ fn main() -> ExitCode {
         // Whoever wanted the report is gone: a peer outlives its killed generator this way.
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
             ExitCode::FAILURE
+        }
+        Err(Error::Unsupported(why)) => {
+            drop(writeln!(std::io::stderr(), "{why}"));
+            ExitCode::from(UNSUPPORTED)
         }
         Err(error) => {
             // Nothing can be done if standard error is closed too.
@@ -94,16 +99,23 @@ fn selftest(size: &Size) -> Result<()> {
     let (bytes, chunk) = (size.bytes.to_string(), size.chunk.to_string());
     let rounds = size.rounds.to_string();
     let args = ["--tag", &size.tag, "--bytes", &bytes, "--chunk", &chunk, "--rounds", &rounds];
+    let place = size.place.arguments();
     let mut failed = Vec::new();
     for kind in traffic::KINDS {
-        let output = Command::new(&own).arg("traffic").arg(kind.name).args(args).output();
+        let mut command = Command::new(&own);
+        command.arg("traffic").arg(kind.name).args(args).args(&place);
+        let output = command.output();
         let output = output.doing("starting the own program")?;
         let report: Option<Report> = serde_json::from_slice(&output.stdout).ok();
+        let said = String::from_utf8_lossy(&output.stderr);
         match report.filter(|_| output.status.success()) {
             Some(report) => emit(&(kind.name, "ok", report.ends.len(), report.sent()))?,
+            None if output.status.code() == Some(UNSUPPORTED.into()) => {
+                emit(&(kind.name, "unsupported", said.trim()))?;
+            }
             None => {
                 failed.push(kind.name);
-                emit(&(kind.name, "FAILED", String::from_utf8_lossy(&output.stderr).trim()))?;
+                emit(&(kind.name, "FAILED", said.trim()))?;
             }
         }
     }

@@ -76,11 +76,19 @@ impl Side {
     /// # Errors
     /// If the namespace is gone.
     pub fn enter(&self, command: &mut Command) -> Result<()> {
-        let path = format!("/run/netns/{}", self.name);
-        let namespace = File::open(&path).doing(&path)?;
-        process::enter_network(command, namespace);
-        Ok(())
+        enter(&self.name, command)
     }
+}
+
+/// Makes `command` run in a named network namespace.
+///
+/// # Errors
+/// If there is none of that name.
+pub fn enter(name: &str, command: &mut Command) -> Result<()> {
+    let path = format!("/run/netns/{name}");
+    let namespace = File::open(&path).doing(&path)?;
+    process::enter_network(command, namespace);
+    Ok(())
 }
 
 impl Drop for Pair {

@@ -25,6 +25,7 @@ use crate::End;
 use crate::Error;
 use crate::Result;
 use crate::emit;
+use crate::netns;
 
 /// The first line of a peer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,15 +50,21 @@ impl Peer {
     /// # Errors
     /// If it cannot be started or does not say where it listens.
     pub fn start(kind: &str, args: &[&str]) -> Result<Self> {
+        Self::start_in(None, kind, args)
+    }
+
+    /// The same inside a named network namespace, if one is given.
+    ///
+    /// # Errors
+    /// As [`Peer::start`], or if there is no such namespace.
+    pub fn start_in(netns: Option<&str>, kind: &str, args: &[&str]) -> Result<Self> {
         let own = std::env::current_exe().doing("finding the own program")?;
-        let mut child = Command::new(own)
-            .arg("peer")
-            .arg(kind)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .doing("starting a peer")?;
+        let mut command = Command::new(own);
+        command.arg("peer").arg(kind).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(name) = netns {
+            netns::enter(name, &mut command)?;
+        }
+        let mut child = command.spawn().doing("starting a peer")?;
         let (orders, answers) = (child.stdin.take(), child.stdout.take());
         let (Some(orders), Some(answers)) = (orders, answers) else {
             return Err(Error::Unexpected("a peer without pipes".to_owned()));

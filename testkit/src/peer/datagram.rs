@@ -13,6 +13,7 @@ use crate::Error;
 use crate::Result;
 use crate::emit;
 use crate::sys::address::RawAddr;
+use crate::sys::interface;
 use crate::sys::socket;
 use crate::sys::vectored;
 
@@ -28,7 +29,7 @@ pub enum Medium {
     Udp,
     /// Raw IP, protocol 253.
     Raw,
-    /// Link-layer frames on the loopback interface.
+    /// Link-layer frames on the interface that has the address.
     Packet,
 }
 
@@ -76,17 +77,20 @@ pub fn open(medium: Medium, role: &str, bind: SocketAddr) -> Result<(OwnedFd, En
         })
         .doing("SO_RCVBUF")?;
     if medium == Medium::Packet {
-        socket::bind(&fd, loopback_frames()).doing("binding an AF_PACKET socket")?;
+        socket::bind(&fd, frames_at(bind)?).doing("binding an AF_PACKET socket")?;
     } else {
         socket::bind(&fd, bind).doing("binding a datagram socket")?;
     }
     Ok((fd, end))
 }
 
-/// The loopback interface as a link-layer address.
-#[must_use]
-pub fn loopback_frames() -> RawAddr {
-    RawAddr::packet(socket::interface(c"lo"), ETHERTYPE)
+/// Everybody on the interface that has this address.
+///
+/// # Errors
+/// If none has it.
+pub fn frames_at(address: SocketAddr) -> Result<RawAddr> {
+    let index = interface::with_address(address.ip()).doing("looking for an interface")?;
+    Ok(RawAddr::packet(index, ETHERTYPE))
 }
 
 /// `peer datagram`: order `N REPLY` receives N datagrams and answers each with REPLY bytes

@@ -26,6 +26,11 @@ impl RawAddr {
         Self { bytes: [0; ROOM], len: 16 }
     }
 
+    /// An address that the kernel has written elsewhere.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        Self::from_parts(&[bytes])
+    }
+
     fn from_parts(parts: &[&[u8]]) -> Self {
         let mut address = Self { bytes: [0; ROOM], len: 0 };
         let flat = parts.iter().flat_map(|part| part.iter().copied());
@@ -36,7 +41,7 @@ impl RawAddr {
         address
     }
 
-    /// A link-layer address (`sockaddr_ll`) for one interface and EtherType.
+    /// The link-layer address (`sockaddr_ll`) of everybody on one interface, for an EtherType.
     #[must_use]
     pub fn packet(ifindex: i32, ethertype: u16) -> Self {
         let family = family_bytes(libc::AF_PACKET);
@@ -45,7 +50,8 @@ impl RawAddr {
             &ethertype.to_be_bytes(),
             &ifindex.to_ne_bytes(),
             &[0, 0, 0, 6],
-            &[0; 8],
+            &[0xff; 6],
+            &[0; 2],
         ])
     }
 

@@ -223,11 +223,3 @@ pub fn sendfile(to: &impl AsFd, from: &impl AsFd, max: usize) -> io::Result<usiz
     // SAFETY: a null offset means the file's own position.
     sized(unsafe { libc::sendfile(to, from, std::ptr::null_mut(), max) })
 }
-
-/// Index of a network interface, 0 if there is none of that name.
-#[must_use]
-pub fn interface(name: &std::ffi::CStr) -> i32 {
-    // SAFETY: `name` is a valid C string.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    i32::try_from(index).unwrap_or(0)
-}

@@ -31,14 +31,14 @@ const BURST: u64 = 32;
 const UDP_SEGMENT: i32 = 103;
 
 /// Starts a datagram peer.
-pub(super) fn peer(plan: &Plan, medium: &str, bind: &str, receiving: &str) -> Result<Peer> {
-    let args = ["--medium", medium, "--bind", bind, "--receiving", receiving];
-    Peer::start("datagram", &[&args[..], &plan.mark()].concat())
+pub(super) fn peer(plan: &Plan, medium: &str, place: Where, receiving: &str) -> Result<Peer> {
+    let bind = plan.listen(place).to_string();
+    plan.start("datagram", &["--medium", medium, "--bind", &bind, "--receiving", receiving])
 }
 
 /// A UDP socket connected to the peer.
-pub(super) fn client(peer: &Peer, place: Where) -> Result<(OwnedFd, End)> {
-    let (fd, end) = datagram::open(Medium::Udp, "client", place.any())?;
+pub(super) fn client(plan: &Plan, peer: &Peer, place: Where) -> Result<(OwnedFd, End)> {
+    let (fd, end) = datagram::open(Medium::Udp, "client", plan.here(place)?)?;
     let target = place.target(peer.address);
     socket::connect(&fd, target).doing("connecting a UDP socket")?;
     let local = socket::local(&fd)?;
@@ -73,8 +73,8 @@ pub(super) fn peek(plan: &Plan) -> Result<Report> {
 }
 
 fn ping_pong(plan: &Plan, place: Where, receiving: &str) -> Result<Report> {
-    let mut peer = peer(plan, "udp", place.bind, receiving)?;
-    let (fd, mut end) = client(&peer, place)?;
+    let mut peer = peer(plan, "udp", place, receiving)?;
+    let (fd, mut end) = client(plan, &peer, place)?;
     peer.order(&[plan.rounds, (SIZE + MORE) as u64])?;
     for _ in 0..plan.rounds {
         round(&fd, &mut end, SIZE)?;
@@ -90,14 +90,14 @@ pub(super) fn unconnected(plan: &Plan) -> Result<Report> {
 
 /// One socket, many peers in turn. The peers are sockets of one process each.
 pub(super) fn many_peers(plan: &Plan) -> Result<Report> {
-    let (fd, mut end) = datagram::open(Medium::Udp, "client", V4.any())?;
+    let (fd, mut end) = datagram::open(Medium::Udp, "client", plan.here(V4)?)?;
     end.local = Some(socket::local(&fd)?);
     // The same process holds all the other sockets: what counts is the number of addresses.
     let mut other = End { role: "others".to_owned(), ..end.clone() };
     other.local = None;
     let mut room = [0; 2048];
     for _ in 0..plan.rounds {
-        let (there, _count) = datagram::open(Medium::Udp, "others", V4.any())?;
+        let (there, _count) = datagram::open(Medium::Udp, "others", plan.here(V4)?)?;
         let to = socket::local(&there)?;
         end.sent(socket::send_to(&fd, &[b'm'; SIZE], to).doing("sending a datagram")?);
         let (got, from) = socket::recv_from(&there, &mut room, 0).doing("receiving a datagram")?;
@@ -117,9 +117,9 @@ pub(super) fn many_servers(
 ) -> Result<Report> {
     let mut peers = Vec::new();
     for _ in 0..servers {
-        peers.push(peer(plan, "udp", V4.bind, "from")?);
+        peers.push(peer(plan, "udp", V4, "from")?);
     }
-    let (fd, mut end) = datagram::open(Medium::Udp, "client", V4.any())?;
+    let (fd, mut end) = datagram::open(Medium::Udp, "client", plan.here(V4)?)?;
     prepared(&fd)?;
     end.local = Some(socket::local(&fd)?);
     for peer in &mut peers {
@@ -137,9 +137,9 @@ pub(super) fn many_servers(
 
 /// Connected to one peer, some datagrams go to another.
 pub(super) fn elsewhere(plan: &Plan) -> Result<Report> {
-    let mut near = peer(plan, "udp", V4.bind, "from")?;
-    let mut far = peer(plan, "udp", V4.bind, "from")?;
-    let (fd, mut to_near) = client(&near, V4)?;
+    let mut near = peer(plan, "udp", V4, "from")?;
+    let mut far = peer(plan, "udp", V4, "from")?;
+    let (fd, mut to_near) = client(plan, &near, V4)?;
     let local = socket::local(&fd)?;
     let mut to_far = End::here("client", libc::AF_INET, libc::IPPROTO_UDP);
     to_far = to_far.between(local, far.address);
@@ -159,8 +159,8 @@ pub(super) fn elsewhere(plan: &Plan) -> Result<Report> {
 
 /// Every other request is empty.
 pub(super) fn zero(plan: &Plan) -> Result<Report> {
-    let mut peer = peer(plan, "udp", V4.bind, "from")?;
-    let (fd, mut end) = client(&peer, V4)?;
+    let mut peer = peer(plan, "udp", V4, "from")?;
+    let (fd, mut end) = client(plan, &peer, V4)?;
     peer.order(&[plan.rounds * 2, (SIZE + MORE) as u64])?;
     for _ in 0..plan.rounds {
         round(&fd, &mut end, 0)?;
@@ -172,17 +172,17 @@ pub(super) fn zero(plan: &Plan) -> Result<Report> {
 
 /// The receiver does not ask who sent.
 pub(super) fn no_address(plan: &Plan) -> Result<Report> {
-    one_way(plan, "udp", V4, "plain", |peer| client(peer, V4))
+    one_way(plan, "udp", V4, "plain", |peer| client(plan, peer, V4))
 }
 
 /// Raw IP: the receiver of IPv4 gets the headers as well.
 pub(super) fn raw(plan: &Plan, place: Where) -> Result<Report> {
     let mut report = one_way(plan, "raw", place, "plain", |peer| {
-        let (fd, end) = datagram::open(Medium::Raw, "client", place.any())?;
+        let (fd, end) = datagram::open(Medium::Raw, "client", plan.here(place)?)?;
         socket::connect(&fd, SocketAddr::new(peer.address.ip(), 0)).doing("connecting")?;
         Ok((fd, end))
     })?;
-    if place.any().is_ipv4() {
+    if place == V4 {
         // The sender's own socket would get a copy too, but nobody reads it.
         report.extra = i64::try_from(plan.rounds * IPV4_HEADER).unwrap_or(0);
     }
@@ -196,7 +196,7 @@ fn one_way(
     receiving: &str,
     client: impl FnOnce(&Peer) -> Result<(OwnedFd, End)>,
 ) -> Result<Report> {
-    let mut peer = peer(plan, medium, place.bind, receiving)?;
+    let mut peer = peer(plan, medium, place, receiving)?;
     let (fd, mut end) = client(&peer)?;
     let mut left = plan.rounds;
     while left > 0 {
@@ -214,8 +214,8 @@ fn one_way(
 /// Four threads share the socket; each gets whichever answer comes first.
 pub(super) fn threads(plan: &Plan) -> Result<Report> {
     const THREADS: u64 = 4;
-    let mut peer = peer(plan, "udp", V4.bind, "from")?;
-    let (fd, mut end) = client(&peer, V4)?;
+    let mut peer = peer(plan, "udp", V4, "from")?;
+    let (fd, mut end) = client(plan, &peer, V4)?;
     peer.order(&[plan.rounds * THREADS, (SIZE + MORE) as u64])?;
     let work = || {
         let mut own = End::default();
@@ -241,8 +241,8 @@ pub(super) fn threads(plan: &Plan) -> Result<Report> {
 
 /// Eight datagrams a call.
 pub(super) fn batch(plan: &Plan) -> Result<Report> {
-    let mut peer = peer(plan, "udp", V4.bind, "batch")?;
-    let (fd, mut end) = client(&peer, V4)?;
+    let mut peer = peer(plan, "udp", V4, "batch")?;
+    let (fd, mut end) = client(plan, &peer, V4)?;
     let data = [b'b'; 2048];
     for _ in 0..plan.rounds {
         let lengths = (1_usize..=8).map(|n| n * 101);
@@ -261,8 +261,8 @@ pub(super) fn batch(plan: &Plan) -> Result<Report> {
 /// One send of 9.5 segments, which arrive as ten datagrams.
 pub(super) fn segments(plan: &Plan) -> Result<Report> {
     const SEGMENT: usize = 1000;
-    let mut peer = peer(plan, "udp", V4.bind, "plain")?;
-    let (fd, mut end) = client(&peer, V4)?;
+    let mut peer = peer(plan, "udp", V4, "plain")?;
+    let (fd, mut end) = client(plan, &peer, V4)?;
     let size = i32::try_from(SEGMENT).unwrap_or(0);
     socket::set_option(&fd, libc::SOL_UDP, UDP_SEGMENT, size).doing("UDP_SEGMENT")?;
     for _ in 0..plan.rounds {

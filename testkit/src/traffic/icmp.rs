@@ -1,9 +1,9 @@
 //! Echo requests that the kernel answers.
 
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use super::Plan;
+use super::V4;
 use super::datagrams::IPV4_HEADER;
 use crate::Doing;
 use crate::End;
@@ -24,17 +24,21 @@ fn quiet_network() -> Result<()> {
         .doing("allowing ping sockets")
 }
 
-fn open(kind: i32) -> Result<(OwnedFd, End)> {
-    quiet_network()?;
-    let fd = socket::open(libc::AF_INET, kind, libc::IPPROTO_ICMP).doing("opening ICMP")?;
-    let target = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket::connect(&fd, target).doing("connecting an ICMP socket")?;
+/// The kernel at the peers' address answers: the own one in a namespace made for it, unless the
+/// plan names another place.
+fn open(plan: &Plan, kind: i32) -> Result<(OwnedFd, End)> {
+    if !plan.is_routed() {
+        quiet_network()?;
+    }
+    let fd = socket::open(libc::AF_INET, kind, libc::IPPROTO_ICMP)
+        .doing("opening ICMP (see sysctl net.ipv4.ping_group_range)")?;
+    socket::connect(&fd, plan.listen(V4)).doing("connecting an ICMP socket")?;
     Ok((fd, End::here("client", libc::AF_INET, libc::IPPROTO_ICMP)))
 }
 
 /// `SOCK_DGRAM`: the reply comes without its IP header.
 pub(super) fn ping_socket(plan: &Plan) -> Result<Report> {
-    let (fd, mut end) = open(libc::SOCK_DGRAM)?;
+    let (fd, mut end) = open(plan, libc::SOCK_DGRAM)?;
     for number in 0..plan.rounds {
         end.sent(socket::send(&fd, &request(number), 0).doing("sending an echo request")?);
         end.received(socket::recv(&fd, &mut [0; 2048], 0).doing("receiving an echo reply")?);
@@ -44,15 +48,16 @@ pub(super) fn ping_socket(plan: &Plan) -> Result<Report> {
 
 /// `SOCK_RAW`: over loopback the own request is received as well, both with IP headers.
 pub(super) fn raw_socket(plan: &Plan) -> Result<Report> {
-    let (fd, mut end) = open(libc::SOCK_RAW)?;
+    let (fd, mut end) = open(plan, libc::SOCK_RAW)?;
+    let copies = if plan.is_routed() { 1 } else { 2 };
     for number in 0..plan.rounds {
         end.sent(socket::send(&fd, &request(number), 0).doing("sending an echo request")?);
-        for _ in 0..2 {
+        for _ in 0..copies {
             end.received(socket::recv(&fd, &mut [0; 2048], 0).doing("receiving an echo")?);
         }
     }
     let mut report = Report::new("", vec![end]);
-    let extra = plan.rounds * (2 * IPV4_HEADER + SIZE as u64);
+    let extra = plan.rounds * (copies * IPV4_HEADER + (copies - 1) * SIZE as u64);
     report.extra = i64::try_from(extra).unwrap_or(0);
     Ok(report)
 }

@@ -27,7 +27,7 @@ const ANSWER: u64 = 1313;
 
 /// Four workers accept connections of one listener; the parent connects.
 pub(super) fn tcp(plan: &Plan) -> Result<Report> {
-    let listener = stream::listener("127.0.0.1:0".parse().unwrap_or(V4.any()))?;
+    let listener = stream::listener(plan.here(V4)?)?;
     let address = socket::local(&listener)?;
     let workers = Workers::start(|| accepting(&listener))?;
     let mut end = End::here("client", libc::AF_INET, libc::IPPROTO_TCP);
@@ -61,10 +61,10 @@ fn accepting(listener: &OwnedFd) -> Result<End> {
 
 /// Four workers answer the datagrams of one socket.
 pub(super) fn udp(plan: &Plan) -> Result<Report> {
-    let (shared, _count) = datagram::open(Medium::Udp, "worker", V4.any())?;
+    let (shared, _count) = datagram::open(Medium::Udp, "worker", plan.here(V4)?)?;
     let address = socket::local(&shared)?;
     let workers = Workers::start(|| answering(&shared))?;
-    let (fd, end) = datagram::open(Medium::Udp, "client", V4.any())?;
+    let (fd, end) = datagram::open(Medium::Udp, "client", plan.here(V4)?)?;
     socket::connect(&fd, address).doing("connecting a UDP socket")?;
     let mut end = end.between(socket::local(&fd)?, address);
     for _ in 0..plan.rounds {

@@ -26,10 +26,10 @@ const SOON: Duration = Duration::from_secs(60);
 /// Datagrams to a port where nobody listens; each comes back through the error queue.
 pub(super) fn errors(plan: &Plan) -> Result<Report> {
     // A port that was free a moment ago and is closed again.
-    let (gone, _count) = datagram::open(Medium::Udp, "nobody", V4.any())?;
+    let (gone, _count) = datagram::open(Medium::Udp, "nobody", plan.here(V4)?)?;
     let target = socket::local(&gone)?;
     drop(gone);
-    let (fd, end) = datagram::open(Medium::Udp, "client", V4.any())?;
+    let (fd, end) = datagram::open(Medium::Udp, "client", plan.here(V4)?)?;
     socket::connect(&fd, target).doing("connecting a UDP socket")?;
     socket::set_option(&fd, libc::SOL_IP, libc::IP_RECVERR, 1).doing("IP_RECVERR")?;
     let mut end = end.between(socket::local(&fd)?, target);
@@ -54,8 +54,8 @@ pub(super) fn errors(plan: &Plan) -> Result<Report> {
 
 /// Every datagram is read back from the error queue with the time it was sent.
 pub(super) fn timestamps(plan: &Plan) -> Result<Report> {
-    let mut peer = datagrams::peer(plan, "udp", V4.bind, "plain")?;
-    let (fd, mut end) = datagrams::client(&peer, V4)?;
+    let mut peer = datagrams::peer(plan, "udp", V4, "plain")?;
+    let (fd, mut end) = datagrams::client(plan, &peer, V4)?;
     socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, SEND_TIMESTAMPS)
         .doing("SO_TIMESTAMPING")?;
     for _ in 0..plan.rounds {
@@ -85,14 +85,15 @@ fn read_back(fd: &OwnedFd, payload: usize) -> Result<()> {
     }
 }
 
-/// Frames with an experimental EtherType over the loopback interface.
+/// Frames with an experimental EtherType to everybody.
 pub(super) fn frames(plan: &Plan) -> Result<Report> {
-    let mut peer = datagrams::peer(plan, "packet", V4.bind, "plain")?;
+    let mut peer = datagrams::peer(plan, "packet", V4, "plain")?;
     let fd = socket::open(libc::AF_PACKET, libc::SOCK_DGRAM, 0).doing("opening AF_PACKET")?;
+    let everybody = datagram::frames_at(plan.here(V4)?)?;
     let mut end = crate::End::here("client", libc::AF_PACKET, 0);
     for _ in 0..plan.rounds {
         peer.order(&[1, 0])?;
-        let sent = socket::send_to(&fd, &[b'p'; 150], datagram::loopback_frames());
+        let sent = socket::send_to(&fd, &[b'p'; 150], everybody);
         end.sent(sent.doing("sending a frame")?);
         peer.done()?;
     }

@@ -24,9 +24,8 @@ use crate::sys::vectored;
 
 /// Starts a stream peer.
 pub(super) fn peer(plan: &Plan, place: Where, reading: &str) -> Result<Peer> {
-    let chunk = plan.chunk.to_string();
-    let args = ["--bind", place.bind, "--reading", reading, "--chunk", &chunk];
-    Peer::start("stream", &[&args[..], &plan.mark()].concat())
+    let (chunk, bind) = (plan.chunk.to_string(), plan.listen(place).to_string());
+    plan.start("stream", &["--bind", &bind, "--reading", reading, "--chunk", &chunk])
 }
 
 /// Starts a peer, connects, orders `up` and `down`, lets `client` move them; both ends.
