@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::Subcommand;
 use femtosnitch_testkit::peer::datagram::Medium;
 use femtosnitch_testkit::peer::datagram::Receiving;
+use femtosnitch_testkit::peer::stream::Dress;
 use femtosnitch_testkit::peer::stream::Reading;
 use femtosnitch_testkit::traffic::Plan;
 
@@ -249,6 +250,8 @@ pub(crate) enum PeerKind {
     Stream {
         #[arg(long)]
         bind: SocketAddr,
+        #[arg(long, value_enum, default_value = "tcp")]
+        dress: Dress,
         #[arg(long, value_enum, default_value = "plain")]
         reading: Reading,
         #[arg(long, default_value_t = 16_384)]
@@ -258,6 +261,16 @@ pub(crate) enum PeerKind {
     },
     /// Many TCP connections
     Sink {
+        #[arg(long)]
+        bind: SocketAddr,
+        /// The first packet may carry data
+        #[arg(long)]
+        fast_open: bool,
+        #[arg(long)]
+        tag: String,
+    },
+    /// No TCP connection: a port where nobody listens
+    Closed {
         #[arg(long)]
         bind: SocketAddr,
         #[arg(long)]
@@ -271,6 +284,9 @@ pub(crate) enum PeerKind {
         bind: SocketAddr,
         #[arg(long, value_enum)]
         receiving: Receiving,
+        /// Address of the interface where a multicast group is to be heard
+        #[arg(long)]
+        join: Option<Ipv4Addr>,
         #[arg(long)]
         tag: String,
     },

@@ -43,10 +43,48 @@ pub trait Doing<T> {
     /// # Errors
     /// The error it was called on, named.
     fn doing(self, what: &str) -> Result<T>;
+
+    /// The same for something that not every kernel can do.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if the kernel's answer is that it cannot.
+    fn supported(self, what: &str) -> Result<T>;
 }
+
+/// What a kernel answers to what it does not know.
+const CANNOT: [i32; 7] = [
+    libc::EPROTONOSUPPORT,
+    libc::ESOCKTNOSUPPORT,
+    libc::EAFNOSUPPORT,
+    libc::ENOPROTOOPT,
+    libc::EOPNOTSUPP,
+    libc::ENOSYS,
+    libc::ENOENT,
+];
 
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, what: &str) -> Result<T> {
         self.map_err(|source| Error::Io { what: what.to_owned(), source })
+    }
+
+    fn supported(self, what: &str) -> Result<T> {
+        match self {
+            Err(error) if error.raw_os_error().is_some_and(|code| CANNOT.contains(&code)) => {
+                Err(Error::Unsupported(format!("{what}: {error}")))
+            }
+            other => other.doing(what),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kernel_cannot_do_is_told_from_what_failed() {
+        let said = |code| Err::<(), _>(io::Error::from_raw_os_error(code)).supported("x");
+        assert!(matches!(said(libc::EPROTONOSUPPORT), Err(Error::Unsupported(_))));
+        assert!(matches!(said(libc::EPERM), Err(Error::Io { .. })));
     }
 }

@@ -20,6 +20,7 @@ use femtosnitch_testkit::bench;
 use femtosnitch_testkit::emit;
 use femtosnitch_testkit::peer::datagram;
 use femtosnitch_testkit::peer::httpd;
+use femtosnitch_testkit::peer::sink;
 use femtosnitch_testkit::peer::stream;
 use femtosnitch_testkit::sys::process;
 use femtosnitch_testkit::traffic;
@@ -63,17 +64,24 @@ fn run(job: Job) -> Result<()> {
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
-        Job::Peer(PeerKind::Stream { bind, reading, chunk, .. }) => {
-            stream::serve(bind, reading, chunk)
-        }
-        Job::Peer(PeerKind::Sink { bind, .. }) => stream::serve_many(bind),
-        Job::Peer(PeerKind::Datagram { medium, bind, receiving, .. }) => {
-            datagram::serve(medium, bind, receiving)
-        }
+        Job::Peer(peer) => serve(peer),
         Job::Shortlived { to, bytes, .. } => traffic::shortlived(to, bytes),
         Job::Taker { bytes, chunk, .. } => traffic::receive_passed(bytes, chunk),
         Job::AfterExec { .. } => traffic::after_exec(),
         Job::NoOp => Ok(()),
+    }
+}
+
+fn serve(peer: PeerKind) -> Result<()> {
+    match peer {
+        PeerKind::Stream { bind, dress, reading, chunk, .. } => {
+            stream::serve(bind, dress, reading, chunk)
+        }
+        PeerKind::Sink { bind, fast_open, .. } => sink::serve(bind, fast_open),
+        PeerKind::Closed { bind, .. } => sink::refuse(bind),
+        PeerKind::Datagram { medium, bind, receiving, join, .. } => {
+            datagram::serve(medium, bind, receiving, join)
+        }
     }
 }
 

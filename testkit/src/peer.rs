@@ -5,6 +5,7 @@
 
 pub mod datagram;
 pub mod httpd;
+pub mod sink;
 pub mod stream;
 
 use std::fs::File;

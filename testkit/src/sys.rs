@@ -4,8 +4,11 @@ pub mod address;
 pub mod interface;
 pub mod memory;
 pub mod process;
+pub mod ring;
 pub mod socket;
+pub mod tls;
 pub mod vectored;
+pub mod zerocopy;
 
 use std::io;
 

@@ -1,7 +1,10 @@
 //! The kinds of traffic, each of exactly known volume.
 
 mod awkward;
+mod connects;
 mod datagrams;
+mod dressed;
+mod frames;
 mod handover;
 mod icmp;
 mod lineage;
@@ -11,11 +14,15 @@ mod prefork;
 mod special;
 mod steps;
 mod streams;
+mod tcp_calls;
+mod udp_calls;
+mod udp_peers;
 mod uring;
 
 use crate::Error;
 use crate::Report;
 use crate::Result;
+use crate::peer::stream::Dress;
 
 use crate::report::plain;
 pub use handover::after_exec;
@@ -30,6 +37,7 @@ use plan::V6;
 use plan::Where;
 pub use steps::Moved;
 pub use steps::steps;
+use uring::Sending;
 
 /// A kind of traffic: its name, and what makes it.
 pub struct Kind {
@@ -81,8 +89,22 @@ pub const KINDS: &[Kind] = kinds![
     "splice-send", ROUTED, streams::splice_send, "file to pipe to socket";
     "splice-recv", ROUTED, streams::splice_recv, "socket to pipe at the receiver";
     "zerocopy", ROUTED, streams::zerocopy, "MSG_ZEROCOPY with its completions read";
-    "uring", ROUTED, |plan| uring::stream(plan, false), "io_uring send and receive";
-    "uring-sqpoll", ROUTED, |plan| uring::stream(plan, true), "io_uring polled by a kernel thread";
+    "uring", ROUTED, |plan| uring::stream(plan, Sending::Plain), "io_uring send and receive";
+    "uring-sqpoll", ROUTED, |plan| uring::stream(plan, Sending::Polled), "io_uring polled by a kernel thread";
+    "uring-zc", ROUTED, |plan| uring::stream(plan, Sending::ZeroCopy), "io_uring zero-copy send";
+    "vmsplice", ROUTED, tcp_calls::vmsplice, "memory to pipe to socket";
+    "tcp-zerocopy-recv", ROUTED, tcp_calls::mapped, "TCP_ZEROCOPY_RECEIVE at the receiver";
+    "tcp-trunc", ROUTED, tcp_calls::discarded, "the receiver discards by MSG_TRUNC";
+    "tcp-oob", ROUTED, tcp_calls::urgent, "urgent bytes among others";
+    "tcp-halfclose", ROUTED, tcp_calls::half_closed, "each direction is shut down by itself";
+    "tcp-fastopen", ROUTED, tcp_calls::fast_open, "connections that begin with data";
+    "mptcp", ROUTED, |plan| dressed::stream(plan, Dress::Mptcp, "mptcp"), "multipath TCP";
+    "ktls", ROUTED, |plan| dressed::stream(plan, Dress::Tls, "tls"), "TLS by the kernel";
+    "sctp-stream", ROUTED, |plan| dressed::stream(plan, Dress::Sctp, "sctp"), "one-to-one SCTP";
+    "sctp-datagram", ROUTED, dressed::messages, "one-to-many SCTP";
+    "connect-refused", ROUTED, connects::refused, "connections to a closed port";
+    "connect-unused", ROUTED, connects::unused, "connections that carry nothing";
+    "connect-timeout", LOCAL, connects::timed_out, "connections that nobody answers";
     "udp4", ROUTED, |plan| datagrams::connected(plan, V4), "connected UDP over IPv4";
     "udp6", ROUTED, |plan| datagrams::connected(plan, V6), "connected UDP over IPv6";
     "udp-mapped", ROUTED, |plan| datagrams::connected(plan, MAPPED), "IPv4 UDP over an AF_INET6 socket";
@@ -94,11 +116,23 @@ pub const KINDS: &[Kind] = kinds![
     "udp-threads", ROUTED, datagrams::threads, "four threads share one socket";
     "udp-batch", ROUTED, datagrams::batch, "sendmmsg and recvmmsg";
     "udp-gso", ROUTED, datagrams::segments, "one send cut into datagrams by the kernel";
+    "udplite4", ROUTED, udp_calls::lite, "UDP-Lite over IPv4";
+    "udp-gro", ROUTED, udp_calls::merged, "cut by the kernel, put together by the kernel";
+    "udp-gso-cmsg", ROUTED, udp_calls::segments_by_call, "UDP_SEGMENT as a control message";
+    "udp-corked", ROUTED, udp_calls::corked, "several sends make one datagram";
+    "udp-fragmented", ROUTED, udp_calls::fragmented, "datagrams of several packets";
+    "udp-trunc", ROUTED, udp_calls::truncated, "MSG_TRUNC with too little room";
+    "udp-recv-plain", ROUTED, udp_peers::unasked, "two senders, recv without an address";
+    "udp-mapped-unconnected", ROUTED, udp_peers::mapped, "sendto mapped addresses";
+    "udp-v4-on-v6", ROUTED, udp_peers::foreign, "AF_INET addresses on an AF_INET6 socket";
+    "udp-multicast", ROUTED, udp_peers::multicast, "one sender, two receivers";
     "errqueue", LOCAL, special::errors, "ICMP errors read from the error queue";
     "timestamps", ROUTED, special::timestamps, "sent datagrams read back with their timestamps";
     "raw4", ROUTED, |plan| datagrams::raw(plan, V4), "raw IPv4, protocol 253";
     "raw6", ROUTED, |plan| datagrams::raw(plan, V6), "raw IPv6, protocol 253";
     "packet", ROUTED, special::frames, "link-layer frames to everybody on one interface";
+    "packet-recv", ROUTED, frames::whole, "whole frames, recvfrom";
+    "packet-txring", ROUTED, frames::ring, "frames sent by PACKET_TX_RING";
     "icmp-ping", ROUTED, icmp::ping_socket, "unprivileged ping socket";
     "icmp-raw", ROUTED, icmp::raw_socket, "echo request by a raw socket";
     "fork", ROUTED, handover::fork, "parent and child use one connection in turn";

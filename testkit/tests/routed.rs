@@ -1,5 +1,7 @@
 //! Kinds that say so run over a network between two namespaces: needs root and `ip`.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
 use std::process::Command;
 
 use femtosnitch_testkit::Report;

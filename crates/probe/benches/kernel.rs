@@ -184,7 +184,7 @@ fn drains() {
     println!("| flows | moved since the last drain | drain, µs | ns a flow that moved |");
     println!("|---:|---:|---:|---:|");
     for flows in [10_000u32, 100_000] {
-        let mut probe = start(flows + 1024);
+        let mut probe = start(flows * 2);
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let peer = |n: u32| {
             (std::net::Ipv4Addr::from(0x7f00_0002 + (n >> 14)), 20_000 + (n & 0x3fff) as u16)

@@ -47,84 +47,68 @@ static __always_inline void note_port(struct sock *sk, const struct fs_sk *s)
 }
 
 /*
- * A socket begins a connection, perhaps not its first: connect(2) to AF_UNSPEC and again. Its
- * sequence numbers start anew.
+ * connect(2) was called, perhaps not for the first time (to AF_UNSPEC and again): sequence numbers
+ * and TCP's counters start anew.
  */
-static __always_inline void tcp_connects(struct sock *sk)
+static __always_inline void tcp_connects(struct sock *sk, struct fs_sk *s)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct fs_sk *s = storage(sk);
 
-	if (!s || !tp)
-		return;
 	s->based = 0;
 	s->counted = 0;
 	s->tcp = FS_TCP_ACTIVE;
 	__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
-	if (s->slot) {
+	if (tp)
 		tcp_go_on_counting(s, tp);
-		return;
-	}
-	/* A bucket is not the socket's own. */
-	flow_without_bytes(sk, s, FS_SEND);
-	if (s->slot)
-		mark_dirty(s->slot);
 }
 
-static __always_inline void tcp_listens(struct sock *sk)
+static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int old)
 {
-	struct fs_sk *s = storage(sk);
+	__u32 slot = s->slot;
+	struct fs_tcp *out = bpf_map_lookup_elem(&tcp_totals, &slot);
 
-	if (!s || s->slot)
-		return;
-	s->tcp = FS_TCP_LISTENER;
-	__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
-	flow_without_bytes(sk, s, FS_RECV);
-	if (s->slot) {
-		tcp_sample(sk, s, s->slot);
-		mark_dirty(s->slot);
-	}
-}
-
-static __always_inline void tcp_established(struct sock *sk)
-{
-	struct fs_sk *s = known_storage(sk);
-
-	if (!s)
-		return; /* accepted later, if at all: see tcp_ends() and first_slot() */
-	s->tcp |= FS_TCP_ESTABLISHED;
-	note_port(sk, s);
-}
-
-/* This side has closed, or the connection is over. */
-static __always_inline void tcp_ends(struct sock *sk, int old, int new)
-{
-	struct fs_sk *s = known_storage(sk);
-	struct fs_tcp *out;
-	__u32 slot;
-
-	if (!s)
-		return;
-	/* Accepted, closed, and nothing moved: whoever closes it had it. */
-	if (!s->slot && sk->sk_lock.owned && old != TCP_LISTEN && !(s->tcp & FS_TCP_ACTIVE))
-		flow_without_bytes(sk, s, FS_RECV);
-	slot = s->slot;
-	if (new != TCP_CLOSE)
-		return;
 	s->tcp |= FS_TCP_ENDED;
 	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
 		s->tcp |= FS_TCP_FIN;
 	if (old == TCP_FIN_WAIT2 || old == TCP_FIN_WAIT1 || old == TCP_CLOSING)
 		s->tcp |= FS_TCP_TIMEWAIT;
-	if (slot) {
-		note_port(sk, s);
+	if (slot && out) {
+		out->error = sk->sk_err;
 		tcp_sample(sk, s, slot);
-		out = bpf_map_lookup_elem(&tcp_totals, &slot);
-		if (out)
-			out->error = sk->sk_err;
 		mark_dirty(slot);
 	}
 	socket_ends(s, FS_ENDED_CLOSED);
+}
+
+static __always_inline void tcp_changes(struct sock *sk, int old, int new)
+{
+	bool begins = new == TCP_SYN_SENT || new == TCP_LISTEN;
+	struct fs_sk *s = begins ? storage(sk) : known_storage(sk);
+
+	if (!s)
+		return; /* accepted, and not used yet */
+	if (new == TCP_SYN_SENT) {
+		tcp_connects(sk, s);
+	} else if (new == TCP_LISTEN) {
+		s->tcp = FS_TCP_LISTENER;
+		__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
+	} else if (new == TCP_ESTABLISHED) {
+		s->tcp |= FS_TCP_ESTABLISHED;
+	}
+	/* Accepted, closed, and nothing moved: whoever closes it had it. */
+	if (!s->slot &&
+	    (begins || (sk->sk_lock.owned && new != TCP_ESTABLISHED &&old != TCP_LISTEN &&
+			!(s->tcp & FS_TCP_ACTIVE)))) {
+		flow_without_bytes(sk, s, new == TCP_SYN_SENT ? FS_SEND : FS_RECV);
+		if (s->slot) /* a bucket is not the socket's own */
+			mark_dirty(s->slot);
+	}
+	if (!begins)
+		note_port(sk, s);
+	if (new == TCP_LISTEN && s->slot)
+		tcp_sample(sk, s, s->slot);
+	if (new == TCP_CLOSE)
+		tcp_is_over(sk, s, old);
 }
 
 #endif

@@ -109,15 +109,20 @@ static __always_inline __u32 bucket_in(void *map, const void *key, const struct 
 /*
  * Exact totals without peers: of the process, or once a user has used up those, of the executable
  * together with all other processes that run it. Slot 0, everybody's, if there is not even that.
+ * Not static: so the verifier looks at it once, not along every path that leads here.
  */
-static __noinline __u32 bucket_slot(const struct fs_who *who)
+__noinline __u32 bucket_slot(const struct fs_who *who)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct fs_who owner = *who;
 	struct fs_who nobody = {};
 	struct fs_exe_key exe = {};
+	struct fs_who owner;
 	struct inode *inode;
 	__u32 slot;
+
+	if (!who)
+		return 0;
+	owner = *who;
 
 	slot = bucket_in(&buckets, &owner, &owner, FS_USAGE_BUCKETS,
 			 fs_max_buckets - fs_max_buckets / 4, NULL);

@@ -19,19 +19,12 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 		return 0;
 	switch (new) {
 	case TCP_SYN_SENT:
-		tcp_connects(sk);
-		break;
 	case TCP_LISTEN:
-		tcp_listens(sk);
-		break;
 	case TCP_ESTABLISHED:
-		tcp_established(sk);
-		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
 	case TCP_CLOSE:
-		tcp_ends(sk, old, new);
-		break;
+		tcp_changes(sk, old, new);
 	}
 	return 0;
 }
@@ -47,7 +40,7 @@ int fs_release(struct bpf_sock *ctx)
 	__u32 state = ctx->state;
 	struct fs_sk *s;
 
-	/* If it was accepted and nothing moved, its end is all there is to see: see tcp_ends(). */
+	/* If it was accepted and nothing moved, its end is all there is to see: see tcp_changes(). */
 	if (tcp && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !fs_orphans)
 		s = storage_of(ctx, ctx);
 	else

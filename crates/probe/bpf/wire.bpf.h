@@ -33,24 +33,26 @@ static __always_inline bool is_v4(const struct fs_flow *flow)
 					   bpf_cpu_to_be64(0x0000ffff00000000ULL));
 }
 
-/* Header bytes of a datagram beyond those of one packet. */
-static __noinline __u32 further_headers(struct sock *sk, const struct fs_flow *flow, __u64 bytes)
+/*
+ * Header bytes of a datagram beyond those of one packet. `segment`: what the program has it cut
+ * into (UDP_SEGMENT), or 0; `mtu`: of the route, or 0. Not static: so the verifier looks at it once.
+ */
+__noinline __u32 further_headers(const struct fs_flow *flow, __u32 size, __u32 segment, __u32 mtu)
 {
-	bool v4 = is_v4(flow);
-	bool udp = flow->protocol == IPPROTO_UDP || flow->protocol == IPPROTO_UDPLITE;
-	__u32 size = bytes;
-	__u32 segment = 0, mtu, room;
+	__u32 room;
+	bool v4;
 
-	if (udp)
-		segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
+	if (!flow)
+		return 0;
+	v4 = is_v4(flow);
 	if (segment && size > segment)
 		return (size - 1) / segment * ((v4 ? 20 : 40) + 8);
-	mtu = BPF_CORE_READ(sk, sk_dst_cache, dev, mtu);
 	if (!mtu)
 		mtu = stays_here(flow) ? LOOPBACK_MTU : ETHERNET_MTU;
 	if (mtu < 576)
 		mtu = 576;
-	size += udp ? 8 : 0;
+	if (flow->protocol == IPPROTO_UDP || flow->protocol == IPPROTO_UDPLITE)
+		size += 8;
 	if (size + (v4 ? 20 : 40) <= mtu)
 		return 0;
 	/* RFC 791, RFC 8200: fragments but the last hold a multiple of eight bytes. */
@@ -63,11 +65,14 @@ static __noinline __u32 further_headers(struct sock *sk, const struct fs_flow *f
 static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, __u32 dir,
 					__u64 bytes)
 {
+	__u32 segment = 0;
 	__u32 more;
 
 	if (flow->family == AF_PACKET || flow->flags & (FS_FLOW_BUCKET | FS_FLOW_EXE))
 		return;
-	more = further_headers(sk, flow, bytes);
+	if (flow->protocol == IPPROTO_UDP)
+		segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
+	more = further_headers(flow, bytes, segment, BPF_CORE_READ(sk, sk_dst_cache, dev, mtu));
 	if (more)
 		__sync_fetch_and_add(dir == FS_SEND ? &flow->send_more : &flow->recv_more, more);
 }

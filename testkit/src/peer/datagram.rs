@@ -1,5 +1,7 @@
 //! Datagram peers: UDP, raw IP and AF_PACKET.
 
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
@@ -7,6 +9,7 @@ use clap::ValueEnum;
 
 use super::hello;
 use super::obey;
+use super::stream;
 use crate::Doing;
 use crate::End;
 use crate::Error;
@@ -22,15 +25,33 @@ pub const ETHERTYPE: u16 = 0x88b5;
 /// An IP protocol number set aside for experiments.
 pub const IP_PROTOCOL: i32 = 253;
 
+/// Room of [`Receiving::Short`].
+pub const SHORT: usize = 100;
+/// `UDP_GRO`.
+const UDP_GRO: i32 = 104;
+
 /// What the datagrams travel over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Medium {
     /// UDP.
     Udp,
+    /// UDP-Lite.
+    UdpLite,
+    /// SCTP with one socket for all associations.
+    Sctp,
     /// Raw IP, protocol 253.
     Raw,
     /// Link-layer frames on the interface that has the address.
     Packet,
+    /// The same, where the program sees the link-layer header too.
+    Frames,
+}
+
+impl Medium {
+    /// Without internet addresses.
+    fn is_link_layer(self) -> bool {
+        matches!(self, Self::Packet | Self::Frames)
+    }
 }
 
 /// How a peer receives.
@@ -44,6 +65,10 @@ pub enum Receiving {
     Peek,
     /// `recvmmsg(2)`.
     Batch,
+    /// `recv(2)` of what `UDP_GRO` has put together: orders count bytes.
+    Merged,
+    /// `recv(2)` with MSG_TRUNC into [`SHORT`] bytes: it returns the datagram's whole length.
+    Short,
 }
 
 /// An open, bound socket with its empty count.
@@ -61,10 +86,20 @@ pub fn open(medium: Medium, role: &str, bind: SocketAddr) -> Result<(OwnedFd, En
             socket::open(domain, libc::SOCK_RAW, IP_PROTOCOL).doing("opening a raw socket")?,
             End::here(role, domain, IP_PROTOCOL),
         ),
-        Medium::Packet => {
-            let kind = i32::from(ETHERTYPE.to_be());
+        Medium::UdpLite => (
+            socket::open(domain, libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE).supported("UDP-Lite")?,
+            End::here(role, domain, libc::IPPROTO_UDPLITE),
+        ),
+        Medium::Sctp => (
+            stream::open_sctp(domain, libc::SOCK_SEQPACKET)?,
+            End::here(role, domain, libc::IPPROTO_SCTP),
+        ),
+        Medium::Packet | Medium::Frames => {
+            let whole = medium == Medium::Frames;
+            let kind = if whole { libc::SOCK_RAW } else { libc::SOCK_DGRAM };
+            let protocol = i32::from(ETHERTYPE.to_be());
             (
-                socket::open(libc::AF_PACKET, libc::SOCK_DGRAM, kind)
+                socket::open(libc::AF_PACKET, kind, protocol)
                     .doing("opening an AF_PACKET socket")?,
                 End::here(role, libc::AF_PACKET, 0),
             )
@@ -76,7 +111,11 @@ pub fn open(medium: Medium, role: &str, bind: SocketAddr) -> Result<(OwnedFd, En
             socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 4 << 20)
         })
         .doing("SO_RCVBUF")?;
-    if medium == Medium::Packet {
+    if bind.ip().is_multicast() {
+        // All receivers of a group have the same address.
+        socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).doing("SO_REUSEADDR")?;
+    }
+    if medium.is_link_layer() {
         socket::bind(&fd, frames_at(bind)?).doing("binding an AF_PACKET socket")?;
     } else {
         socket::bind(&fd, bind).doing("binding a datagram socket")?;
@@ -94,14 +133,30 @@ pub fn frames_at(address: SocketAddr) -> Result<RawAddr> {
 }
 
 /// `peer datagram`: order `N REPLY` receives N datagrams and answers each with REPLY bytes
-/// (if not 0).
+/// (if not 0). `join` is the interface's address where a multicast group is to be heard.
 ///
 /// # Errors
 /// If a datagram does not come within the time limit.
-pub fn serve(medium: Medium, bind: SocketAddr, receiving: Receiving) -> Result<()> {
+pub fn serve(
+    medium: Medium,
+    bind: SocketAddr,
+    receiving: Receiving,
+    join: Option<Ipv4Addr>,
+) -> Result<()> {
     let (fd, mut end) = open(medium, "server", bind)?;
-    let address = if medium == Medium::Packet { bind } else { socket::local(&fd)? };
-    if medium == Medium::Udp {
+    let address = if medium.is_link_layer() { bind } else { socket::local(&fd)? };
+    if receiving == Receiving::Merged {
+        socket::set_option(&fd, libc::SOL_UDP, UDP_GRO, 1).supported("UDP_GRO")?;
+    }
+    if let (IpAddr::V4(group), Some(interface)) = (bind.ip(), join) {
+        let request = [group.octets(), interface.octets()].concat();
+        socket::set_bytes(&fd, libc::SOL_IP, libc::IP_ADD_MEMBERSHIP, &request)
+            .doing("joining a multicast group")?;
+    }
+    if medium == Medium::Sctp {
+        socket::listen(&fd).doing("listening")?;
+    }
+    if medium != Medium::Raw && !medium.is_link_layer() {
         end.local = Some(crate::report::plain(address));
     }
     hello(address)?;
@@ -111,7 +166,7 @@ pub fn serve(medium: Medium, bind: SocketAddr, receiving: Receiving) -> Result<(
         };
         let mut left = count;
         while left > 0 {
-            left -= take(&fd, &mut end, receiving, left, reply)?;
+            left = left.saturating_sub(take(&fd, &mut end, receiving, left, reply)?);
         }
         Ok(())
     })?;
@@ -124,6 +179,19 @@ fn take(fd: &OwnedFd, end: &mut End, how: Receiving, most: u64, reply: u64) -> R
     match how {
         Receiving::Plain => {
             end.received(socket::recv(fd, &mut room, 0).doing("receiving")?);
+            Ok(1)
+        }
+        Receiving::Merged => {
+            let got = socket::recv(fd, &mut room, 0).doing("receiving")?;
+            end.received(got);
+            if got as u64 > most {
+                return Err(Error::Unexpected(format!("{got} bytes came instead of {most}")));
+            }
+            Ok(got as u64)
+        }
+        Receiving::Short => {
+            let room = room.get_mut(..SHORT).unwrap_or_default();
+            end.received(socket::recv(fd, room, libc::MSG_TRUNC).doing("receiving")?);
             Ok(1)
         }
         Receiving::Batch => {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
+use std::process::Command;
 
 use clap::ValueEnum;
 
@@ -15,6 +16,8 @@ use crate::Result;
 use crate::emit;
 use crate::sys::process;
 use crate::sys::socket;
+use crate::sys::tls;
+use crate::sys::zerocopy::Window;
 
 /// How a peer reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -25,6 +28,100 @@ pub enum Reading {
     Peek,
     /// `splice(2)` into a pipe.
     Splice,
+    /// `recv(2)` with MSG_TRUNC: what comes is thrown away unseen.
+    Discard,
+    /// Pages mapped by TCP_ZEROCOPY_RECEIVE as far as they are whole.
+    Mapped,
+    /// `recv(2)`, but the last byte is urgent and taken by MSG_OOB.
+    Urgent,
+    /// `recv(2)` until the other end says that no more will come.
+    ToEnd,
+}
+
+/// What a connection is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dress {
+    /// TCP.
+    Tcp,
+    /// Multipath TCP.
+    Mptcp,
+    /// SCTP with one socket for each association.
+    Sctp,
+    /// TCP under TLS by the kernel.
+    Tls,
+}
+
+impl Dress {
+    /// A socket of this kind for addresses like `address`.
+    ///
+    /// # Errors
+    /// If the kernel has none.
+    fn open(self, address: SocketAddr) -> Result<OwnedFd> {
+        let domain = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+        let kind = libc::SOCK_STREAM;
+        match self {
+            Self::Tcp | Self::Tls => socket::open(domain, kind, 0).doing("opening a TCP socket"),
+            Self::Mptcp => socket::open(domain, kind, libc::IPPROTO_MPTCP).supported("MPTCP"),
+            Self::Sctp => open_sctp(domain, kind),
+        }
+    }
+
+    /// What the kernel calls it.
+    fn protocol(self) -> i32 {
+        match self {
+            Self::Tcp | Self::Tls => libc::IPPROTO_TCP,
+            Self::Mptcp => libc::IPPROTO_MPTCP,
+            Self::Sctp => libc::IPPROTO_SCTP,
+        }
+    }
+
+    /// A connected socket.
+    ///
+    /// # Errors
+    /// If nobody listens there.
+    pub fn connected(self, address: SocketAddr) -> Result<OwnedFd> {
+        let fd = self.open(address)?;
+        socket::connect(&fd, address).doing("connecting")?;
+        if self == Self::Tls {
+            tls::enable(&fd).supported("TLS by the kernel")?;
+        }
+        Ok(fd)
+    }
+
+    /// A listening socket.
+    ///
+    /// # Errors
+    /// If the address cannot be had.
+    fn listener(self, address: SocketAddr) -> Result<OwnedFd> {
+        let fd = self.open(address)?;
+        socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).doing("SO_REUSEADDR")?;
+        socket::bind(&fd, address).doing("binding a socket")?;
+        socket::listen(&fd).doing("listening")?;
+        Ok(fd)
+    }
+
+    /// An empty count for a connected socket.
+    ///
+    /// # Errors
+    /// If it is not connected.
+    pub fn end(self, role: &str, fd: &impl AsFd) -> Result<End> {
+        let (local, remote) = (socket::local(fd)?, socket::remote(fd)?);
+        let v4 = local.ip().to_canonical().is_ipv4();
+        let family = if v4 { libc::AF_INET } else { libc::AF_INET6 };
+        Ok(End::here(role, family, self.protocol()).between(local, remote))
+    }
+}
+
+/// An SCTP socket; the kernel's module is loaded if it has to be and can be.
+pub(super) fn open_sctp(domain: i32, kind: i32) -> Result<OwnedFd> {
+    let open = || socket::open(domain, kind, libc::IPPROTO_SCTP);
+    open()
+        .or_else(|_absent| {
+            // Whatever stands in the way, the second attempt tells.
+            drop(Command::new("modprobe").args(["-q", "sctp"]).status());
+            open()
+        })
+        .supported("SCTP")
 }
 
 /// A listening TCP socket.
@@ -32,12 +129,7 @@ pub enum Reading {
 /// # Errors
 /// If the address cannot be had.
 pub fn listener(address: SocketAddr) -> Result<OwnedFd> {
-    let domain = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let fd = socket::open(domain, libc::SOCK_STREAM, 0).doing("opening a TCP socket")?;
-    socket::set_option(&fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1).doing("SO_REUSEADDR")?;
-    socket::bind(&fd, address).doing("binding a TCP socket")?;
-    socket::listen(&fd).doing("listening")?;
-    Ok(fd)
+    Dress::Tcp.listener(address)
 }
 
 /// A connected TCP socket.
@@ -45,10 +137,7 @@ pub fn listener(address: SocketAddr) -> Result<OwnedFd> {
 /// # Errors
 /// If nobody listens there.
 pub fn connected(address: SocketAddr) -> Result<OwnedFd> {
-    let domain = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let fd = socket::open(domain, libc::SOCK_STREAM, 0).doing("opening a TCP socket")?;
-    socket::connect(&fd, address).doing("connecting")?;
-    Ok(fd)
+    Dress::Tcp.connected(address)
 }
 
 /// An empty count for a connected TCP socket.
@@ -56,10 +145,7 @@ pub fn connected(address: SocketAddr) -> Result<OwnedFd> {
 /// # Errors
 /// If it is not connected.
 pub fn end(role: &str, fd: &impl AsFd) -> Result<End> {
-    let (local, remote) = (socket::local(fd)?, socket::remote(fd)?);
-    let v4 = local.ip().to_canonical().is_ipv4();
-    let family = if v4 { libc::AF_INET } else { libc::AF_INET6 };
-    Ok(End::here(role, family, libc::IPPROTO_TCP).between(local, remote))
+    Dress::Tcp.end(role, fd)
 }
 
 /// Sends exactly `bytes`, at most `chunk` a call.
@@ -89,6 +175,23 @@ pub fn step(left: u64, room: usize) -> usize {
 /// # Errors
 /// If the connection ends before.
 pub fn recv_all(fd: &impl AsFd, end: &mut End, bytes: u64, reading: Reading) -> Result<()> {
+    match reading {
+        Reading::Mapped => return recv_mapped(fd, end, bytes),
+        Reading::Urgent => {
+            recv_all(fd, end, bytes.saturating_sub(1), Reading::Plain)?;
+            socket::wait_for(fd, libc::POLLPRI).doing("waiting for an urgent byte")?;
+            end.received(socket::recv(fd, &mut [0; 1], libc::MSG_OOB).doing("MSG_OOB")?);
+            return Ok(());
+        }
+        Reading::ToEnd => {
+            recv_all(fd, end, bytes, Reading::Plain)?;
+            let more = socket::recv(fd, &mut [0; 1], 0).doing("receiving the end")?;
+            let expected = if more == 0 { Ok(()) } else { Err("more came than was ordered") };
+            return expected.map_err(|why| Error::Unexpected(why.to_owned()));
+        }
+        Reading::Plain | Reading::Peek | Reading::Splice | Reading::Discard => {}
+    }
+    let flags = if reading == Reading::Discard { libc::MSG_TRUNC } else { 0 };
     let mut room = vec![0; 65_536];
     let pipe = if reading == Reading::Splice { Some(process::pipe()?) } else { None };
     let mut left = bytes;
@@ -98,7 +201,7 @@ pub fn recv_all(fd: &impl AsFd, end: &mut End, bytes: u64, reading: Reading) -> 
             socket::recv(fd, room, libc::MSG_PEEK).doing("peeking")?;
         }
         let got = match &pipe {
-            None => socket::recv(fd, room, 0).doing("receiving")?,
+            None => socket::recv(fd, room, flags).doing("receiving")?,
             Some((_reader, writer)) => socket::splice(fd, writer, room.len()).doing("splicing")?,
         };
         if got == 0 {
@@ -114,12 +217,38 @@ pub fn recv_all(fd: &impl AsFd, end: &mut End, bytes: u64, reading: Reading) -> 
     Ok(())
 }
 
+/// Maps whole pages and copies what is between them.
+fn recv_mapped(fd: &impl AsFd, end: &mut End, bytes: u64) -> Result<()> {
+    const WINDOW: usize = 1 << 18;
+    let window = Window::new(fd, WINDOW).supported("mapping a TCP socket")?;
+    let (mut left, mut mapped) = (bytes, 0);
+    while left > 0 {
+        socket::wait_for(fd, libc::POLLIN).doing("waiting for data")?;
+        let taken = window.receive(fd, step(left, WINDOW)).supported("TCP_ZEROCOPY_RECEIVE")?;
+        let (pages, copy) = taken;
+        if pages > 0 {
+            end.received(pages);
+            left -= pages as u64;
+            mapped += pages;
+        }
+        let copy = step(left, copy);
+        if copy > 0 {
+            recv_all(fd, end, copy as u64, Reading::Plain)?;
+            left -= copy as u64;
+        }
+    }
+    if mapped == 0 && bytes > WINDOW as u64 {
+        return Err(Error::Unexpected("not one page could be mapped".to_owned()));
+    }
+    Ok(())
+}
+
 /// `peer stream`: accepts one connection; order `UP DOWN` receives and then sends that much.
 ///
 /// # Errors
 /// If the traffic does not come as ordered.
-pub fn serve(bind: SocketAddr, reading: Reading, chunk: usize) -> Result<()> {
-    let listener = listener(bind)?;
+pub fn serve(bind: SocketAddr, dress: Dress, reading: Reading, chunk: usize) -> Result<()> {
+    let listener = dress.listener(bind)?;
     hello(socket::local(&listener)?)?;
     let mut connection: Option<(OwnedFd, End)> = None;
     obey(|order| {
@@ -128,51 +257,20 @@ pub fn serve(bind: SocketAddr, reading: Reading, chunk: usize) -> Result<()> {
         };
         if connection.is_none() {
             let fd = socket::accept(&listener).doing("accepting")?;
-            let end = end("server", &fd)?;
+            if dress == Dress::Tls {
+                tls::enable(&fd).supported("TLS by the kernel")?;
+            }
+            let end = dress.end("server", &fd)?;
             connection = Some((fd, end));
         }
         if let Some((fd, end)) = &mut connection {
             recv_all(fd, end, up, reading)?;
             send_all(fd, end, down, chunk)?;
-        }
-        Ok(())
-    })?;
-    emit(&connection.into_iter().map(|(_fd, end)| end).collect::<Vec<_>>())
-}
-
-/// `peer sink`: order `N REPLY` accepts N connections, one after the other, answers the first
-/// bytes of each with REPLY bytes (if not 0) and reads it to its end.
-///
-/// # Errors
-/// If a connection breaks.
-pub fn serve_many(bind: SocketAddr) -> Result<()> {
-    let listener = listener(bind)?;
-    let address = socket::local(&listener)?;
-    hello(address)?;
-    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    let mut total = End::here("server", family, libc::IPPROTO_TCP);
-    total.local = Some(address);
-    let mut room = vec![0; 65_536];
-    obey(|order| {
-        let &[count, reply] = order else {
-            return Err(Error::Unexpected("wanted: N REPLY".to_owned()));
-        };
-        for _ in 0..count {
-            let fd = socket::accept(&listener).doing("accepting")?;
-            let mut answered = reply == 0;
-            loop {
-                let got = socket::recv(&fd, &mut room, 0).doing("receiving")?;
-                if got == 0 {
-                    break;
-                }
-                total.received(got);
-                if !answered {
-                    answered = true;
-                    send_all(&fd, &mut total, reply, 65_536)?;
-                }
+            if reading == Reading::ToEnd {
+                socket::finish_sending(fd).doing("ending one direction")?;
             }
         }
         Ok(())
     })?;
-    emit(&[total])
+    emit(&connection.into_iter().map(|(_fd, end)| end).collect::<Vec<_>>())
 }

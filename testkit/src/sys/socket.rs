@@ -51,11 +51,44 @@ pub fn set_timeout(fd: &impl AsFd, patience: Duration) -> io::Result<()> {
 /// # Errors
 /// What `setsockopt(2)` said.
 pub fn set_option(fd: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
-    let size = length(size_of::<i32>())?;
-    let value = (&raw const value).cast();
-    // SAFETY: `value` points to an int of `size` bytes that outlives the call.
-    checked(unsafe { libc::setsockopt(fd.as_fd().as_raw_fd(), level, option, value, size) })?;
+    set_bytes(fd, level, option, &value.to_ne_bytes())
+}
+
+/// Sets a socket option of any type, given as the kernel wants it.
+///
+/// # Errors
+/// What `setsockopt(2)` said.
+pub fn set_bytes(fd: &impl AsFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
+    let (raw, size, value) = (fd.as_fd().as_raw_fd(), length(value.len())?, value.as_ptr().cast());
+    // SAFETY: `value` points to `size` bytes that outlive the call.
+    checked(unsafe { libc::setsockopt(raw, level, option, value, size) })?;
     Ok(())
+}
+
+/// Reads the beginning of a socket option into `room`; how much of it there is.
+///
+/// # Errors
+/// What `getsockopt(2)` said.
+pub fn get_bytes(fd: &impl AsFd, level: i32, option: i32, room: &mut [u8]) -> io::Result<usize> {
+    let (raw, mut size) = (fd.as_fd().as_raw_fd(), length(room.len())?);
+    let value = room.as_mut_ptr().cast();
+    // SAFETY: `value` has room for `size` bytes and both outlive the call.
+    checked(unsafe { libc::getsockopt(raw, level, option, value, &raw mut size) })?;
+    Ok(size as usize)
+}
+
+/// Waits until one of `events` (`POLL*`) is there.
+///
+/// # Errors
+/// What `poll(2)` said; `TimedOut` if nothing came.
+pub fn wait_for(fd: &impl AsFd, events: i16) -> io::Result<()> {
+    let mut waiting = libc::pollfd { fd: fd.as_fd().as_raw_fd(), events, revents: 0 };
+    let patience = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: one structure is passed and outlives the call.
+    match checked(unsafe { libc::poll(&raw mut waiting, 1, patience) })? {
+        0 => Err(io::ErrorKind::TimedOut.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Sets what closing does with unsent data.
@@ -133,6 +166,16 @@ pub fn shutdown(fd: &impl AsFd) {
     unsafe { libc::shutdown(fd.as_fd().as_raw_fd(), libc::SHUT_RDWR) };
 }
 
+/// Says that nothing more will be sent.
+///
+/// # Errors
+/// What `shutdown(2)` said.
+pub fn finish_sending(fd: &impl AsFd) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::shutdown(fd.as_fd().as_raw_fd(), libc::SHUT_WR) })?;
+    Ok(())
+}
+
 /// Own address.
 ///
 /// # Errors
@@ -174,10 +217,23 @@ pub fn send(fd: &impl AsFd, data: &[u8], flags: i32) -> io::Result<usize> {
 /// # Errors
 /// What the kernel said.
 pub fn send_to(fd: &impl AsFd, data: &[u8], to: impl Into<RawAddr>) -> io::Result<usize> {
-    let (raw, to) = (fd.as_fd().as_raw_fd(), to.into());
+    send_flagged(fd, data, to, 0)
+}
+
+/// `sendto(2)` with flags and without SIGPIPE.
+///
+/// # Errors
+/// What the kernel said.
+pub fn send_flagged(
+    fd: &impl AsFd,
+    data: &[u8],
+    to: impl Into<RawAddr>,
+    flags: i32,
+) -> io::Result<usize> {
+    let (raw, to, flags) = (fd.as_fd().as_raw_fd(), to.into(), flags | libc::MSG_NOSIGNAL);
     let (start, target) = (data.as_ptr().cast(), to.bytes.as_ptr().cast());
     // SAFETY: both pointers cover the lengths that are passed with them.
-    sized(unsafe { libc::sendto(raw, start, data.len(), 0, target, to.len) })
+    sized(unsafe { libc::sendto(raw, start, data.len(), flags, target, to.len) })
 }
 
 /// `recv(2)`: no address is asked for.

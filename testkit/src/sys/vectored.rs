@@ -97,24 +97,38 @@ const CONTROL_HEADER: usize = 16;
 /// # Errors
 /// What `sendmsg(2)` said.
 pub fn send_descriptor(over: &impl AsFd, passed: &impl AsFd) -> io::Result<()> {
-    let size = CONTROL_HEADER + size_of::<RawFd>();
-    let [level, kind] = [libc::SOL_SOCKET, libc::SCM_RIGHTS].map(i32::to_ne_bytes);
     let passed = passed.as_fd().as_raw_fd().to_ne_bytes();
-    let flat = size.to_ne_bytes().into_iter().chain(level).chain(kind).chain(passed).chain([0; 4]);
+    send_control(over, b"!", [libc::SOL_SOCKET, libc::SCM_RIGHTS], &passed)?;
+    Ok(())
+}
+
+/// Sends data with one control message of at most eight bytes; its level and type are `kind`.
+///
+/// # Errors
+/// What `sendmsg(2)` said.
+pub fn send_control(
+    over: &impl AsFd,
+    data: &[u8],
+    kind: [i32; 2],
+    value: &[u8],
+) -> io::Result<usize> {
+    let size = CONTROL_HEADER + value.len();
+    let [level, kind] = kind.map(i32::to_ne_bytes);
+    let value = value.iter().copied().chain([0; 8]);
+    let flat = size.to_ne_bytes().into_iter().chain(level).chain(kind).chain(value);
     let bytes: Vec<u8> = flat.collect();
     let mut control = [0_u64; 3];
     for (slot, chunk) in control.iter_mut().zip(bytes.chunks_exact(8)) {
         *slot = u64::from_ne_bytes(chunk.try_into().unwrap_or_default());
     }
-    let mut part = iovec(b"!");
+    let mut part = iovec(data);
     let mut header: libc::msghdr = zeroed();
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast();
     header.msg_controllen = size_of_val(&control) as _;
     // SAFETY: every pointer in `header` covers its length and outlives the call.
-    sized(unsafe { libc::sendmsg(over.as_fd().as_raw_fd(), &raw const header, 0) })?;
-    Ok(())
+    sized(unsafe { libc::sendmsg(over.as_fd().as_raw_fd(), &raw const header, 0) })
 }
 
 /// Takes the descriptor that [`send_descriptor`] passed.

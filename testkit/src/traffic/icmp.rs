@@ -16,10 +16,11 @@ use crate::sys::socket;
 /// Header and payload of a request.
 const SIZE: usize = 8 + 56;
 
-/// A namespace of its own, where no other echo can be heard and every group may ping.
-fn quiet_network() -> Result<()> {
+/// A namespace of its own, where no other echo can be heard and every group may ping;
+/// its loopback interface carries packets of so many bytes.
+pub(super) fn quiet_network(mtu: &str) -> Result<()> {
     process::own_network().doing("making a network namespace (needs root)")?;
-    netns::ip(&["link", "set", "lo", "up"])?;
+    netns::ip(&["link", "set", "lo", "mtu", mtu, "up"])?;
     std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647")
         .doing("allowing ping sockets")
 }
@@ -28,7 +29,7 @@ fn quiet_network() -> Result<()> {
 /// plan names another place.
 fn open(plan: &Plan, kind: i32) -> Result<(OwnedFd, End)> {
     if !plan.is_routed() {
-        quiet_network()?;
+        quiet_network("65536")?;
     }
     let fd = socket::open(libc::AF_INET, kind, libc::IPPROTO_ICMP)
         .doing("opening ICMP (see sysctl net.ipv4.ping_group_range)")?;

@@ -29,7 +29,7 @@ pub(super) fn peer(plan: &Plan, place: Where, reading: &str) -> Result<Peer> {
 }
 
 /// Starts a peer, connects, orders `up` and `down`, lets `client` move them; both ends.
-fn exchange(
+pub(super) fn exchange(
     plan: &Plan,
     place: Where,
     reading: &str,
@@ -51,7 +51,7 @@ pub(super) fn plain(plan: &Plan, place: Where) -> Result<Report> {
     exchange(plan, place, "plain", |fd, end| both_ways(plan, fd, end))
 }
 
-fn both_ways(plan: &Plan, fd: &OwnedFd, end: &mut End) -> Result<()> {
+pub(super) fn both_ways(plan: &Plan, fd: &OwnedFd, end: &mut End) -> Result<()> {
     stream::send_all(fd, end, plan.bytes, plan.chunk)?;
     stream::recv_all(fd, end, plan.back(), Reading::Plain)
 }
@@ -112,28 +112,39 @@ fn file_of(bytes: u64) -> Result<std::fs::File> {
 /// Sends without copying and reads the completions from the error queue.
 pub(super) fn zerocopy(plan: &Plan) -> Result<Report> {
     exchange(plan, V4, "plain", |fd, end| {
-        socket::set_option(fd, libc::SOL_SOCKET, libc::SO_ZEROCOPY, 1).doing("SO_ZEROCOPY")?;
-        let data = vec![b'0'; plan.chunk];
-        let mut left = plan.bytes;
-        while left > 0 {
-            let part = data.get(..stream::step(left, data.len())).unwrap_or_default();
-            match socket::send(fd, part, libc::MSG_ZEROCOPY) {
-                Ok(sent) => {
-                    end.sent(sent);
-                    left -= sent as u64;
-                }
-                // Too many completions wait to be read.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => completions(fd)?,
-                Err(error) => return Err(error).doing("sending without copying"),
-            }
-        }
+        send_without_copying(fd, end, plan.bytes, plan.chunk)?;
         stream::recv_all(fd, end, plan.back(), Reading::Plain)?;
         completions(fd)
     })
 }
 
+/// Sends exactly `bytes` without copying them; completions may be left to read.
+pub(super) fn send_without_copying(
+    fd: &OwnedFd,
+    end: &mut End,
+    bytes: u64,
+    chunk: usize,
+) -> Result<()> {
+    socket::set_option(fd, libc::SOL_SOCKET, libc::SO_ZEROCOPY, 1).doing("SO_ZEROCOPY")?;
+    let data = vec![b'0'; chunk];
+    let mut left = bytes;
+    while left > 0 {
+        let part = data.get(..stream::step(left, data.len())).unwrap_or_default();
+        match socket::send(fd, part, libc::MSG_ZEROCOPY) {
+            Ok(sent) => {
+                end.sent(sent);
+                left -= sent as u64;
+            }
+            // Too many completions wait to be read.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => completions(fd)?,
+            Err(error) => return Err(error).doing("sending without copying"),
+        }
+    }
+    Ok(())
+}
+
 /// Empties the error queue.
-fn completions(fd: &impl AsFd) -> Result<()> {
+pub(super) fn completions(fd: &impl AsFd) -> Result<()> {
     let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
     loop {
         match vectored::recv_control(fd, &mut [0; 64], flags) {

@@ -62,7 +62,42 @@ pub(crate) fn exactly(root: &Root<'_>, mark: &str, report: &Report) -> Result<()
     identities(&rows, &root.world.testkit, &root.world.testkit_sha256)?;
     processes(&rows, report)?;
     let rows = root.query("pid,cmdline,laddr,lport,raddr,rport")?;
-    conversations(&marked(&rows, mark), report)
+    conversations(&marked(&rows, mark), report)?;
+    if report.ends.iter().any(|end| end.connections() > 0) {
+        let rows = root.query("pid,cmdline,raddr,rport,direction")?;
+        connections(&marked(&rows, mark), report)?;
+    }
+    Ok(())
+}
+
+/// Compares begun and failed connections, outgoing and incoming, of every end that counted them.
+fn connections(all: &[&Value], report: &Report) -> Result<()> {
+    for end in &report.ends {
+        let failed = end.refused + end.timed_out;
+        let outgoing = ("outgoing", end.connected + failed, failed);
+        for (direction, begun, failed) in [outgoing, ("incoming", end.accepted, 0)] {
+            let rows = all.iter().map(|row| Row(row)).filter(|row| {
+                row.number("pid") == u64::from(end.pid) && row.text("direction") == direction
+            });
+            let got = rows.fold((0, 0), |sum, row| {
+                plus(sum, (row.number("connections"), row.number("failed")))
+            });
+            let role = &end.role;
+            ensure!(
+                got == (begun, failed),
+                "{role} began {begun} {direction} connections, {failed} in vain, not {got:?}: {all:#?}"
+            );
+        }
+        let to = |row: &Row<'_>| {
+            let there = end.remote.map(|there| (there.ip().to_string(), u64::from(there.port())));
+            there.is_none_or(|(ip, port)| row.text("raddr") == ip && row.number("rport") == port)
+        };
+        let strays = all.iter().map(|row| Row(row)).find(|row| {
+            row.number("pid") == u64::from(end.pid) && row.number("connections") > 0 && !to(row)
+        });
+        ensure!(strays.is_none(), "{} began a connection elsewhere: {all:#?}", end.role);
+    }
+    Ok(())
 }
 
 /// Compares every process: pid, command line, family and protocol.
@@ -86,6 +121,10 @@ fn processes(rows: &[&Value], report: &Report) -> Result<()> {
     }
     for bytes in [&mut got, &mut wanted] {
         bytes.retain(|_who, moved| *moved != (0, 0));
+    }
+    if report.sent() + report.recv() == 0 {
+        ensure!(got.is_empty(), "not one byte moved, but history says {got:?}");
+        return Ok(());
     }
     same(&wanted, &got)
 }
@@ -194,6 +233,29 @@ mod tests {
         let rows: Vec<_> = rows.iter().collect();
         processes(&rows, &report()).unwrap();
         assert!(conversations(&rows, &report()).is_err());
+    }
+
+    #[test]
+    fn connections_are_compared_by_direction() {
+        let there: SocketAddr = "127.0.0.1:9".parse().unwrap();
+        let end = End { pid: 7, refused: 3, remote: Some(there), ..End::default() };
+        let report = Report::new("x", vec![end]);
+        let row = |direction, begun, failed, rport| {
+            json!({"pid": 7, "direction": direction, "connections": begun, "failed": failed,
+                "raddr": "127.0.0.1", "rport": rport})
+        };
+        let right = [row("outgoing", 2, 2, 9), row("outgoing", 1, 1, 9)];
+        connections(&right.iter().collect::<Vec<_>>(), &report).unwrap();
+        let wrong = [
+            row("outgoing", 2, 2, 9),
+            row("outgoing", 3, 2, 9),
+            row("incoming", 3, 3, 9),
+            row("outgoing", 3, 3, 8),
+        ];
+        for row in &wrong {
+            assert!(connections(&[row], &report).is_err(), "{row}");
+        }
+        assert!(connections(&[], &report).is_err());
     }
 
     #[test]

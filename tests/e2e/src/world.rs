@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
+use femtosnitch_testkit::Error;
 use femtosnitch_testkit::Report;
+use femtosnitch_testkit::UNSUPPORTED;
 
 use crate::Args;
 use crate::command;
@@ -83,9 +85,13 @@ impl World {
         self.report(self.testkit(&["traffic", kind, "--tag", mark]))
     }
 
-    /// Runs a generator to its end; its report.
+    /// Runs a generator to its end; its report. [`Error::Unsupported`] if there is no such traffic
+    /// here.
     pub(crate) fn report(&self, command: Command) -> Result<Report> {
         let done = command::run(command, self.patience(60))?;
+        if done.status.code() == Some(UNSUPPORTED.into()) {
+            return Err(Error::Unsupported(done.stderr.trim().to_owned()).into());
+        }
         ensure!(done.status.success(), "traffic generator: {}", done.stderr.trim());
         let last = done.stdout.lines().last().unwrap_or_default();
         serde_json::from_str(last).with_context(|| format!("not a report: {last:?}"))

@@ -78,7 +78,14 @@ pub(super) fn greedy_user(world: &World) -> Result<Outcome> {
     fs::copy(&world.testkit, &program).context("copying the testkit")?;
     let daemon = root.start()?;
     let mut command = std::process::Command::new(&program);
-    command.uid(65534).gid(65534).args(["bench", "idle-sockets", "--count", "900", "--bytes", "1237"]);
+    command.uid(65534).gid(65534).args([
+        "bench",
+        "idle-sockets",
+        "--count",
+        "900",
+        "--bytes",
+        "1237",
+    ]);
     let mut greedy = Talker::start(command)?;
     let moved: Report = greedy.read()?;
     counted(&root, "flows_overflow")?;

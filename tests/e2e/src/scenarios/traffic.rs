@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use anyhow::anyhow;
+use femtosnitch_testkit::Error;
 use femtosnitch_testkit::Report;
 use femtosnitch_testkit::traffic::KINDS;
 
@@ -13,6 +14,39 @@ use crate::root::Root;
 use crate::runner::Outcome;
 use crate::runner::Tally;
 use crate::world::World;
+
+/// A kind that femtosnitch does not get right yet.
+struct Known {
+    kind: &'static str,
+    /// What is wrong.
+    why: &'static str,
+    /// In the first line of what the comparison says of it: anything else is a failure.
+    says: &'static str,
+}
+
+/// Whoever repairs one of these removes it: it fails for passing.
+const KNOWN: &[Known] = &[
+    Known {
+        kind: "udp-recv-plain",
+        why: "recv(2) without an address: bytes are right, the senders are not known",
+        says: "server 127.0.0.1:",
+    },
+    Known {
+        kind: "udp-mapped-unconnected",
+        why: "bytes and peers are right, the local address that was used is not known",
+        says: "client 127.0.0.1:",
+    },
+    Known {
+        kind: "udp-v4-on-v6",
+        why: "bytes and peers are right, the local address that was used is not known",
+        says: "client 127.0.0.1:",
+    },
+    Known { kind: "connect-refused", why: WITHOUT_BYTES, says: "direction" },
+    Known { kind: "connect-unused", why: WITHOUT_BYTES, says: "direction" },
+    Known { kind: "connect-timeout", why: WITHOUT_BYTES, says: "direction" },
+];
+
+const WITHOUT_BYTES: &str = "history has no connections yet, only bytes";
 
 /// One kind that was run: its name in the output, its mark, how long it took, what it said.
 type Ran = (String, String, Duration, Result<Report>);
@@ -31,14 +65,39 @@ pub(crate) fn run(world: &World, chosen: &dyn Fn(&str) -> bool, tally: &mut Tall
     match watched(world, &names) {
         Ok((root, ran)) => {
             for (name, mark, took, report) in ran {
-                let outcome = report.and_then(|report| expect::exactly(&root, &mark, &report));
-                tally.record(&name, took, outcome.map(|()| Outcome::Passed));
+                let outcome = report.map(|report| expect::exactly(&root, &mark, &report));
+                tally.record(&name, took, judge(&name, outcome));
             }
         }
         Err(error) => {
             let why = format!("{error:#}");
             for name in names {
                 tally.record(&name, Duration::ZERO, Err(anyhow!("{why}")));
+            }
+        }
+    }
+}
+
+/// What a kind's traffic and the comparison of it come to.
+fn judge(name: &str, compared: Result<Result<()>>) -> Result<Outcome> {
+    let known = KNOWN.iter().find(|known| name == format!("traffic/{}", known.kind));
+    match (compared, known) {
+        (Err(error), _) => match error.downcast_ref::<Error>() {
+            Some(Error::Unsupported(why)) => Ok(Outcome::Skipped(why.clone())),
+            _ => Err(error),
+        },
+        (Ok(Ok(())), None) => Ok(Outcome::Passed),
+        (Ok(Ok(())), Some(Known { why, .. })) => {
+            Err(anyhow!("it passes: take it from the list of what is known to be wrong ({why})"))
+        }
+        (Ok(Err(error)), None) => Err(error),
+        (Ok(Err(error)), Some(known)) => {
+            let said = format!("{error:#}");
+            match said.lines().next() {
+                Some(first) if first.contains(known.says) => {
+                    Ok(Outcome::Known(format!("{} ({first})", known.why)))
+                }
+                _ => Err(error.context(format!("not as known ({})", known.why))),
             }
         }
     }
@@ -56,4 +115,37 @@ fn watched<'a>(world: &'a World, names: &[String]) -> Result<(Root<'a>, Vec<Ran>
     }
     daemon.stop()?;
     Ok((root, ran))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_to_be_wrong_is_told_from_what_is_not() {
+        let name = "traffic/udp-recv-plain";
+        let wrong = |said: &'static str| Ok(Err(anyhow!(said)));
+        let as_known = judge(name, wrong("server 127.0.0.1:1 to 127.0.0.1:2 moved nothing"));
+        assert!(matches!(as_known, Ok(Outcome::Known(_))));
+        assert!(judge(name, wrong("bytes are missing")).is_err());
+        assert!(judge(name, Ok(Ok(()))).is_err());
+        assert!(judge("traffic/udp4", wrong("server 127.0.0.1:1")).is_err());
+        assert!(matches!(judge("traffic/udp4", Ok(Ok(()))), Ok(Outcome::Passed)));
+    }
+
+    #[test]
+    fn unsupported_is_neither_passed_nor_failed() {
+        for name in ["traffic/ktls", "traffic/udp-recv-plain"] {
+            let absent = Err(Error::Unsupported("no".to_owned()).into());
+            assert!(matches!(judge(name, absent), Ok(Outcome::Skipped(_))));
+            assert!(judge(name, Err(anyhow!("generator failed"))).is_err());
+        }
+    }
+
+    #[test]
+    fn only_kinds_that_exist_are_known_to_be_wrong() {
+        for known in KNOWN {
+            assert!(KINDS.iter().any(|kind| kind.name == known.kind), "{}", known.kind);
+        }
+    }
 }
