@@ -118,9 +118,10 @@ pub(crate) fn judge(
         wire(Aspect::WireRecv, near_sum.wire_recv, arrived(down), Towards::Near);
         if !far.is_empty() {
             wire(Aspect::PeerWireSend, far_sum.wire_send, on_wire(down), Towards::Near);
-            wire(Aspect::PeerWireRecv, far_sum.wire_recv, arrived(up), Towards::Peer);
+            let delivered = arrived(up) * scenario.receivers;
+            wire(Aspect::PeerWireRecv, far_sum.wire_recv, delivered, Towards::Peer);
         }
-    } else {
+    } else if !scenario.own_network {
         let both = on_wire(&truth.loopback);
         // What came to a port where nobody listens came to no process.
         let taken = if report.recv() > 0 { both } else { 0 };
@@ -207,18 +208,24 @@ fn addresses(rows: &[Row<'_>], report: &Report) -> Option<Finding> {
     }
     let mut wrong = Vec::new();
     for ((pid, cmdline, local, remote), bytes) in wanted {
-        let there = rows.iter().filter(|row| {
-            row.number("pid") == pid
-                && row.text("cmdline") == cmdline
-                && row.is(["raddr", "rport"], remote)
-                && local.is_none_or(|local| row.is(["laddr", "lport"], local))
-        });
-        let sum = amounts(there);
-        if (sum.send, sum.recv) != bytes {
+        let there: Vec<_> = rows
+            .iter()
+            .filter(|row| {
+                row.number("pid") == pid
+                    && row.text("cmdline") == cmdline
+                    && row.is(["raddr", "rport"], remote)
+                    && local.is_none_or(|local| row.is(["laddr", "lport"], local))
+            })
+            .copied()
+            .collect();
+        let sum = amounts(&there);
+        // Also an attempt at a connection has to be in history, with whom it was for.
+        if there.is_empty() || (sum.send, sum.recv) != bytes {
             let local = local.map_or_else(|| "?".to_owned(), |local| local.to_string());
             wrong.push(format!(
-                "pid {pid} {local} → {remote} moved {bytes:?}, history says {:?}",
-                (sum.send, sum.recv)
+                "pid {pid} {local} → {remote} moved {bytes:?}, history says {:?} in {} rows",
+                (sum.send, sum.recv),
+                there.len()
             ));
         }
     }
@@ -239,8 +246,16 @@ mod tests {
     use crate::ground::Count;
     use serde_json::json;
 
-    const CABLE: Scenario =
-        Scenario { name: "x", about: "", kind: "tcp4", args: &[], cable: true, loss: None };
+    const CABLE: Scenario = Scenario {
+        name: "x",
+        about: "",
+        kind: "tcp4",
+        args: &[],
+        cable: true,
+        own_network: false,
+        receivers: 1,
+        loss: None,
+    };
 
     fn end(role: &str, pid: u32, sent: u64, recv: u64, ports: [u16; 2]) -> End {
         let [local, remote] = ports.map(|port| format!("10.0.0.1:{port}").parse().ok());

@@ -140,9 +140,9 @@ fn losses(daemon: &Daemon) -> Result<Vec<String>> {
     Ok(told.collect())
 }
 
-/// What counts something lost, missed or less detailed, by its name.
+/// What counts something lost, missed or less detailed, by its name: the words of `status`.
 fn is_loss(name: &str) -> bool {
-    ["overflow", "lost", "missed", "dropped", "failed", "unknown"]
+    ["overflow", "lost", "missed", "dropped", "failed", "refused"]
         .iter()
         .any(|word| name.contains(word))
 }

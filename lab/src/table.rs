@@ -20,6 +20,10 @@ pub(crate) struct Scenario {
     pub(crate) args: &'static [&'static str],
     /// Through the cable to a peer in another namespace; else over loopback, both ends watched.
     pub(crate) cable: bool,
+    /// The generator makes a namespace for itself, where nobody counts packets.
+    pub(crate) own_network: bool,
+    /// Sockets that each packet to the peer is delivered to.
+    pub(crate) receivers: u64,
     /// Packets dropped behind the counters.
     pub(crate) loss: Option<Loss>,
 }
@@ -78,6 +82,15 @@ const VARIANTS: [Variant; 7] = [
     ),
 ];
 
+/// Kinds that make a network namespace for themselves.
+const OWN_NETWORK: [&str; 1] = ["connect-timeout"];
+
+/// Kinds that want packets of whole pages.
+const LOOPBACK: [&str; 1] = ["tcp-zerocopy-recv"];
+
+/// One datagram, delivered to two sockets: each of them has received it.
+const MULTICAST: &str = "udp-multicast";
+
 /// Known limits: scenario, what differs, and why. One that does not differ any more is an error.
 pub(crate) const LIMITS: [(&str, Aspect, &str); 0] = [];
 
@@ -88,7 +101,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         about: kind.about,
         kind: kind.name,
         args: &[],
-        cable: kind.routed,
+        cable: kind.routed && !LOOPBACK.contains(&kind.name),
+        own_network: OWN_NETWORK.contains(&kind.name),
+        receivers: if kind.name == MULTICAST { 2 } else { 1 },
         loss: None,
     });
     let variants = VARIANTS.into_iter().map(|(name, about, kind, args, loss)| Scenario {
@@ -97,6 +112,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         kind,
         args,
         cable: true,
+        own_network: false,
+        receivers: 1,
         loss,
     });
     kinds.chain(variants).collect()
