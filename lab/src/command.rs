@@ -14,6 +14,9 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 /// A program that ended.
 pub(crate) struct Done {
@@ -43,6 +46,16 @@ impl Running {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end; what it has printed. Killed when patience ends.
+    pub(crate) fn stop(self, patience: Duration) -> Result<Done> {
+        let pid = i32::try_from(self.child.id()).context("odd process id")?;
+        match kill(Pid::from_raw(pid), Signal::SIGINT) {
+            // Gone already is as good.
+            Ok(()) | Err(nix::errno::Errno::ESRCH) => self.wait(patience),
+            Err(error) => Err(error).context("signalling a program"),
+        }
     }
 
     /// Waits for its end, within `patience`.

@@ -27,15 +27,15 @@ pub(crate) fn machine() -> String {
 }
 
 /// Puts the results between the markers.
-pub(crate) fn replace(path: &Path, lines: &[Line], scales: &[Scale]) -> Result<()> {
+pub(crate) fn replace(path: &Path, lines: &[Line], scales: &[Scale], compared: &str) -> Result<()> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = between(&text, &measured(lines, scales))
+    let text = between(&text, &measured(lines, scales, compared))
         .with_context(|| format!("{} has lost its markers: {BEGIN} {END}", path.display()))?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn measured(lines: &[Line], scales: &[Scale]) -> String {
+fn measured(lines: &[Line], scales: &[Scale], compared: &str) -> String {
     let mut text = format!("{}\n\n{}", machine(), scoreboard::table(lines));
     let mut notes = Vec::new();
     for line in lines {
@@ -56,6 +56,12 @@ fn measured(lines: &[Line], scales: &[Scale]) -> String {
     }
     if !scales.is_empty() {
         text += &format!("\n{}", scoreboard::scales(scales));
+    }
+    if !compared.is_empty() {
+        text += &format!(
+            "\n## Beside other tools\n\nSent / received by the near side, each tool against the truth \
+             of its own layer, and whether it names the process.\n\n{compared}"
+        );
     }
     text
 }

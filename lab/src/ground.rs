@@ -130,8 +130,10 @@ impl Ground {
             Towards::Peer => self.peer(),
             Towards::Near => self.near(),
         };
+        // Not `numgen`, which would be a module of its own.
+        let below = u64::from(percent) * u64::from(u32::MAX) / 100;
         let rule = format!(
-            "add rule netdev fslab_veth0 loss meta l4proto tcp numgen random mod 100 < {percent} \
+            "add rule netdev fslab_veth0 loss meta l4proto tcp meta random < {below} \
              counter name l_lost drop\n"
         );
         load(side, &rule)

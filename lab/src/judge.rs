@@ -28,6 +28,8 @@ const WIRE: f64 = 0.01;
 const WIRE_LOSSY: f64 = 0.03;
 
 const AF_PACKET: u16 = 17;
+/// An Ethernet header.
+const ETHERNET: u64 = 14;
 
 /// The program that has to be named.
 pub(crate) struct Program<'a> {
@@ -131,7 +133,22 @@ pub(crate) fn judge(
     for (aspect, finding) in &mut findings {
         finding.limit = table::limit(scenario.name, *aspect);
     }
-    Judged { findings, near: near_sum, peer: far_sum, truth }
+    let near_pids = near.iter().map(|end| end.pid.into()).collect();
+    // What a packet capture sees, behind the cable's counters as well as before.
+    let frames = |counts: &Counts| {
+        let sum = ground::sum(counts, &names);
+        sum.bytes + sum.packets * ETHERNET
+    };
+    let sum = |count: fn(&End) -> u64| near.iter().map(|end| count(end)).sum();
+    Judged {
+        findings,
+        near: near_sum,
+        peer: far_sum,
+        near_pids: if scenario.cable { near_pids } else { BTreeSet::new() },
+        near_app: [sum(|end| end.sent), sum(|end| end.recv)],
+        near_frames: [frames(&truth.to_peer), frames(&truth.to_near)],
+        truth,
+    }
 }
 
 /// The counter of a conversation's packets.

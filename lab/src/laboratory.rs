@@ -16,6 +16,8 @@ use serde_json::json;
 
 use crate::Args;
 use crate::command;
+use crate::comparison;
+use crate::comparison::Seen;
 use crate::daemon::Daemon;
 use crate::digest;
 use crate::document;
@@ -24,6 +26,7 @@ use crate::ground::Truth;
 use crate::judge;
 use crate::judge::BY;
 use crate::judge::Program;
+use crate::peers;
 use crate::scale;
 use crate::scoreboard;
 use crate::table;
@@ -91,8 +94,13 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     }
     ensure!(nix::unistd::geteuid().is_root(), "the lab loads eBPF programs: run it as root");
     let lab = Laboratory::new(args)?;
-    let lines = if scenarios.is_empty() { Vec::new() } else { watched(&lab, &scenarios)? };
-    print!("{}", scoreboard::table(&lines));
+    let (lines, tools) = if scenarios.is_empty() {
+        Default::default()
+    } else {
+        watched(&lab, &scenarios, args.peers)?
+    };
+    let compared = comparison::table(&lines, &tools);
+    print!("{}\n{compared}", scoreboard::table(&lines));
     let mut scales = Vec::new();
     if !args.no_scale {
         for one in scale::ALL.iter().filter(|one| chosen(one.name)) {
@@ -108,7 +116,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     if let Some(path) = &args.document {
-        document::replace(path, &lines, &scales)?;
+        document::replace(path, &lines, &scales, &compared)?;
     }
     let (summary, good) = scoreboard::summary(&lines, &scales);
     print!("\n{summary}");
@@ -116,15 +124,28 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
 }
 
 /// Makes all traffic under one daemon, then compares.
-fn watched(lab: &Laboratory, scenarios: &[Scenario]) -> Result<Vec<Line>> {
+fn watched(
+    lab: &Laboratory,
+    scenarios: &[Scenario],
+    with_peers: bool,
+) -> Result<(Vec<Line>, Vec<Seen>)> {
     let ground = Ground::create()?;
     let mut daemon = lab.daemon()?;
+    let tools = if with_peers { peers::watch(&ground) } else { Vec::new() };
     let mut ran = Vec::new();
     for scenario in scenarios {
         eprintln!("lab: {}", scenario.name);
         ran.push((scenario, perform(lab, &ground, scenario)));
     }
     daemon.stop()?;
+    if with_peers {
+        peers::settle();
+    }
+    let seen = tools.into_iter().map(|watching| {
+        let (name, layer) = (watching.tool.name, watching.tool.layer);
+        (name, layer, watching.finish().map_err(|error| format!("{error:#}")))
+    });
+    let seen = seen.collect();
     let rows = daemon.query(BY)?;
     let line = |(scenario, ran): (&Scenario, Result<Ran>)| Line {
         name: scenario.name.to_owned(),
@@ -140,7 +161,7 @@ fn watched(lab: &Laboratory, scenarios: &[Scenario]) -> Result<Vec<Line>> {
             Err(error) => Outcome::Broken(format!("{error:#}")),
         },
     };
-    Ok(ran.into_iter().map(line).collect())
+    Ok((ran.into_iter().map(line).collect(), seen))
 }
 
 /// Makes the traffic of one scenario between two readings of the counters.

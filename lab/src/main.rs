@@ -3,12 +3,14 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks there")]
 
 mod command;
+mod comparison;
 mod daemon;
 mod digest;
 mod document;
 mod ground;
 mod judge;
 mod laboratory;
+mod peers;
 mod scale;
 mod scoreboard;
 mod table;
@@ -44,6 +46,9 @@ struct Args {
     /// Leaves the scale scenarios out
     #[arg(long)]
     no_scale: bool,
+    /// Also has the other tools watch that are installed (nethogs, bpftrace's tcplife)
+    #[arg(long)]
+    peers: bool,
     /// Seconds that each scenario may take
     #[arg(long, default_value_t = 60)]
     patience: u64,

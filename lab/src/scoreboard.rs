@@ -44,7 +44,7 @@ pub(crate) fn scales(scales: &[Scale]) -> String {
 }
 
 /// A Markdown table with columns of even width.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

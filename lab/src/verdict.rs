@@ -1,6 +1,7 @@
 //! What is judged of a scenario, and how it came out.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -114,6 +115,11 @@ pub(crate) struct Judged {
     /// What femtosnitch says of the near side, and of the peer.
     pub(crate) near: Amounts,
     pub(crate) peer: Amounts,
+    /// The truth of the near side: its processes (none over loopback), application bytes and
+    /// bytes of Ethernet frames, sent and received.
+    pub(crate) near_pids: BTreeSet<u64>,
+    pub(crate) near_app: [u64; 2],
+    pub(crate) near_frames: [u64; 2],
     pub(crate) truth: Truth,
 }
 
@@ -187,6 +193,9 @@ mod tests {
                     findings: BTreeMap::from([(Aspect::Peer, finding)]),
                     near: Amounts::default(),
                     peer: Amounts::default(),
+                    near_pids: BTreeSet::new(),
+                    near_app: [0; 2],
+                    near_frames: [0; 2],
                     truth: Truth::default(),
                 })),
             }
