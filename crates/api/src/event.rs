@@ -54,8 +54,12 @@ pub enum Event {
     Unknown,
 }
 
-/// Bytes that one process moved over one flow since the sample before. Texts are escaped as
-/// [`femtosnitch_model::escape_bytes`] does, yet not made safe for a terminal; '' is unknown.
+/// What one process did over one flow since the sample before: bytes moved, connections begun or
+/// ended. Texts are escaped as [`femtosnitch_model::escape_bytes`] does, yet not made safe for a
+/// terminal; '' is unknown.
+///
+/// Fields that a line lacks read as their defaults (0, '', none). Those from `wire_send` on are
+/// only written where they say something, so that a reader's buffer holds as many lines as before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FlowEvent {
@@ -101,6 +105,40 @@ pub struct FlowEvent {
     pub recv: u64,
     /// Send and receive calls.
     pub events: u64,
+    /// Bytes sent at the IP layer, headers included; absent where not measured. Of a TCP socket
+    /// that several processes share, those of all of them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub wire_send: Option<u64>,
+    /// Bytes received at the IP layer, likewise.
+    #[serde(skip_serializing_if = "is_default")]
+    pub wire_recv: Option<u64>,
+    /// Who began the conversation: `outgoing` (this machine), `incoming`, `listening` (a socket
+    /// that waits), '' unknown.
+    #[serde(skip_serializing_if = "is_default")]
+    pub direction: String,
+    /// Connections begun meanwhile: connect(2) was called, one was accepted, a socket listens.
+    #[serde(skip_serializing_if = "is_default")]
+    pub begun: u64,
+    /// Connections over meanwhile, those that failed included.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ended: u64,
+    /// Attempts that never became a connection.
+    #[serde(skip_serializing_if = "is_default")]
+    pub failed: u64,
+    /// Why one failed or broke off: an errno (111 refused, 110 timed out, 104 reset), 0 for none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub error: u16,
+    /// TCP's smoothed round-trip time in microseconds; absent where there is none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rtt_us: Option<u32>,
+    /// TCP segments sent again.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retrans: u64,
+}
+
+/// Whether a field is not worth its room.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl FlowEvent {
@@ -133,6 +171,15 @@ impl FlowEvent {
             send: row.send,
             recv: row.recv,
             events: row.events,
+            wire_send: row.wire_send,
+            wire_recv: row.wire_recv,
+            direction: row.direction.name().to_owned(),
+            begun: row.connections.begun,
+            ended: row.connections.ended,
+            failed: row.connections.failed,
+            error: row.connections.error,
+            rtt_us: row.quality.rtt_us,
+            retrans: row.quality.retrans,
         }
     }
 }
@@ -140,7 +187,7 @@ impl FlowEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use femtosnitch_model::{Image, ImageId};
+    use femtosnitch_model::{Connections, Direction, Image, ImageId, Quality};
     use std::sync::Arc;
 
     #[test]
@@ -155,6 +202,7 @@ mod tests {
         let line = serde_json::to_string(&Event::Flow(Box::new(flow.clone()))).unwrap();
         assert!(line.starts_with(r#"{"type":"flow","time":0.0,"exe":"/bin/x\n","#), "{line}");
         assert!(line.contains(r#""laddr":"127.0.0.1""#) && !line.contains('\n'));
+        assert!(line.ends_with(r#""events":0}"#), "nothing to say, yet said: {line}");
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), Event::Flow(Box::new(flow)));
     }
 
@@ -167,6 +215,25 @@ mod tests {
         assert!(
             matches!(sparse, Event::Flow(flow) if flow.exe == "/bin/x" && flow.raddr.is_none())
         );
+        let nulls =
+            read(r#"{"type":"flow","wire_send":null,"rtt_us":null,"direction":"sideways"}"#);
+        assert!(matches!(nulls, Event::Flow(flow) if flow.direction == "sideways"));
+    }
+
+    #[test]
+    fn an_earlier_daemon_is_understood() {
+        let line = r#"{"type":"flow","time":1.0,"exe":"/bin/x","send":5,"recv":6,"events":2}"#;
+        let Event::Flow(flow) = serde_json::from_str(line).unwrap() else { panic!("no flow") };
+        let old = FlowEvent {
+            time: 1.0,
+            exe: "/bin/x".into(),
+            send: 5,
+            recv: 6,
+            events: 2,
+            ..FlowEvent::default()
+        };
+        assert_eq!(*flow, old);
+        assert_eq!((flow.wire_send, flow.rtt_us, flow.begun), (None, None, 0));
     }
 
     #[test]
@@ -181,11 +248,11 @@ mod tests {
             contime: 5,
             send: 1,
             recv: 2,
-            wire_send: None,
+            wire_send: Some(41),
             wire_recv: None,
-            direction: femtosnitch_model::Direction::default(),
-            connections: femtosnitch_model::Connections::default(),
-            quality: femtosnitch_model::Quality::default(),
+            direction: Direction::Outgoing,
+            connections: Connections { begun: 3, ended: 2, failed: 1, error: 111 },
+            quality: Quality { rtt_us: Some(7), retrans: 8 },
             events: 3,
             exe: exe("/usr/bin/curl"),
             parent: Some(exe("/bin/sh")),
@@ -209,6 +276,9 @@ mod tests {
             ("/usr/bin/curl", "/bin/sh", "")
         );
         assert_eq!((told.sha256.as_str(), told.psha256.as_str()), ("(pending)", "(pending)"));
+        assert_eq!((told.wire_send, told.wire_recv), (Some(41), None));
+        assert_eq!((told.direction.as_str(), told.rtt_us, told.retrans), ("outgoing", Some(7), 8));
+        assert_eq!((told.begun, told.ended, told.failed, told.error), (3, 2, 1, 111));
         assert_eq!((told.pid, told.uid, told.lport, told.rport, told.netns), (77, 1000, 4, 443, 9));
     }
 }

@@ -32,6 +32,9 @@ pub struct Status {
     pub config: String,
     /// What the daemon itself needs.
     pub memory: Memory,
+    /// How the last trial of the hooks went, with bytes of the daemon's own: `passed`, or
+    /// `failed: ` or `not possible: ` and the reason.
+    pub self_test: String,
 }
 
 /// One BPF program.

@@ -100,6 +100,8 @@ pub struct Engine {
     container_of: fn(&str) -> Option<String>,
     no_container: Arc<str>,
     gone: Vec<ProcKey>,
+    /// Sockets whose traffic is not the machine's.
+    own: Vec<u64>,
     /// To be retired once more.
     unretired: Vec<(Slot, FlowKind)>,
     effects: Vec<Effect>,
@@ -127,6 +129,7 @@ impl Engine {
             container_of,
             no_container: "".into(),
             gone: Vec::new(),
+            own: Vec::new(),
             unretired: Vec::new(),
             effects: Vec::new(),
         }
@@ -135,6 +138,11 @@ impl Engine {
     /// Replaces the user's filters (a reload of the configuration).
     pub fn set_ignore(&mut self, ignore: Ignore) {
         self.ignore = ignore;
+    }
+
+    /// Sockets (by cookie) that the daemon tests itself with: nothing of them is recorded.
+    pub fn set_own(&mut self, cookies: &[u64]) {
+        cookies.clone_into(&mut self.own);
     }
 
     /// The user's filters.
@@ -209,6 +217,9 @@ impl Engine {
                 self.effects.push(Effect::Retire(extras));
             }
             self.effects.push(Effect::Release(reading.slot, reading.kind));
+        }
+        if self.own.contains(&reading.flow.cookie) {
+            return None;
         }
         let Growth { tracked, news } = self.flows.grow(reading, now.wall)?;
         if news.is_empty() {

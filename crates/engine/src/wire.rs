@@ -54,10 +54,10 @@ pub(crate) fn datagrams(flow: &FlowKey, headers: Headers, delta: Counters, more:
         (false, _) if matches!(flow.protocol, ICMP | ICMPV6) => (ip_header(flow), ip_header(flow)),
         (false, _) => (ip_header(flow) + 8, ip_header(flow) + 8),
     };
-    let [send_more, recv_more] = more.map(u64::from);
+    let [send_more, recv_more] = more.map(|more| i64::from(more.cast_signed()));
     Wire {
-        send: delta.send + send * delta.send_calls + send_more,
-        recv: delta.recv + recv * delta.recv_calls + recv_more,
+        send: (delta.send + send * delta.send_calls).saturating_add_signed(send_more),
+        recv: (delta.recv + recv * delta.recv_calls).saturating_add_signed(recv_more),
     }
 }
 
@@ -75,14 +75,22 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         let syn = header + SYN_OPTIONS;
         return Wire { send: syn * segs_out, recv: (ip_header(flow) + BARE) * segs_in };
     }
-    let mut wire =
-        Wire { send: payload.send + header * segs_out, recv: payload.recv + header * segs_in };
-    if now.established && !before.established && !now.older {
+    // What was not taken is among the segments but not in the payload.
+    let drops = u64::from(now.drops.wrapping_sub(before.drops)).min(segs_in);
+    let mut wire = Wire {
+        send: payload.send + header * segs_out,
+        recv: payload.recv + header * segs_in + drops * u64::from(now.rcv_mss),
+    };
+    let again = before.ended && !now.ended;
+    if now.established && (!before.established || again) && !now.older {
         // The answer to a SYN is sent before there is a socket to count it.
         wire.send += SYN_OPTIONS + if now.active { 0 } else { header };
         wire.recv += SYN_OPTIONS;
     }
     if now.ended && !before.ended {
+        if now.reset {
+            wire.send += header;
+        }
         if now.fin {
             wire.recv = wire.recv.saturating_sub(1);
         } else if now.time_wait {
@@ -153,8 +161,9 @@ mod tests {
 
     #[test]
     fn further_headers_are_added() {
-        let wire = datagrams(&flow(2, 17), Headers::default(), two_each_way(), [100, 7]);
-        assert_eq!((wire.send, wire.recv), (356, 391));
+        let corked = 28u32.wrapping_neg();
+        let wire = datagrams(&flow(2, 17), Headers::default(), two_each_way(), [100, corked]);
+        assert_eq!((wire.send, wire.recv), (356, 356));
     }
 
     /// 60 + 52 + 52 bytes of handshake by the one side, 60 by the other; see the RFC's picture.
@@ -186,6 +195,38 @@ mod tests {
         };
         let wire = tcp(&flow(2, 6), &before, &server);
         assert_eq!((wire.send, wire.recv), (1000 + 60 + 3 * 52, 100 + 60 + 3 * 52 + 52 - 52));
+    }
+
+    #[test]
+    fn what_arrived_and_was_not_taken_was_on_the_wire() {
+        let open = TcpTotals { header_len: 32, established: true, ..TcpTotals::default() };
+        let later =
+            TcpTotals { segs_in: 10, bytes_received: 11_584, drops: 2, rcv_mss: 1448, ..open };
+        assert_eq!(tcp(&flow(2, 6), &open, &later).recv, 10 * 1500);
+        let odd = TcpTotals { segs_in: 1, drops: 9, ..later };
+        assert_eq!(tcp(&flow(2, 6), &open, &odd).recv, 11_584 + 52 + 1448, "no more than came");
+    }
+
+    #[test]
+    fn a_reset_of_our_own_is_one_more_segment() {
+        let open = TcpTotals { header_len: 32, established: true, ..TcpTotals::default() };
+        let over = TcpTotals { ended: true, reset: true, ..open };
+        let wire = tcp(&flow(2, 6), &open, &over);
+        assert_eq!((wire.send, wire.recv), (52, 0));
+    }
+
+    #[test]
+    fn a_socket_that_connects_again_shakes_hands_again() {
+        let over = TcpTotals {
+            header_len: 32,
+            active: true,
+            established: true,
+            ended: true,
+            ..TcpTotals::default()
+        };
+        let second = TcpTotals { segs_out: 2, segs_in: 1, ended: false, ..over };
+        let wire = tcp(&flow(2, 6), &over, &second);
+        assert_eq!((wire.send, wire.recv), (60 + 52, 60));
     }
 
     #[test]

@@ -132,6 +132,9 @@ pub struct TopArgs {
     /// Print JSON for programs, one line per refresh
     #[arg(long)]
     pub json: bool,
+    /// Also show what moves at the IP layer, headers and retransmissions included
+    #[arg(long)]
+    pub wire: bool,
     /// Exit after this many refreshes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -192,6 +195,9 @@ pub struct QueryArgs {
     /// Print this many lines at most [default: 50 for a table, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// List when nobody looked (daemon stopped or killed, machine asleep) instead of traffic
+    #[arg(long, conflicts_with_all = ["by", "filters"])]
+    pub gaps: bool,
     /// How to print the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = QueryFormat::Table)]
     pub format: QueryFormat,
@@ -205,6 +211,8 @@ fn query_help() -> String {
 Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
+  femtosnitch query --by exe,outcome --where direction=outgoing
+  femtosnitch query --since 7d --gaps
   femtosnitch query --by domain --where 'domain!=example.org' --limit 10",
         names.join(", ")
     )

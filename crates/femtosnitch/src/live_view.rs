@@ -27,6 +27,9 @@ struct Traffic {
     /// Since the last tick.
     new_send: u64,
     new_recv: u64,
+    /// Likewise at the IP layer; `None` until something was measured there.
+    new_wire: [Option<u64>; 2],
+    wire_rates: [Option<f64>; 2],
     /// Bytes a second over the last sample.
     send_rate: f64,
     recv_rate: f64,
@@ -47,6 +50,9 @@ impl Traffic {
         self.recv = self.recv.saturating_add(flow.recv);
         self.new_send = self.new_send.saturating_add(flow.send);
         self.new_recv = self.new_recv.saturating_add(flow.recv);
+        for (sum, more) in self.new_wire.iter_mut().zip([flow.wire_send, flow.wire_recv]) {
+            *sum = more.map(|more| sum.unwrap_or(0).saturating_add(more)).or(*sum);
+        }
         if self.peers.len() < MAX_PEERS {
             self.peers.extend(flow.raddr);
         }
@@ -57,6 +63,9 @@ impl Traffic {
         let per_second = |bytes: u64| if interval > 0.0 { bytes as f64 / interval } else { 0.0 };
         self.send_rate = per_second(std::mem::take(&mut self.new_send));
         self.recv_rate = per_second(std::mem::take(&mut self.new_recv));
+        // What was once measured and is silent now is 0, not unknown.
+        self.wire_rates = self.new_wire.map(|bytes| bytes.map(per_second));
+        self.new_wire = self.new_wire.map(|bytes| bytes.map(|_| 0));
     }
 }
 
@@ -71,6 +80,7 @@ pub struct LiveView {
     missed: u64,
     warnings: VecDeque<String>,
     notice: Option<String>,
+    wire: bool,
 }
 
 impl LiveView {
@@ -78,6 +88,13 @@ impl LiveView {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Also shows what moves at the IP layer.
+    #[must_use]
+    pub fn with_wire(mut self, wire: bool) -> Self {
+        self.wire = wire;
+        self
     }
 
     /// Takes in one event; whether a sample is complete and worth showing.
@@ -137,45 +154,55 @@ impl LiveView {
             head.push(style.warning(&clip(&line, width)));
         }
         head.push(String::new());
-        let mut table = Table::new(vec![
-            Column::text("executable"),
-            Column::number("out"),
-            Column::number("in"),
-            Column::number("sent"),
-            Column::number("received"),
-            Column::number("peers"),
-        ]);
+        let wire: &[_] = if self.wire { &["wire out", "wire in"] } else { &[] };
+        let numbers = ["out", "in"].iter().chain(wire).chain(&["sent", "received", "peers"]);
+        let mut columns = vec![Column::text("executable")];
+        columns.extend(numbers.map(|title| Column::number(title)));
+        let mut table = Table::new(columns);
         table.fit(width);
         // One line is the table's own heading.
         for (exe, traffic) in ranked.iter().take(height.saturating_sub(head.len() + 1)) {
             let more = if traffic.peers.len() < MAX_PEERS { "" } else { "+" };
-            table.row([
+            let mut cells = vec![
                 (*exe).to_owned(),
                 text::rate(traffic.send_rate),
                 text::rate(traffic.recv_rate),
+            ];
+            if self.wire {
+                cells.extend(traffic.wire_rates.map(measured));
+            }
+            cells.extend([
                 text::bytes(traffic.send),
                 text::bytes(traffic.recv),
                 format!("{}{more}", text::count(traffic.peers.len() as u64)),
             ]);
+            table.row(cells);
         }
         format!("{}\n{}", head.join("\n"), table.render(style))
     }
 
-    /// The view for programs: one object. Rates in bytes a second.
+    /// The view for programs: one object. Rates in bytes a second; with wire rates, which are null
+    /// where nothing was measured, if they were asked for.
     #[must_use]
     pub fn json(&self) -> Value {
         let executables: Vec<Value> = self
             .ranked()
             .into_iter()
             .map(|(exe, traffic)| {
-                json!({
+                let mut object = json!({
                     "exe": exe,
                     "send_rate": traffic.send_rate,
                     "recv_rate": traffic.recv_rate,
                     "send": traffic.send,
                     "recv": traffic.recv,
                     "peers": traffic.peers.len(),
-                })
+                });
+                if let (true, Value::Object(fields)) = (self.wire, &mut object) {
+                    let [sent, received] = traffic.wire_rates;
+                    fields.insert("wire_send_rate".to_owned(), json!(sent));
+                    fields.insert("wire_recv_rate".to_owned(), json!(received));
+                }
+                object
             })
             .collect();
         json!({
@@ -222,6 +249,10 @@ impl LiveView {
             text::count(executables as u64),
         )
     }
+}
+
+fn measured(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "-".to_owned(), text::rate)
 }
 
 fn clip(line: &str, width: Option<usize>) -> String {
@@ -271,6 +302,38 @@ mod tests {
              /usr/bin/curl      0 B/s  0 B/s  2.0 KiB   4.0 KiB      2\n"
         );
         assert_eq!(view.samples(), 2);
+    }
+
+    #[test]
+    fn wire_rates_are_shown_if_asked_for() {
+        let on_the_wire = |exe: &str, wire_send| {
+            let exe = exe.to_owned();
+            Event::Flow(Box::new(FlowEvent { exe, send: 1000, wire_send, ..FlowEvent::default() }))
+        };
+        let events = [
+            on_the_wire("/bin/a", Some(1024)),
+            on_the_wire("/bin/a", None),
+            on_the_wire("/bin/a", Some(1024)),
+            on_the_wire("/bin/b", None),
+            tick(1.0),
+        ];
+        let plain = view(&events);
+        assert!(!plain.render(None, usize::MAX, Style::plain()).contains("wire"));
+        assert!(!plain.json().to_string().contains("wire"));
+        let mut view = view(&events).with_wire(true);
+        let text = view.render(None, usize::MAX, Style::plain());
+        assert_eq!(
+            text.lines().skip(2).collect::<Vec<_>>(),
+            [
+                "executable        out     in   wire out  wire in     sent  received  peers",
+                "/bin/a      2.9 KiB/s  0 B/s  2.0 KiB/s        -  2.9 KiB       0 B      0",
+                "/bin/b       1000 B/s  0 B/s          -        -   1000 B       0 B      0",
+            ]
+        );
+        assert_eq!(view.json()["executables"][0]["wire_send_rate"], 2048.0);
+        assert_eq!(view.json()["executables"][0]["wire_recv_rate"], Value::Null);
+        view.apply(&tick(1.0));
+        assert_eq!(view.json()["executables"][0]["wire_send_rate"], 0.0);
     }
 
     #[test]

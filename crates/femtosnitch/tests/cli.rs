@@ -11,7 +11,7 @@ use femtosnitch::config::Paths;
 use femtosnitch_model::{
     Connections, Digest, Direction, Executable, Image, ImageId, Quality, Row, Sha256,
 };
-use femtosnitch_store::{Batch, Options, Writer};
+use femtosnitch_store::{Batch, GapReason, Options, Writer};
 
 fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_femtosnitch"));
@@ -75,7 +75,7 @@ fn history(rows: Vec<Row>) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let path = Paths::new(root.path()).database();
     let (mut writer, _) = Writer::open(&path, &Options::default()).unwrap();
-    writer.write(&Batch { rows, resolved: Vec::new() }).unwrap();
+    writer.write(&Batch { rows, ..Batch::default() }).unwrap();
     root
 }
 
@@ -96,7 +96,8 @@ fn query_answers_in_json_with_the_names_asked_for() {
         serde_json::json!({
             "exe": exe, "sha256": sha256, "parent": "/bin/sh", "user": "root", "rport": 443,
             "domain": "www.example.org", "send": send, "recv": recv, "wire_send": wire,
-            "wire_recv": null, "events": events,
+            "wire_recv": null, "events": events, "connections": 0, "failed": 0, "retrans": 0,
+            "rtt_us": null,
         })
     };
     let expected = serde_json::json!([
@@ -118,8 +119,8 @@ fn query_looks_at_the_period_and_filters_asked_for() {
         assert!(output.status.success(), "{}", stderr(&output));
         stdout(&output).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
-    let curl = "/usr/bin/curl,1,10,41,,2";
-    let ssh = "/usr/bin/ssh,2,10,42,,2";
+    let curl = "/usr/bin/curl,1,10,41,,2,0,0,0,";
+    let ssh = "/usr/bin/ssh,2,10,42,,2,0,0,0,";
     assert_eq!(csv(&["--since", "all"]), [ssh, curl]);
     assert_eq!(csv(&["--since", "1970-01-01T00:16:41Z"]), [ssh]);
     assert_eq!(csv(&["--since", "0", "--until", "2000"]), [curl]);
@@ -152,6 +153,49 @@ fn a_table_shows_fifty_lines_and_says_what_it_left_out() {
 }
 
 #[test]
+fn query_tells_when_nobody_looked() {
+    let root = history(vec![row(1_000, executable(1, "/usr/bin/curl"), 1)]);
+    let query = |extra: &[&str]| {
+        let args: Vec<&str> = ["query", "--since", "0"].iter().chain(extra).copied().collect();
+        let output = command(root.path()).env("TZ", "UTC").args(args).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    assert!(!query(&[]).contains("not watched"));
+    assert_eq!(query(&["--gaps"]), "no gaps are known of that time\n");
+    {
+        let path = Paths::new(root.path()).database();
+        let (mut writer, _) = Writer::open(&path, &Options::default()).unwrap();
+        writer.begin_watch(1_000).unwrap();
+        writer.note_gap(1_100, 1_160, GapReason::Suspended).unwrap();
+        writer.heartbeat(1_200, true).unwrap();
+    }
+    let text = query(&["--until", "1150"]);
+    let line = "\nnot watched: 1970-01-01 00:18:20–00:19:20 (suspended)\n";
+    assert!(text.contains("total") && text.ends_with(line), "{text}");
+    assert!(query(&[]).ends_with("(suspended), 1970-01-01 00:20:00–now (stopped)\n"));
+    assert!(!query(&["--until", "1100"]).contains("not watched"));
+    let answers: serde_json::Value = serde_json::from_str(&query(&["--format", "json"])).unwrap();
+    assert_eq!(answers.as_array().map(Vec::len), Some(1));
+    assert_eq!(query(&["--format", "csv"]).lines().count(), 2);
+    let gaps = ["1100,1160,suspended", "1200,,stopped"];
+    let listed = query(&["--gaps", "--format", "csv"]);
+    assert_eq!(listed.lines().skip(1).collect::<Vec<_>>(), gaps);
+    let listed = query(&["--gaps", "--format", "csv", "--limit", "1"]);
+    assert_eq!(listed.lines().skip(1).collect::<Vec<_>>(), gaps[1..]);
+    let listed: serde_json::Value =
+        serde_json::from_str(&query(&["--gaps", "--format", "json"])).unwrap();
+    assert_eq!(listed[1], serde_json::json!({"began": 1200, "ended": null, "reason": "stopped"}));
+    assert!(query(&["--gaps"]).contains("1970-01-01 00:18:20  1970-01-01 00:19:20  1m  "));
+
+    // A daemon that was killed and did not come back.
+    let path = Paths::new(root.path()).database();
+    Writer::open(&path, &Options::default()).unwrap().0.heartbeat(1_300, false).unwrap();
+    let text = query(&[]);
+    assert!(text.ends_with("1970-01-01 00:21:40–now (killed)\n"), "{text}");
+}
+
+#[test]
 fn without_a_history_query_fails_and_says_what_to_do() {
     let root = tempfile::tempdir().unwrap();
     let output = femtosnitch(root.path(), &["query"]);
@@ -175,6 +219,8 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["query", "--since", "1h", "--until", "2h"], "before"),
         (&["query", "--format", "xml"], "possible values"),
         (&["query", "--limit", "0"], "--limit"),
+        (&["query", "--gaps", "--by", "exe"], "--by"),
+        (&["query", "--where", "outcome=ok"], "refused"),
         (&["top", "--once", "--count", "2"], "--count"),
         (&["frobnicate"], "Usage"),
         (&[], "Usage"),

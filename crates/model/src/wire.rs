@@ -42,6 +42,10 @@ pub struct TcpTotals {
     pub retrans: u32,
     /// Smoothed round-trip time in microseconds, 0 if there is none yet.
     pub srtt_us: u32,
+    /// Segments that arrived and were not taken: duplicates, or no room (`sock.sk_drops`).
+    pub drops: u32,
+    /// Payload of most segments received.
+    pub rcv_mss: u16,
     /// Bytes of TCP header, with the options that most segments have.
     pub header_len: u16,
     /// errno of the connection's end, 0 for none.
@@ -60,12 +64,15 @@ pub struct TcpTotals {
     pub time_wait: bool,
     /// It is over.
     pub ended: bool,
+    /// This side ended it by a reset, which is not among the segments.
+    pub reset: bool,
 }
 
 /// What is known of a flow's headers.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
-    /// Header bytes sent beyond one header a call: further segments and fragments. Wraps.
+    /// Header bytes sent beyond one header a call: further segments and fragments, less what corked
+    /// calls do not have. Wraps.
     pub send_more: u32,
     /// The same received.
     pub recv_more: u32,

@@ -83,6 +83,7 @@ enum fs_tcp_flags {
 	FS_TCP_FIN = 16,      /* the peer's FIN was received; bytes_received counts it */
 	FS_TCP_TIMEWAIT = 32, /* went on as a time-wait stub, which counts nothing */
 	FS_TCP_ENDED = 64,
+	FS_TCP_RESET = 128, /* this side ended it by a reset, sent after the last look */
 };
 
 /* TCP's own counters, as they were when the socket was last used; of a socket's first flow. */
@@ -96,7 +97,10 @@ struct fs_tcp {
 	__u16 header_len;     /* TCP header with the options of most segments */
 	__u16 error;          /* errno of its end */
 	__u32 flags;          /* enum fs_tcp_flags */
-	__u64 _pad[3];
+	__u32 drops;          /* segments that arrived and were not taken, wraps */
+	__u16 rcv_mss;        /* payload of most segments received */
+	__u16 _pad1;
+	__u64 _pad[2];
 };
 
 /* Key of a flow that is not its socket's first: another owner, another peer. */

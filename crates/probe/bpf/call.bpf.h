@@ -42,7 +42,7 @@ static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct t
 	if (protocol == IPPROTO_UDP) {
 		if ((dir == FS_SEND ? s->send.task : s->recv.task) || s->spilled)
 			return false; /* this call has an address of its own */
-		if (bytes > FS_ONE_PACKET)
+		if (opaque(bytes) > FS_ONE_PACKET)
 			return false; /* more than one header, perhaps */
 	} else if (protocol != IPPROTO_TCP) {
 		return false;

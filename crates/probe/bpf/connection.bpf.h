@@ -72,6 +72,9 @@ static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int ol
 		s->tcp |= FS_TCP_FIN;
 	if (old == TCP_FIN_WAIT2 || old == TCP_FIN_WAIT1 || old == TCP_CLOSING)
 		s->tcp |= FS_TCP_TIMEWAIT;
+	/* Data that nobody read, no linger, or connect(2) to AF_UNSPEC. */
+	if ((old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) && sk->sk_lock.owned && !sk->sk_err)
+		s->tcp |= FS_TCP_RESET;
 	if (slot && out) {
 		out->error = sk->sk_err;
 		tcp_sample(sk, s, slot);

@@ -14,7 +14,8 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 	if (ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
 		call_without_bytes(sk, FS_SEND);
 	else
-		call_done(sk, family, FS_SEND, ret, NULL);
+		call_done(sk, family, FS_SEND,
+			  (__u32)ret | (__u64)(flags & MSG_MORE) << FS_MORE_SHIFT, NULL);
 	return 0;
 }
 

@@ -24,6 +24,14 @@ struct fs_peer {
 
 enum fs_dir { FS_SEND, FS_RECV };
 
+/*
+ * Beside the number of bytes, so that it looks like a large one: more of the same datagram follows
+ * (MSG_MORE). MSG_MORE << FS_MORE_SHIFT.
+ */
+#define MSG_MORE 0x8000
+#define FS_MORE_SHIFT 32
+#define FS_MORE_FOLLOWS ((__u64)MSG_MORE << FS_MORE_SHIFT)
+
 static __always_inline void peer_v4(struct fs_peer *peer, __be32 addr, __be16 port)
 {
 	peer->addr[0] = 0;

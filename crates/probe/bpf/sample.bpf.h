@@ -36,11 +36,15 @@ static __always_inline void tcp_sample(struct sock *sk, const struct fs_sk *s, _
 	out->srtt_us = tp->srtt_us >> 3;
 	out->header_len = tp->tcp_header_len;
 	out->flags = s->tcp;
+	out->drops = sk->sk_drops.counter - s->drops_before;
+	out->rcv_mss = tp->inet_conn.icsk_ack.rcv_mss;
 }
 
 /* From here on `s` counts: what TCP has counted so far is not ours. */
-static __always_inline void tcp_begin_counting(struct fs_sk *s, struct tcp_sock *tp)
+static __always_inline void tcp_begin_counting(struct sock *sk, struct fs_sk *s,
+					       struct tcp_sock *tp)
 {
+	s->drops_before = sk->sk_drops.counter;
 	s->sent_before = tp->bytes_sent;
 	s->received_before = tp->bytes_received;
 	s->out_before = tp->segs_out;

@@ -105,7 +105,7 @@ static __always_inline void tcp_note_older(struct sock *sk)
 			s->tcp |= FS_TCP_LISTENER;
 		else
 			s->tcp |= FS_TCP_ESTABLISHED;
-		tcp_begin_counting(s, tp);
+		tcp_begin_counting(sk, s, tp);
 	}
 }
 

@@ -158,6 +158,7 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	int sk_err;
+	atomic_t sk_drops;
 	u8 sk_kern_sock : 1;
 };
 
@@ -165,7 +166,14 @@ struct udp_sock {
 	u16 gso_size;
 };
 
+struct inet_connection_sock {
+	struct {
+		u16 rcv_mss;
+	} icsk_ack;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	u32 copied_seq;
 	u32 rcv_nxt;
 	u64 bytes_received;

@@ -33,6 +33,9 @@ static __always_inline bool is_v4(const struct fs_flow *flow)
 					   bpf_cpu_to_be64(0x0000ffff00000000ULL));
 }
 
+/* For `segment`: the call's bytes go with those of the next ones, in one datagram. */
+#define CORKED 0xffffffff
+
 /*
  * Header bytes of a datagram beyond those of one packet. `segment`: what the program has it cut
  * into (UDP_SEGMENT), or 0; `mtu`: of the route, or 0. Not static: so the verifier looks at it once.
@@ -45,6 +48,8 @@ __noinline __u32 further_headers(const struct fs_flow *flow, __u32 size, __u32 s
 	if (!flow)
 		return 0;
 	v4 = is_v4(flow);
+	if (segment == CORKED)
+		return -((v4 ? 20 : 40) + 8);
 	if (segment && size > segment)
 		return (size - 1) / segment * ((v4 ? 20 : 40) + 8);
 	if (!mtu)
@@ -70,7 +75,9 @@ static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, _
 
 	if (flow->family == AF_PACKET || flow->flags & (FS_FLOW_BUCKET | FS_FLOW_EXE))
 		return;
-	if (flow->protocol == IPPROTO_UDP)
+	if (bytes & FS_MORE_FOLLOWS)
+		segment = CORKED;
+	else if (flow->protocol == IPPROTO_UDP)
 		segment = BPF_CORE_READ((struct udp_sock *)sk, gso_size);
 	more = further_headers(flow, bytes, segment, BPF_CORE_READ(sk, sk_dst_cache, dev, mtu));
 	if (more)

@@ -49,6 +49,7 @@ pub(crate) const TCP_ESTABLISHED: u32 = types::fs_tcp_flags::FS_TCP_ESTABLISHED.
 pub(crate) const TCP_LISTENER: u32 = types::fs_tcp_flags::FS_TCP_LISTENER.0;
 pub(crate) const TCP_FIN: u32 = types::fs_tcp_flags::FS_TCP_FIN.0;
 pub(crate) const TCP_TIMEWAIT: u32 = types::fs_tcp_flags::FS_TCP_TIMEWAIT.0;
+pub(crate) const TCP_RESET: u32 = types::fs_tcp_flags::FS_TCP_RESET.0;
 pub(crate) const TCP_ENDED: u32 = types::fs_tcp_flags::FS_TCP_ENDED.0;
 
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;

@@ -218,6 +218,8 @@ fn totals(raw: RawTcp) -> TcpTotals {
         segs_in: raw.segs_in,
         retrans: raw.retrans,
         srtt_us: raw.srtt_us,
+        drops: raw.drops,
+        rcv_mss: raw.rcv_mss,
         header_len: raw.header_len,
         error: raw.error,
         active: has(abi::TCP_ACTIVE),
@@ -227,6 +229,7 @@ fn totals(raw: RawTcp) -> TcpTotals {
         fin: has(abi::TCP_FIN),
         time_wait: has(abi::TCP_TIMEWAIT),
         ended: has(abi::TCP_ENDED),
+        reset: has(abi::TCP_RESET),
     }
 }
 

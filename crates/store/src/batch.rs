@@ -4,6 +4,9 @@ use femtosnitch_model::Digest;
 use femtosnitch_model::ImageId;
 use femtosnitch_model::Row;
 
+use crate::Gap;
+use crate::Heartbeat;
+
 /// Rows and news about earlier rows, written in one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -11,13 +14,20 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// Digests that became known for images whose rows were (or are) [`Digest::Pending`].
     pub resolved: Vec<(ImageId, Digest)>,
+    /// Times in which nobody looked.
+    pub gaps: Vec<Gap>,
+    /// Until when this batch, and those before it, tell all that was seen.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 impl Batch {
     /// True if there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.resolved.is_empty()
+        self.rows.is_empty()
+            && self.resolved.is_empty()
+            && self.gaps.is_empty()
+            && self.heartbeat.is_none()
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Dimension {
     Family,
     Netns,
     Pid,
+    Direction,
+    Outcome,
     Minute,
     Hour,
 }
@@ -43,6 +45,8 @@ pub enum Dimension {
 pub(crate) enum Source {
     /// An expression that is the number itself.
     Number(&'static str),
+    /// An expression that is a place in a list of words.
+    Word(&'static str, &'static [&'static str]),
     /// A user id, shown by name.
     User,
     /// An id, and the table and column that hold the text.
@@ -57,7 +61,10 @@ impl Source {
     /// What to select from `traffic`.
     pub(crate) fn column(self) -> &'static str {
         match self {
-            Self::Number(column) | Self::Text(column, ..) | Self::Address(column) => column,
+            Self::Number(column)
+            | Self::Word(column, _)
+            | Self::Text(column, ..)
+            | Self::Address(column) => column,
             Self::User => "uid",
             Self::Domain => "domain_id",
         }
@@ -67,6 +74,19 @@ impl Source {
 const fn exe(id: &'static str, column: &'static str) -> Source {
     Source::Text(id, "executables", column)
 }
+
+/// Who began the conversation, by [`femtosnitch_model::Direction::code`] (tested).
+const DIRECTIONS: &[&str] = &["", "outgoing", "incoming", "listening"];
+
+/// What became of a connection; '' is still open, or no connection. `aborted` failed for another
+/// reason or for none that is known, `error` was a connection and broke off for another reason.
+const OUTCOMES: &[&str] =
+    &["", "closed", "refused", "timeout", "unreachable", "reset", "aborted", "error"];
+/// The place in [`OUTCOMES`]: ECONNREFUSED 111, ETIMEDOUT 110, EHOSTUNREACH 113, ENETUNREACH 101,
+/// ECONNRESET 104.
+const OUTCOME: &str = "CASE error WHEN 111 THEN 2 WHEN 110 THEN 3 WHEN 113 THEN 4 \
+    WHEN 101 THEN 4 WHEN 104 THEN 5 ELSE CASE WHEN failed > 0 THEN 6 WHEN error <> 0 THEN 7 \
+    WHEN ended > 0 THEN 1 ELSE 0 END END";
 
 /// Names (the first is the canonical one) and sources.
 const TABLE: &[(Dimension, &[&str], Source)] = &[
@@ -101,6 +121,9 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
     // Inode of the network namespace.
     (Dimension::Netns, &["netns"], Source::Number("netns")),
     (Dimension::Pid, &["pid"], Source::Number("pid")),
+    // Who began the conversation, and what became of it.
+    (Dimension::Direction, &["direction"], Source::Word("direction", DIRECTIONS)),
+    (Dimension::Outcome, &["outcome"], Source::Word(OUTCOME, OUTCOMES)),
     // Unix second at which the minute or hour (UTC) begins.
     (Dimension::Minute, &["minute"], Source::Number("contime - contime % 60")),
     (Dimension::Hour, &["hour"], Source::Number("contime - contime % 3600")),
@@ -190,6 +213,14 @@ mod tests {
         }
         assert_eq!("parent".parse(), Ok(Dimension::Pexe));
         assert_eq!("grandparent".parse(), Ok(Dimension::Gpexe));
+    }
+
+    #[test]
+    fn directions_are_where_their_codes_say() {
+        for direction in femtosnitch_model::Direction::ALL {
+            let word = DIRECTIONS.get(usize::from(direction.code()));
+            assert_eq!(word, Some(&direction.name()));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::Writer;
 use crate::classify::At;
 use crate::classify::Sql;
+use crate::gaps;
 use crate::intern::SEEN_STEP;
 
 /// Free pages are kept for new rows up to this share of the file (one in …) …
@@ -25,6 +26,8 @@ pub struct ExpireReport {
     pub connections: usize,
     /// Executables, domains, addresses and containers deleted that nothing refers to any more.
     pub names: usize,
+    /// Gaps forgotten.
+    pub gaps: usize,
     /// Pages of 4096 bytes given back to the file system.
     pub pages: i64,
     /// Nothing is left to do for this `before`: call again in a while. Otherwise call again soon.
@@ -90,6 +93,7 @@ impl Writer {
         // Names may only be judged while no older traffic refers to them; a row written late may
         // have brought some back between two steps.
         if all {
+            report.gaps = gaps::expire(&tx, before)?;
             // `last_seen` moves in steps of an hour: more often finds nothing.
             if at.is_none() && begun.is_none_or(|begun| before >= begun.saturating_add(SEEN_STEP)) {
                 at = Some((0, 0));

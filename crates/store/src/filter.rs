@@ -19,7 +19,8 @@ use crate::dimension::Source;
 ///
 /// Texts must be equal. Addresses may be networks (`10.0.0.0/8`). A domain also means everything
 /// below it: `example.org` takes in `www.example.org` but not `badexample.org`. Protocols and
-/// families may be named. An empty value means "unknown" or "none".
+/// families may be named. An empty value means "unknown" or "none" (of `outcome`: still open, or no
+/// connection).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     dimension: Dimension,
@@ -37,6 +38,8 @@ enum Match {
     /// `protocol=packet`: what `protocol_name` calls AF_PACKET.
     Packet,
     User(String),
+    /// A word, and its place in the dimension's list.
+    Word(&'static str, usize),
 }
 
 /// A filter that cannot be understood.
@@ -49,7 +52,7 @@ pub enum BadFilter {
     #[error(transparent)]
     Dimension(#[from] UnknownDimension),
     /// The value does not fit the dimension.
-    #[error("`{value}` cannot be a {dimension}; give {wanted}")]
+    #[error("`{value}` is no value of {dimension}; give {wanted}")]
     Value {
         /// What is filtered.
         dimension: Dimension,
@@ -84,6 +87,18 @@ impl Filter {
         let value = match dimension.source() {
             Source::Text(.., "sha256") => Match::Text(value.to_ascii_lowercase()),
             Source::Text(..) => Match::Text(value.to_owned()),
+            Source::Word(_, words) => match words.iter().position(|word| *word == value) {
+                Some(at) => Match::Word(words.get(at).copied().unwrap_or_default(), at),
+                None if dimension == Dimension::Direction => {
+                    return Err(bad("outgoing, incoming, listening, or nothing for unknown"));
+                }
+                None => {
+                    return Err(bad(
+                        "closed, refused, timeout, unreachable, reset, aborted, error, or nothing \
+                         for still open",
+                    ));
+                }
+            },
             Source::User => Match::User(value.to_owned()),
             Source::Address(_) => address(value)
                 .ok_or_else(|| bad("an IP address or a network, as 192.0.2.1 or 2001:db8::/32"))?,
@@ -120,6 +135,10 @@ impl Filter {
         };
         let condition = match &self.value {
             Match::Number(number) => format!("({column}) = {}", value((*number).into())),
+            Match::Word(_, at) => {
+                let code = i64::try_from(*at).unwrap_or(i64::MAX);
+                format!("({column}) = {}", value(code.into()))
+            }
             Match::Packet => format!("family = {}", value(i64::from(FlowKey::AF_PACKET).into())),
             Match::User(name) => {
                 let uid = users.uid(name).or_else(|| name.parse().ok()).ok_or_else(|| {
@@ -187,6 +206,7 @@ impl fmt::Display for Filter {
             Match::Net(net) => net.fmt(f),
             Match::Domain(name) => f.write_str(&reversed(name)),
             Match::Packet => f.write_str("packet"),
+            Match::Word(word, _) => f.write_str(word),
         }
     }
 }
@@ -271,6 +291,9 @@ mod tests {
             "user=root",
             "protocol=packet",
             "pexe=/bin/sh",
+            "direction=incoming",
+            "outcome=refused",
+            "outcome!=",
         ] {
             assert_eq!(parsed(text).to_string(), text);
         }
@@ -298,6 +321,8 @@ mod tests {
             ("domain=a..b", "example.org"),
             ("protocol=tpc", "tcp, udp"),
             ("family=ip", "inet6"),
+            ("direction=up", "outgoing, incoming"),
+            ("outcome=ok", "closed, refused"),
         ] {
             let error = text.parse::<Filter>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

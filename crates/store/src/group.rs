@@ -15,11 +15,16 @@ pub(crate) struct Sums {
     pub(crate) wire_send: Option<u64>,
     pub(crate) wire_recv: Option<u64>,
     pub(crate) events: u64,
+    pub(crate) connections: u64,
+    pub(crate) failed: u64,
+    pub(crate) retrans: u64,
+    pub(crate) rtt_us: Option<u64>,
 }
 
 impl Sums {
     /// Columns of `traffic`.
-    pub(crate) const COLUMNS: &'static str = "send, recv, wire_send, wire_recv, events";
+    pub(crate) const COLUMNS: &'static str =
+        "send, recv, wire_send, wire_recv, events, begun, failed, retrans, rtt_us";
 
     /// Reads one row of traffic, whose sums begin at column `first`.
     fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
@@ -34,6 +39,10 @@ impl Sums {
             wire_send: count(2)?,
             wire_recv: count(3)?,
             events: count(4)?.unwrap_or(0),
+            connections: count(5)?.unwrap_or(0),
+            failed: count(6)?.unwrap_or(0),
+            retrans: count(7)?.unwrap_or(0),
+            rtt_us: count(8)?,
         })
     }
 
@@ -43,6 +52,13 @@ impl Sums {
         self.wire_send = add_measured(self.wire_send, other.wire_send);
         self.wire_recv = add_measured(self.wire_recv, other.wire_recv);
         self.events = self.events.saturating_add(other.events);
+        self.connections = self.connections.saturating_add(other.connections);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.retrans = self.retrans.saturating_add(other.retrans);
+        self.rtt_us = match (self.rtt_us, other.rtt_us) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
     }
 }
 

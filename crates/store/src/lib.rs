@@ -5,7 +5,8 @@
 //!
 //! Four relations can always be selected, by us and by whoever has queries of their own:
 //! `connections`, `executables`, `domains` and `addresses`. Rows with id 0 mean "unknown" or
-//! "none", and a NULL in `wire_send`/`wire_recv` means "not measured".
+//! "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means "not measured". The table `gaps`
+//! tells when nobody looked.
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -14,6 +15,7 @@ mod dimension;
 mod error;
 mod expire;
 mod filter;
+mod gaps;
 mod group;
 mod intern;
 mod migrate;
@@ -33,6 +35,7 @@ pub use dimension::{Dimension, UnknownDimension};
 pub use error::StoreError;
 pub use expire::ExpireReport;
 pub use filter::{BadFilter, Filter};
+pub use gaps::{Gap, GapReason, Heartbeat};
 pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;
 pub use query::{Answer, Key, NoUsers, Query, Users};

@@ -43,7 +43,7 @@ pub enum Key {
 }
 
 /// The traffic of one group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
     /// One per [`Query::by`], in that order.
     pub keys: Vec<Key>,
@@ -57,6 +57,15 @@ pub struct Answer {
     pub wire_recv: Option<u64>,
     /// Send and receive calls.
     pub events: u64,
+    /// Connections begun: connect(2) was called, one was accepted, or a socket listens. 0 for
+    /// traffic of protocols without connections, and of connections older than the time asked for.
+    pub connections: u64,
+    /// Attempts that never became a connection.
+    pub failed: u64,
+    /// TCP segments sent again.
+    pub retrans: u64,
+    /// The best smoothed round-trip time seen, in microseconds; `None` if none was measured.
+    pub rtt_us: Option<u64>,
 }
 
 /// User names, which only the caller can know.
@@ -141,14 +150,19 @@ pub(crate) fn name(
             wire_send: sums.wire_send,
             wire_recv: sums.wire_recv,
             events: sums.events,
+            connections: sums.connections,
+            failed: sums.failed,
+            retrans: sums.retrans,
+            rtt_us: sums.rtt_us,
         })
         .collect())
 }
 
-/// Largest first; equals by what they are called.
+/// Largest first, by bytes and then (as refused connections have none) by connections; equals by
+/// what they are called.
 pub(crate) fn rank(answers: &mut Vec<Answer>, limit: Option<usize>) {
-    let bytes = |answer: &Answer| answer.send.saturating_add(answer.recv);
-    answers.sort_unstable_by(|a, b| bytes(b).cmp(&bytes(a)).then_with(|| a.keys.cmp(&b.keys)));
+    let size = |answer: &Answer| (answer.send.saturating_add(answer.recv), answer.connections);
+    answers.sort_unstable_by(|a, b| size(b).cmp(&size(a)).then_with(|| a.keys.cmp(&b.keys)));
     if let Some(limit) = limit {
         answers.truncate(limit);
     }
@@ -170,6 +184,10 @@ impl Texts<'_> {
         }
         let text = match source {
             Source::Number(_) => id.to_string(),
+            Source::Word(_, words) => usize::try_from(id)
+                .ok()
+                .and_then(|at| words.get(at))
+                .map_or_else(|| id.to_string(), |word| (*word).to_owned()),
             Source::User => u32::try_from(id)
                 .ok()
                 .and_then(|uid| self.users.name(uid))

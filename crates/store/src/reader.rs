@@ -74,8 +74,8 @@ impl Reader {
         Ok(Self { conn, path: path.to_owned() })
     }
 
-    /// Answers `query`: the largest (by bytes in both directions) first, equals in the order of
-    /// their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
+    /// Answers `query`: the largest (by bytes in both directions) first, equals by
+    /// connections begun, then in the order of their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
     /// for it).
     ///
     /// # Errors
@@ -115,8 +115,12 @@ impl Reader {
         Ok(Stats { rows, oldest, newest, bytes })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Runs `read` on one snapshot.
-    fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
+    pub(crate) fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
         let tx = self.conn.unchecked_transaction()?;
         read(&tx)
     }

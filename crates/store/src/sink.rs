@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::Batch;
 use crate::Dropped;
 use crate::ExpireReport;
+use crate::Gap;
 use crate::OpenReport;
 use crate::Options;
 use crate::Quarantined;
@@ -29,6 +30,8 @@ pub struct SinkState {
     pub quarantines: u64,
     /// The latest of them.
     pub quarantined: Option<Quarantined>,
+    /// When nobody looked before this sink did; `None` also while that is not known yet.
+    pub unwatched: Option<Gap>,
 }
 
 /// Takes batches at any time; writes them in order as soon as the database takes them.
@@ -38,6 +41,8 @@ pub struct Sink {
     options: Options,
     writer: Option<Writer>,
     spool: Spool,
+    /// When watching began, until that is written.
+    watch_from: Option<i64>,
     state: SinkState,
 }
 
@@ -58,6 +63,7 @@ impl Sink {
             options: options.clone(),
             writer: None,
             spool: Spool::new(max_rows),
+            watch_from: None,
             state: SinkState::default(),
         };
         match Writer::open(path, options) {
@@ -72,6 +78,13 @@ impl Sink {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Somebody looks from `now` (unix seconds) on: [`Writer::begin_watch`], as soon as the database
+    /// takes it and before any batch.
+    pub fn begin_watch(&mut self, now: i64) -> SinkState {
+        self.watch_from = Some(now);
+        self.flush()
     }
 
     /// Writes this batch after all that wait before it, or keeps it. Never fails: the state says
@@ -122,7 +135,7 @@ impl Sink {
 
     fn drain(&mut self) -> Result<(), StoreError> {
         let mut replaced = false;
-        while let Some(batch) = self.spool.front() {
+        while self.watch_from.is_some() || !self.spool.is_empty() {
             let writer = match self.writer.as_mut() {
                 Some(writer) => writer,
                 None => {
@@ -132,11 +145,19 @@ impl Sink {
                     continue;
                 }
             };
-            match writer.write(batch) {
-                Ok(report) => {
+            let written = match (self.watch_from, self.spool.front()) {
+                (Some(now), _) => writer.begin_watch(now).map(|gap| {
+                    self.watch_from = None;
+                    self.state.unwatched = gap;
+                }),
+                (None, Some(batch)) => writer.write(batch).map(|report| {
                     self.state.written += report;
                     self.spool.pop();
-                }
+                }),
+                (None, None) => return Ok(()),
+            };
+            match written {
+                Ok(()) => {}
                 // Once: a new file that is damaged again is the disk's fault.
                 Err(StoreError::Corrupt { reason, .. }) if !replaced => {
                     replaced = true;

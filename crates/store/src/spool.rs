@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::Batch;
+use crate::Gap;
+use crate::GapReason;
 
 /// What had to be dropped since the spool was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,9 +35,18 @@ impl Spool {
         Self { queue: VecDeque::new(), rows: 0, digests: 0, max_rows, dropped: Dropped::default() }
     }
 
-    /// Adds a batch, dropping the oldest rows if there are too many.
+    /// Adds a batch, dropping the oldest rows if there are too many; their time becomes a gap.
     pub fn push(&mut self, batch: Batch) {
         if batch.is_empty() {
+            return;
+        }
+        if batch.rows.is_empty()
+            && batch.resolved.is_empty()
+            && let Some(last) = self.queue.back_mut()
+        {
+            // However long the disk is full, signs of life do not pile up.
+            last.gaps.extend(batch.gaps);
+            last.heartbeat = batch.heartbeat.or(last.heartbeat);
             return;
         }
         self.rows += batch.rows.len();
@@ -79,17 +90,32 @@ impl Spool {
     }
 
     fn drop_rows(&mut self) {
+        let mut times: Option<(i64, i64)> = None;
         for batch in &mut self.queue {
             let excess = self.rows.saturating_sub(self.max_rows).min(batch.rows.len());
             if excess == 0 {
                 break;
             }
             for row in batch.rows.drain(..excess) {
+                let (first, last) = times.unwrap_or((row.contime, row.contime));
+                times = Some((first.min(row.contime), last.max(row.contime)));
                 self.dropped.rows += 1;
                 self.dropped.bytes =
                     self.dropped.bytes.saturating_add(row.send).saturating_add(row.recv);
             }
             self.rows -= excess;
+        }
+        if let Some((first, last)) = times {
+            self.note_dropped(first, last);
+        }
+    }
+
+    /// One gap that grows, for as long as it waits with the oldest batch.
+    fn note_dropped(&mut self, first: i64, last: i64) {
+        let gap = Gap::new(first, last.saturating_add(1), GapReason::Dropped);
+        let (Some(gap), Some(batch)) = (gap, self.queue.front_mut()) else { return };
+        if !batch.gaps.iter_mut().any(|earlier| earlier.extend(&gap)) {
+            batch.gaps.push(gap);
         }
     }
 
@@ -105,14 +131,16 @@ impl Spool {
         }
     }
 
-    /// Batches that lost all their rows hand their digests to the next one: those still count,
-    /// and the queue stays as short as its rows.
+    /// Batches that lost all their rows hand the rest to the next one: digests and gaps still
+    /// count, and the queue stays as short as its rows.
     fn merge_rowless(&mut self) {
         while self.queue.len() > 1 && self.queue.front().is_some_and(|first| first.rows.is_empty())
         {
             let Some(first) = self.queue.pop_front() else { return };
             if let Some(next) = self.queue.front_mut() {
                 next.resolved.splice(..0, first.resolved);
+                next.gaps.splice(..0, first.gaps);
+                next.heartbeat = next.heartbeat.or(first.heartbeat);
             }
         }
     }
@@ -134,6 +162,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Heartbeat;
 
     fn row(contime: i64, send: u64) -> Row {
         let image = Arc::new(Image {
@@ -172,7 +201,8 @@ mod tests {
     }
 
     fn batch(rows: &[i64]) -> Batch {
-        Batch { rows: rows.iter().map(|&time| row(time, 10)).collect(), resolved: Vec::new() }
+        let rows = rows.iter().map(|&time| row(time, 10)).collect();
+        Batch { rows, ..Batch::default() }
     }
 
     #[test]
@@ -211,11 +241,40 @@ mod tests {
     }
 
     #[test]
+    fn signs_of_life_do_not_pile_up() {
+        let alive = |at| Some(Heartbeat { at, clean: false });
+        let slept = |at| Gap::new(at, at + 3, GapReason::Suspended).unwrap();
+        let mut spool = Spool::new(2);
+        spool.push(Batch { heartbeat: alive(5), ..batch(&[1, 2]) });
+        for at in 6..100 {
+            spool.push(Batch { heartbeat: alive(at), ..Batch::default() });
+        }
+        spool.push(Batch { gaps: vec![slept(60)], ..Batch::default() });
+        assert_eq!(spool.front().unwrap().heartbeat, alive(99));
+        spool.push(Batch { heartbeat: alive(101), ..batch(&[100]) });
+        let first = spool.pop().unwrap();
+        assert_eq!(first.gaps, [slept(60), Gap::new(1, 2, GapReason::Dropped).unwrap()]);
+        assert_eq!(spool.pop().unwrap().heartbeat, alive(101));
+        assert!(spool.is_empty());
+    }
+
+    #[test]
+    fn the_time_of_dropped_rows_is_one_gap() {
+        let mut spool = Spool::new(2);
+        for start in [10, 20, 30] {
+            spool.push(batch(&[start, start + 1, start + 2]));
+        }
+        let only = spool.pop().unwrap();
+        assert!(spool.is_empty());
+        assert_eq!(only.gaps, [Gap::new(10, 31, GapReason::Dropped).unwrap()]);
+    }
+
+    #[test]
     fn digests_are_bounded_too() {
         let gone = Digest::Missing(Unhashed::Gone);
         let mut spool = Spool::new(2);
         for id in 0..5 {
-            spool.push(Batch { rows: Vec::new(), resolved: vec![(ImageId(id), gone)] });
+            spool.push(Batch { resolved: vec![(ImageId(id), gone)], ..Batch::default() });
         }
         assert_eq!(spool.dropped().digests, 3);
         assert_eq!(spool.pop().unwrap().resolved, [(ImageId(3), gone), (ImageId(4), gone)]);
@@ -236,7 +295,7 @@ mod tests {
             for (sends, pop) in steps {
                 let new = Batch {
                     rows: sends.into_iter().map(|send| row(0, send)).collect(),
-                    resolved: Vec::new(),
+                    ..Batch::default()
                 };
                 let (rows, bytes) = count(&new);
                 pushed = (pushed.0 + rows, pushed.1 + bytes);

@@ -19,6 +19,7 @@ use crate::WriteReport;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::expire::Sweep;
+use crate::gaps;
 use crate::intern::Executables;
 use crate::intern::Interner;
 use crate::open;
@@ -158,9 +159,12 @@ impl Writer {
             ];
             insert(&tx, &mut self.interner, row, seq, ids, &mut report)?;
         }
-        let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
-        tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
-            .execute([added])?;
+        if !batch.rows.is_empty() {
+            let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
+            tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
+                .execute([added])?;
+        }
+        gaps::note(&tx, &batch.gaps, batch.heartbeat)?;
         tx.commit()?;
         Ok(report)
     }
@@ -201,9 +205,9 @@ fn insert(
     tx.prepare_cached(
         "INSERT INTO traffic(contime, seq, send, recv, wire_send, wire_recv, events, exe_id,
            pexe_id, gpexe_id, uid, pid, family, protocol, lport, rport, laddr_id, raddr_id,
-           domain_id, netns, container_id)
+           domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21)",
+           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
     )?
     .execute(params![
         row.contime,
@@ -227,6 +231,13 @@ fn insert(
         domain,
         row.netns,
         container,
+        row.direction.code(),
+        fit(row.connections.begun),
+        fit(row.connections.ended),
+        fit(row.connections.failed),
+        row.connections.error,
+        row.quality.rtt_us,
+        fit(row.quality.retrans),
     ])?;
     report.rows += 1;
     Ok(())

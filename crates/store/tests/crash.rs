@@ -29,10 +29,10 @@ fn victim(path: &Path) -> ! {
         let rows = (0..ROWS).map(|_| row(contime, &tool)).collect();
         // Half of them stay pending for ever, the others mostly merge into an earlier one.
         let resolved = vec![(tool.image.id, if turn % 2 == 0 { sha(1) } else { Digest::Pending })];
-        writer.write(&Batch { rows, resolved: Vec::new() }).unwrap();
+        writer.write(&Batch { rows, ..Batch::default() }).unwrap();
         writeln!(out, "written").unwrap();
         out.flush().unwrap();
-        writer.write(&Batch { rows: Vec::new(), resolved }).unwrap();
+        writer.write(&Batch { resolved, ..Batch::default() }).unwrap();
         if turn % 5 == 4 {
             // Deletes exactly one batch's rows.
             writer.expire(contime - 20, 10_000).unwrap();

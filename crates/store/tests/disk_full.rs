@@ -80,7 +80,7 @@ fn a_full_disk_costs_nothing_that_fits_in_memory() {
     };
     assert!(waiting.contains("disk is full") && waiting.contains("free some space"), "{waiting}");
     // A digest that becomes known meanwhile is not lost either.
-    sink.push(Batch { rows: vec![], resolved: vec![(pending.image.id, sha(5))] });
+    sink.push(Batch { resolved: vec![(pending.image.id, sha(5))], ..Batch::default() });
     for _ in 0..5 {
         pushed += 1;
         let state = sink.push(batch(pushed, 500));

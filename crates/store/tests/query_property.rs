@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use common::*;
+use femtosnitch_model::Connections;
 use femtosnitch_model::Digest;
+use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
+use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Unhashed;
 use femtosnitch_store::Dimension;
@@ -43,6 +46,30 @@ fn addr() -> impl Strategy<Value = Option<IpAddr>> {
 }
 
 prop_compose! {
+    fn connections()(
+        (begun, ended, failed) in (0_u64..3, 0_u64..3, 0_u64..3),
+        error in prop::sample::select(vec![0, 0, 0, 111, 110, 113, 101, 104, 32, 103]),
+    ) -> Connections {
+        Connections { begun, ended, failed, error }
+    }
+}
+
+/// What the documentation says of `outcome`.
+fn outcome(row: &Row) -> &'static str {
+    let Connections { ended, failed, error, .. } = row.connections;
+    match (error, failed, ended) {
+        (111, ..) => "refused",
+        (110, ..) => "timeout",
+        (113 | 101, ..) => "unreachable",
+        (104, ..) => "reset",
+        (_, 1.., _) => "aborted",
+        (1.., 0, _) => "error",
+        (0, 0, 1..) => "closed",
+        (0, 0, 0) => "",
+    }
+}
+
+prop_compose! {
     fn traffic()(
         (contime, send, recv, events) in (0_i64..10_000, 0_u64..1 << 40, 0_u64..1 << 40, 0_u64..99),
         (wire_send, wire_recv) in (prop::option::of(0_u64..1 << 40), prop::option::of(0_u64..1 << 40)),
@@ -53,10 +80,12 @@ prop_compose! {
         (laddr, raddr, lport, rport) in (addr(), addr(), 0_u16..3, 0_u16..4),
         domain in prop::sample::select(&DOMAINS[..]),
         container in prop::sample::select(&CONTAINERS[..]),
+        direction in prop::sample::select(&Direction::ALL[..]),
+        connections in connections(),
+        (rtt_us, retrans) in (prop::option::of(any::<u32>()), 0_u64..9),
     ) -> Row {
-        Row { contime, send, recv, wire_send, wire_recv, direction: femtosnitch_model::Direction::default(),
-              connections: femtosnitch_model::Connections::default(),
-              quality: femtosnitch_model::Quality::default(),
+        Row { contime, send, recv, wire_send, wire_recv, direction, connections,
+              quality: Quality { rtt_us, retrans },
               events, exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
               container: container.into() }
@@ -102,6 +131,8 @@ fn value_of(dimension: Dimension, row: &Row) -> Key {
         Dimension::Family => number(row.family.into()),
         Dimension::Netns => number(row.netns),
         Dimension::Pid => number(row.pid),
+        Dimension::Direction => text(row.direction.name()),
+        Dimension::Outcome => text(outcome(row)),
         Dimension::Minute => Key::Number(row.contime / 60 * 60),
         Dimension::Hour => Key::Number(row.contime / 3600 * 3600),
     }
@@ -171,7 +202,7 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 #[derive(Debug, Default, PartialEq, Clone, Copy)]
-struct Sums(u64, u64, Option<u64>, Option<u64>, u64);
+struct Sums(u64, u64, Option<u64>, Option<u64>, u64, [u64; 3], Option<u64>);
 
 fn plus(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     if one.is_none() && other.is_none() {
@@ -222,16 +253,25 @@ proptest! {
                     plus(sums.2, row.wire_send),
                     plus(sums.3, row.wire_recv),
                     sums.4 + row.events,
+                    [
+                        sums.5[0] + row.connections.begun,
+                        sums.5[1] + row.connections.failed,
+                        sums.5[2] + row.quality.retrans,
+                    ],
+                    sums.6.into_iter().chain(row.quality.rtt_us.map(u64::from)).min(),
                 );
             }
             let mut expected: Vec<_> = groups.into_iter().collect();
-            expected.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.0 + sums.1));
+            expected.sort_by_key(|(_, sums)| std::cmp::Reverse((sums.0 + sums.1, sums.5[0])));
             expected.truncate(limit.unwrap_or(usize::MAX));
 
             let filters = conditions.iter().map(Condition::filter).collect();
             let query = Query { since, until, by, filters, limit };
             let answers: Vec<_> = reader.query(&query, &NoUsers).unwrap().into_iter()
-                .map(|a| (a.keys, Sums(a.send, a.recv, a.wire_send, a.wire_recv, a.events)))
+                .map(|a| (a.keys, Sums(
+                    a.send, a.recv, a.wire_send, a.wire_recv, a.events,
+                    [a.connections, a.failed, a.retrans], a.rtt_us,
+                )))
                 .collect();
             prop_assert_eq!(answers, expected, "{:?}", query);
         }

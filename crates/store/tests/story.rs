@@ -8,7 +8,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use common::*;
+use femtosnitch_model::Connections;
 use femtosnitch_model::Digest;
+use femtosnitch_model::Direction;
+use femtosnitch_model::Quality;
 use femtosnitch_model::Unhashed;
 use femtosnitch_store::Batch;
 use femtosnitch_store::Dimension;
@@ -129,6 +132,40 @@ fn the_promised_relations_can_be_selected() {
 }
 
 #[test]
+fn a_port_scan_is_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    let nmap = exe(1, "/usr/bin/nmap", sha(1));
+    let scan = (1..=1000_u16).map(|rport| {
+        let mut row = row(10, &nmap);
+        (row.send, row.recv, row.wire_send, row.events, row.rport) = (0, 0, None, 0, rport);
+        row.direction = Direction::Outgoing;
+        row.connections = Connections { begun: 1, ended: 1, failed: 1, error: 111 };
+        row
+    });
+    let mut served = row(11, &nmap);
+    served.connections = Connections { begun: 1, ..Connections::default() };
+    served.quality = Quality { rtt_us: Some(900), retrans: 2 };
+    open(&path).write(&rows(scan.chain([served]).collect())).unwrap();
+
+    let refused = Query {
+        filters: vec!["outcome=refused".parse().unwrap()],
+        ..by(&[Dimension::Exe, Dimension::Outcome, Dimension::Direction])
+    };
+    let answers = ask(&path, &refused);
+    assert_eq!(answers.len(), 1);
+    assert_eq!(answers[0].keys, [text("/usr/bin/nmap"), text("refused"), text("outgoing")]);
+    assert_eq!((answers[0].connections, answers[0].failed, answers[0].send), (1000, 1000, 0));
+    assert_eq!((answers[0].rtt_us, answers[0].retrans), (None, 0));
+    let all = &ask(&path, &Query::default())[0];
+    assert_eq!((all.connections, all.failed, all.rtt_us, all.retrans), (1001, 1000, Some(900), 2));
+    // As others read it.
+    let line = "SELECT sum(begun) * 100 + min(direction) * 10 + (max(error) = 111) FROM connections
+                WHERE ended = failed AND ended = 1 AND rtt_us IS NULL AND retrans = 0";
+    assert_eq!(number(&path, line), 100_011);
+}
+
+#[test]
 fn spans_filters_limits_and_users() {
     struct Passwd;
     impl Users for Passwd {
@@ -219,7 +256,8 @@ fn digests_that_come_later_complete_their_rows() {
     };
     assert_eq!(shas(), [[text("/bin/a"), text("(pending)")]]);
     let image = pending.image.id;
-    let report = writer.write(&Batch { rows: vec![], resolved: vec![(image, sha(1))] }).unwrap();
+    let report =
+        writer.write(&Batch { resolved: vec![(image, sha(1))], ..Batch::default() }).unwrap();
     assert_eq!(report.resolved, 1);
     let hex = sha(1).to_string();
     assert_eq!(shas(), [[text("/bin/a"), text(&hex)]]);
@@ -238,7 +276,7 @@ fn digests_that_come_later_complete_their_rows() {
     assert_eq!(number(&path, "SELECT count(*) FROM executables"), 4);
     let resolved = vec![(again.image.id, sha(1)), (other.image.id, sha(9))];
     // A resolution and rows of the same image in one batch.
-    let report = writer.write(&Batch { rows: vec![row(5, &again)], resolved }).unwrap();
+    let report = writer.write(&Batch { resolved, ..rows(vec![row(5, &again)]) }).unwrap();
     assert_eq!(report.resolved, 2);
     assert_eq!(number(&path, "SELECT count(*) FROM executables"), 3);
     let nine = sha(9).to_string();
@@ -324,7 +362,7 @@ fn a_failed_transaction_is_forgotten_entirely() {
     other.execute_batch("DROP TRIGGER no").unwrap();
     let resolved = vec![(pending.image.id, sha(3))];
     writer.write(&rows(vec![row(1, &pending), row(13, &pending)])).unwrap();
-    assert_eq!(writer.write(&Batch { rows: vec![], resolved }).unwrap().resolved, 1);
+    assert_eq!(writer.write(&Batch { resolved, ..Batch::default() }).unwrap().resolved, 1);
     drop(writer);
     drop(other);
     assert_sound(&path);

@@ -23,6 +23,17 @@ pub fn wall_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// True if a time service keeps the wall clock right, as far as the kernel was told
+/// (adjtimex(2)).
+#[must_use]
+pub fn is_synchronized() -> bool {
+    // SAFETY: a structure of integers, for which zero is valid; `modes` 0 changes nothing.
+    let mut time: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes into `time`, which outlives the call.
+    let state = unsafe { libc::adjtimex(&raw mut time) };
+    state >= 0 && time.status & libc::STA_UNSYNC == 0
+}
+
 fn read(clock: ClockId) -> u64 {
     // Both clocks exist on every kernel femtosnitch runs on; the call has no other way to fail.
     clock_gettime(clock).map_or(0, |at| u64::try_from(Duration::from(at).as_nanos()).unwrap_or(0))
@@ -61,6 +72,29 @@ impl StepDetector {
     }
 }
 
+/// Tells when the machine slept, by comparing the clock that counts such time with the one that
+/// does not.
+#[derive(Debug, Clone, Default)]
+pub struct SleepDetector {
+    last: Option<(u64, u64)>,
+}
+
+impl SleepDetector {
+    /// Reads both clocks: how long the machine slept since the last call.
+    pub fn check(&mut self) -> Duration {
+        self.observe(boottime_ns(), monotonic_ns())
+    }
+
+    /// The same with given readings.
+    pub fn observe(&mut self, boot_ns: u64, monotonic_ns: u64) -> Duration {
+        let Some((boot, monotonic)) = self.last.replace((boot_ns, monotonic_ns)) else {
+            return Duration::ZERO;
+        };
+        let awake = monotonic_ns.saturating_sub(monotonic);
+        Duration::from_nanos(boot_ns.saturating_sub(boot).saturating_sub(awake))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +127,15 @@ mod tests {
         assert_eq!(clock.observe(36_000 * S, 36_000 * S), None);
         assert_eq!(clock.observe(0, u64::MAX), Some(i64::MAX));
         assert_eq!(clock.observe(u64::MAX, 0), Some(i64::MIN));
+    }
+
+    #[test]
+    fn only_sleep_is_sleep() {
+        let mut detector = SleepDetector::default();
+        assert_eq!(detector.observe(100, 50), Duration::ZERO);
+        assert_eq!(detector.observe(1_100, 1_050), Duration::ZERO);
+        assert_eq!(detector.observe(9_100, 2_050), Duration::from_nanos(7_000));
+        assert_eq!(detector.observe(9_200, 2_150), Duration::ZERO);
+        assert!(SleepDetector::default().check().is_zero());
     }
 }

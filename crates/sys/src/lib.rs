@@ -17,6 +17,7 @@ pub mod notify;
 pub mod owner;
 pub mod procfs;
 pub mod signal;
+pub mod socket;
 pub mod terminal;
 pub mod thread;
 pub mod wait;

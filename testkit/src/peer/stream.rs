@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::process::Command;
+use std::process::Stdio;
 
 use clap::ValueEnum;
 
@@ -83,7 +84,7 @@ impl Dress {
         let fd = self.open(address)?;
         socket::connect(&fd, address).doing("connecting")?;
         if self == Self::Tls {
-            tls::enable(&fd).supported("TLS by the kernel")?;
+            enable_tls(&fd)?;
         }
         Ok(fd)
     }
@@ -115,13 +116,23 @@ impl Dress {
 /// An SCTP socket; the kernel's module is loaded if it has to be and can be.
 pub(super) fn open_sctp(domain: i32, kind: i32) -> Result<OwnedFd> {
     let open = || socket::open(domain, kind, libc::IPPROTO_SCTP);
-    open()
-        .or_else(|_absent| {
-            // Whatever stands in the way, the second attempt tells.
-            drop(Command::new("modprobe").args(["-q", "sctp"]).status());
-            open()
-        })
-        .supported("SCTP")
+    open().or_else(|_absent| with_module("sctp", open)).supported("SCTP")
+}
+
+/// Puts a connection under TLS by the kernel, whose module is loaded likewise.
+///
+/// # Errors
+/// If the kernel has none.
+pub fn enable_tls(fd: &OwnedFd) -> Result<()> {
+    let attach = || tls::attach(fd);
+    attach().or_else(|_absent| with_module("tls", attach)).supported("TLS by the kernel")?;
+    tls::set_keys(fd).supported("AES-GCM for TLS by the kernel")
+}
+
+/// Tries to load a module of the kernel, then `again`, which tells whatever stood in the way.
+fn with_module<T>(name: &str, again: impl Fn() -> std::io::Result<T>) -> std::io::Result<T> {
+    drop(Command::new("modprobe").args(["-q", name]).stderr(Stdio::null()).status());
+    again()
 }
 
 /// A listening TCP socket.
@@ -258,7 +269,7 @@ pub fn serve(bind: SocketAddr, dress: Dress, reading: Reading, chunk: usize) -> 
         if connection.is_none() {
             let fd = socket::accept(&listener).doing("accepting")?;
             if dress == Dress::Tls {
-                tls::enable(&fd).supported("TLS by the kernel")?;
+                enable_tls(&fd)?;
             }
             let end = dress.end("server", &fd)?;
             connection = Some((fd, end));

@@ -12,7 +12,6 @@ use crate::peer::stream;
 use crate::peer::stream::Dress;
 use crate::peer::stream::Reading;
 use crate::sys::socket;
-use crate::sys::tls;
 
 /// A stream both ways.
 pub(super) fn stream(plan: &Plan, dress: Dress, name: &str) -> Result<Report> {
@@ -40,7 +39,7 @@ pub(super) fn stream(plan: &Plan, dress: Dress, name: &str) -> Result<Report> {
 fn tls_is_there(plan: &Plan) -> Result<()> {
     let listener = stream::listener(plan.here(V4)?)?;
     let fd = stream::connected(socket::local(&listener)?)?;
-    tls::enable(&fd).supported("TLS by the kernel")
+    stream::enable_tls(&fd)
 }
 
 /// SCTP messages, one socket for all associations.
@@ -55,5 +54,8 @@ pub(super) fn messages(plan: &Plan) -> Result<Report> {
         end.received(got);
     }
     peer.done()?;
-    datagrams::report(end, [peer])
+    let own = end.local;
+    let mut report = datagrams::report(end, [peer])?;
+    report.ends.iter_mut().skip(1).for_each(|server| server.remote = own);
+    Ok(report)
 }

@@ -292,3 +292,17 @@ fn a_bucket_that_could_not_be_retired_is_tried_again() {
     assert!(engine.released(Slot(1)));
     assert_eq!(engine.batch(false).rows[0].send, 15);
 }
+
+#[test]
+fn what_the_daemon_tests_itself_with_is_not_recorded() {
+    let mut engine = engine(Ignore::default());
+    engine.set_own(&[5]);
+    let mut own = reading(5, key(7, 3), 10, 0);
+    read(&mut engine, &own);
+    own.closed = true;
+    read(&mut engine, &own);
+    assert!(engine.take_effects().contains(&Effect::Release(Slot(5), FlowKind::First)));
+    assert!(engine.batch(false).rows.is_empty());
+    read(&mut engine, &reading(6, key(7, 3), 10, 0));
+    assert_eq!(engine.batch(false).rows.len(), 1);
+}

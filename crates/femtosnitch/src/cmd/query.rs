@@ -1,5 +1,6 @@
 //! `femtosnitch query`: history, summed up.
 
+mod gaps;
 mod print;
 
 use std::collections::BTreeSet;
@@ -7,7 +8,9 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use femtosnitch_model::printable;
 use femtosnitch_store::{Query, Reader, StoreError, Users};
+use jiff::tz::TimeZone;
 use nix::unistd::{Uid, User};
 
 use crate::cli::{QueryArgs, QueryFormat, Usage};
@@ -24,10 +27,16 @@ const TABLE_LINES: usize = 50;
 /// the answer cannot be printed.
 pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut query = ask(args, now())?;
+    let now = now();
+    let mut query = ask(args, now)?;
     // A table's last line sums up everything, so everything is asked for.
     query.limit = limit.filter(|_| args.format != QueryFormat::Table);
     let reader = Reader::open(&paths.database())?;
+    if args.gaps {
+        let gaps = gaps::find(&reader, paths, &query, now)?;
+        list(args.format, &gaps, limit, now)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let answers = reader.query(&query, &SystemUsers).map_err(|error| match error {
         StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
         other => other.into(),
@@ -36,11 +45,19 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     match args.format {
         QueryFormat::Table => {
             let lines = limit.unwrap_or(TABLE_LINES);
-            let mut table = print::table(&args.by, &answers, lines);
-            table.fit(terminal_width());
+            let (table, left_out) = print::table(&args.by, &answers, lines, terminal_width());
             out.write_all(table.render(Style::for_stdout()).as_bytes())?;
             if let Some(more) = answers.len().checked_sub(lines).filter(|&more| more > 0) {
                 writeln!(out, "and {more} more, in the total; --limit shows more lines")?;
+            }
+            if !left_out.is_empty() {
+                let what = left_out.join(", ");
+                let line = format!("no room for {what}: widen the terminal, or use --format csv");
+                writeln!(out, "{}", Style::for_stdout().dim(&line))?;
+            }
+            let gaps = gaps::find(&reader, paths, &query, now)?;
+            if let Some(line) = gaps::line(&gaps, now, &TimeZone::system()) {
+                writeln!(out, "{}", Style::for_stdout().warning(&printable(&line)))?;
             }
         }
         QueryFormat::Json => print::json(&mut out, &args.by, &answers)?,
@@ -48,6 +65,32 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the gaps themselves, the latest `limit` of them.
+fn list(
+    format: QueryFormat,
+    all: &[gaps::Unwatched],
+    limit: Option<usize>,
+    now: i64,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let gaps = gaps::last(all, limit.unwrap_or(usize::MAX));
+    match format {
+        QueryFormat::Json => gaps::json(&mut out, gaps)?,
+        QueryFormat::Csv => gaps::csv(&mut out, gaps)?,
+        QueryFormat::Table if all.is_empty() => writeln!(out, "no gaps are known of that time")?,
+        QueryFormat::Table => {
+            let lines = limit.unwrap_or(TABLE_LINES);
+            let mut table = gaps::table(all, lines, now, &TimeZone::system());
+            table.fit(terminal_width());
+            out.write_all(table.render(Style::for_stdout()).as_bytes())?;
+            if let Some(more) = all.len().checked_sub(lines).filter(|&more| more > 0) {
+                writeln!(out, "and {more} before; --limit shows more lines")?;
+            }
+        }
+    }
+    out.flush()
 }
 
 /// What the store is to be asked, if that makes sense.

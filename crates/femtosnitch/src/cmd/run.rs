@@ -26,7 +26,7 @@ pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
     log_away_from_the_table(paths)?;
     let running = Running::start(paths)?;
     tracing::info!("{}", running.summary());
-    let args = TopArgs { once: false, json: false, count: None };
+    let args = TopArgs { once: false, json: false, count: None, wire: false };
     let shown = top::watch(paths, &args, signals, &|| running.has_failed());
     running.stop()?;
     tracing::info!("stopped; everything is written");

@@ -113,6 +113,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("since", format!("{since} ({up})")),
         ("process", format!("{}, {pss} of memory ({rss} resident)", status.pid)),
         ("front", status.front.clone()),
+        ("self-test", status.self_test.clone()),
         ("config", config.to_owned()),
         ("flows", format!("{} of at most {}", text::count(flows.live), text::count(flows.max))),
         ("history", database.path.clone()),
@@ -192,6 +193,7 @@ mod tests {
             warnings: vec!["the disk is full".into()],
             config: String::new(),
             memory: Memory { rss: 8 << 20, pss: 6 << 20 },
+            self_test: "passed".into(),
         }
     }
 

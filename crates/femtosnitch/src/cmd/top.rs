@@ -54,7 +54,7 @@ pub(super) fn watch(
         screen,
         json: args.json,
         left: args.refreshes(),
-        view: LiveView::new(),
+        view: LiveView::new().with_wire(args.wire),
         last_sample: Instant::now(),
     }
     .run()
@@ -202,7 +202,7 @@ mod tests {
         let limits = Limits::default();
         let server = LiveServer::start(&paths.live_socket(), "1", limits, 0o600, None).unwrap();
         // JSON: a test run from a terminal must not have its screen taken away.
-        let args = TopArgs { once: false, json: true, count: None };
+        let args = TopArgs { once: false, json: true, count: None, wire: false };
         let looks = Cell::new(0);
         let is_over = || {
             server.stop();

@@ -10,10 +10,13 @@ use femtosnitch_api::{Event, FlowEvent, LiveHandle};
 use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
 use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 use femtosnitch_probe::{Probe, ProbeError};
+use femtosnitch_store::{Gap, GapReason, Heartbeat};
+use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
-use super::report::Report;
+use super::report::{Report, Trial};
+use super::selftest::SelfTest;
 use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
@@ -24,6 +27,10 @@ const GATHER: Duration = Duration::from_millis(2);
 const TIDY: Duration = Duration::from_secs(30);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
+/// How often the hooks are tried.
+const TRIAL: Duration = Duration::from_secs(60);
+/// A shorter sleep than this is none: reading two clocks takes time too.
+const SLEEP: Duration = Duration::from_secs(2);
 /// How often the status is brought up to date.
 const STATUS: Duration = Duration::from_secs(1);
 
@@ -39,6 +46,7 @@ pub(super) struct Capture {
     pub(super) write_interval: Duration,
     pub(super) max_flows: usize,
     pub(super) walk: Walk,
+    pub(super) self_test: Option<SelfTest>,
 }
 
 /// Wakes the capture thread.
@@ -62,9 +70,11 @@ struct Agenda {
     sample: Instant,
     write: Instant,
     tidy: Instant,
+    trial: Instant,
     status: Instant,
     tick: u64,
     last_sample: Instant,
+    sleep: SleepDetector,
 }
 
 impl Capture {
@@ -88,11 +98,13 @@ impl Capture {
         started: &Sender<()>,
     ) -> anyhow::Result<()> {
         let mut before = Vec::new();
+        self.begin_self_test();
         let report = self.probe.snapshot(&mut |event| before.extend(info_of(event)))?;
         lookup::add_arguments(&mut before);
         self.engine.found(&before);
         drop(before);
         self.report.snapshot(&report);
+        self.try_hooks(0)?;
         self.carry_out(0);
         self.publish_status();
         started.send(()).ok();
@@ -102,9 +114,11 @@ impl Capture {
             sample: now + self.sample_interval,
             write: now + self.write_interval,
             tidy: now + TIDY,
+            trial: now + TRIAL,
             status: now + STATUS,
             tick: 1,
             last_sample: now,
+            sleep: SleepDetector::default(),
         };
         loop {
             let rest = agenda.sample.saturating_duration_since(Instant::now());
@@ -129,6 +143,44 @@ impl Capture {
         }
     }
 
+    /// While the machine slept nothing could happen, and nobody looked.
+    fn note_sleep(&mut self, asleep: Duration) {
+        if asleep < SLEEP {
+            return;
+        }
+        let now = moment(0).wall;
+        let began = now.saturating_sub_unsigned(asleep.as_secs());
+        tracing::info!(seconds = asleep.as_secs(), "the machine slept");
+        if let Some(gap) = Gap::new(began, now, GapReason::Suspended) {
+            self.batches.note_gap(gap);
+        }
+    }
+
+    fn begin_self_test(&mut self) {
+        match SelfTest::new() {
+            Ok(test) => {
+                self.engine.set_own(&test.cookies());
+                self.self_test = Some(test);
+            }
+            Err(error) => self.report.self_test(&Trial::Impossible(error.to_string())),
+        }
+    }
+
+    /// Moves bytes of our own past the hooks and looks whether they were counted.
+    fn try_hooks(&mut self, tick: u64) -> anyhow::Result<()> {
+        let Some(test) = &mut self.self_test else { return Ok(()) };
+        if let Err(error) = test.move_bytes() {
+            // The connection may be out of step now: from here on it proves nothing.
+            self.self_test = None;
+            self.report.self_test(&Trial::Impossible(error.to_string()));
+            return Ok(());
+        }
+        self.read_flows(tick, None)?;
+        let verdict = self.self_test.as_ref().and_then(SelfTest::verdict);
+        self.report.self_test(&verdict.map_or(Trial::Passed, Trial::Failed));
+        Ok(())
+    }
+
     fn take_message(&mut self, message: Message) {
         match message {
             Message::Digest(file, digest) => self.engine.digest_done(file, digest),
@@ -140,6 +192,7 @@ impl Capture {
     }
 
     fn sample(&mut self, agenda: &mut Agenda) -> anyhow::Result<()> {
+        self.note_sleep(agenda.sleep.check());
         let now = Instant::now();
         let interval = now.duration_since(agenda.last_sample);
         agenda.last_sample = now;
@@ -158,6 +211,10 @@ impl Capture {
             self.sweep(agenda.tick);
         }
         self.carry_out(agenda.tick);
+        if now >= agenda.trial {
+            agenda.trial = now + TRIAL;
+            self.try_hooks(agenda.tick)?;
+        }
         if now >= agenda.write || self.engine.is_full() {
             agenda.write = now + self.write_interval;
             self.hand_over(false);
@@ -185,6 +242,9 @@ impl Capture {
         // Whoever shares a socket is known before what TCP counted for all of them is shared out.
         let (sockets, others): (Vec<_>, Vec<_>) = readings.iter().partition(|r| r.tcp.is_some());
         for reading in others.into_iter().chain(sockets) {
+            if let Some(test) = &mut self.self_test {
+                test.see(reading);
+            }
             let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
             flows += 1;
@@ -306,10 +366,10 @@ impl Capture {
             return;
         }
         let Batch { rows, resolved } = self.engine.batch(last);
-        if rows.is_empty() && resolved.is_empty() {
-            return;
-        }
-        self.batches.send(femtosnitch_store::Batch { rows, resolved });
+        // Also when nothing happened: the history then says that somebody looked.
+        let heartbeat = Some(Heartbeat { at: moment(0).wall, clean: last });
+        let batch = femtosnitch_store::Batch { rows, resolved, gaps: Vec::new(), heartbeat };
+        self.batches.send(batch);
     }
 
     fn publish_status(&self) {
@@ -361,6 +421,7 @@ fn wall_seconds() -> f64 {
 fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
     let process = moved.process;
     let parent = process.parent.as_deref();
+    let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
     FlowEvent {
         time,
         exe: process.image.path.clone(),
@@ -383,5 +444,14 @@ fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         send: moved.delta.send,
         recv: moved.delta.recv,
         events: moved.delta.calls(),
+        wire_send: wire.map(|wire| wire.send),
+        wire_recv: wire.map(|wire| wire.recv),
+        direction: moved.direction.name().to_owned(),
+        begun: moved.connections.begun,
+        ended: moved.connections.ended,
+        failed: moved.connections.failed,
+        error: moved.connections.error,
+        rtt_us: moved.quality.rtt_us,
+        retrans: moved.quality.retrans,
     }
 }

@@ -14,6 +14,7 @@ mod capture;
 mod identity;
 mod lookup;
 mod report;
+mod selftest;
 mod walk;
 mod writer;
 
@@ -163,6 +164,7 @@ impl Running {
             write_interval: config.store.write_interval,
             max_flows: config.capture.max_flows as usize,
             walk: Walk::default(),
+            self_test: None,
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();

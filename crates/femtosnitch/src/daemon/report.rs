@@ -20,6 +20,16 @@ const WARNINGS: usize = 32;
 /// Finding out the memory in use costs more than all the rest.
 const MEMORY: Duration = Duration::from_secs(10);
 
+/// How a trial of the hooks went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trial {
+    Passed,
+    /// What was not counted.
+    Failed(String),
+    /// Why there is none.
+    Impossible(String),
+}
+
 /// See the module's documentation.
 pub(super) struct Report {
     since: f64,
@@ -38,6 +48,8 @@ pub(super) struct Report {
     changes_lost: AtomicU64,
     slots_lost: AtomicU64,
     retires_failed: AtomicU64,
+    trials: AtomicU64,
+    trials_failed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -51,6 +63,7 @@ struct State {
     memory: Memory,
     memory_at: Option<Instant>,
     found: usize,
+    trial: Option<Trial>,
 }
 
 fn now() -> f64 {
@@ -79,6 +92,8 @@ impl Report {
             changes_lost: AtomicU64::new(0),
             slots_lost: AtomicU64::new(0),
             retires_failed: AtomicU64::new(0),
+            trials: AtomicU64::new(0),
+            trials_failed: AtomicU64::new(0),
         }
     }
 
@@ -97,6 +112,30 @@ impl Report {
         }
         if state.untold.len() > WARNINGS {
             state.untold.remove(0);
+        }
+    }
+
+    /// A trial of the hooks is over. Told when it differs from the one before.
+    pub(super) fn self_test(&self, trial: &Trial) {
+        match trial {
+            Trial::Passed => self.trials.fetch_add(1, Ordering::Relaxed),
+            Trial::Failed(_) => self.trials_failed.fetch_add(1, Ordering::Relaxed),
+            Trial::Impossible(_) => 0,
+        };
+        let before = self.state().trial.replace(trial.clone());
+        if before.as_ref() == Some(trial) {
+            return;
+        }
+        match trial {
+            Trial::Failed(what) => self.warn(&format!(
+                "the self-test FAILED, traffic is not counted as it moves: {what}; please report \
+                 this with the output of femtosnitch status --json"
+            )),
+            Trial::Impossible(why) => self.warn(&format!(
+                "the self-test is not possible, a silent hook would go unnoticed: {why}"
+            )),
+            Trial::Passed if before.is_some() => tracing::info!("the self-test passes again"),
+            Trial::Passed => {}
         }
     }
 
@@ -284,6 +323,12 @@ impl Report {
             warnings: state.warnings.iter().cloned().collect(),
             config: self.config.clone(),
             memory: state.memory,
+            self_test: match &state.trial {
+                None => String::new(),
+                Some(Trial::Passed) => "passed".to_owned(),
+                Some(Trial::Failed(what)) => format!("failed: {what}"),
+                Some(Trial::Impossible(why)) => format!("not possible: {why}"),
+            },
         }
     }
 
@@ -309,6 +354,8 @@ impl Report {
             ("file_changes_lost", load(&self.changes_lost)),
             ("flow_slots_lost", load(&self.slots_lost)),
             ("flow_retires_failed", load(&self.retires_failed)),
+            ("self_tests", load(&self.trials)),
+            ("self_tests_failed", load(&self.trials_failed)),
             ("flows_unretired", gauges.flows_unretired as u64),
             ("rows_written", sink.written.rows),
             ("rows_ignored", gauges.rows_ignored),

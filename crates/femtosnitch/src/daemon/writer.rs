@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use femtosnitch_store::{Batch, Sink};
+use femtosnitch_store::{Batch, Gap, Sink, SinkState};
 use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
@@ -23,6 +23,8 @@ const STEP_PAUSE: Duration = Duration::from_millis(250);
 const RETENTION_PAUSE: Duration = Duration::from_secs(60);
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
+/// The clock is not believed at once after such a time without the daemon.
+const FAR_AHEAD: Duration = Duration::from_secs(24 * 3600);
 /// A clock that leaps further than this is not believed at once: history would be gone for good.
 const LEAP: Duration = Duration::from_secs(3600);
 /// How long such a clock has to stand before history is deleted by it.
@@ -36,6 +38,7 @@ pub(super) struct Retention(pub(super) Option<Duration>);
 pub(super) struct Batches {
     sender: SyncSender<Batch>,
     waiting: Arc<AtomicUsize>,
+    gaps: Vec<Gap>,
 }
 
 impl Batches {
@@ -44,8 +47,14 @@ impl Batches {
         self.waiting.load(Ordering::Acquire) >= ON_THE_WAY
     }
 
+    /// Tells the history of a time in which nobody looked, together with the next batch.
+    pub(super) fn note_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
     /// Waits only for the last batch, when `is_behind` was not heeded.
-    pub(super) fn send(&self, batch: Batch) {
+    pub(super) fn send(&mut self, mut batch: Batch) {
+        batch.gaps.append(&mut self.gaps);
         self.waiting.fetch_add(1, Ordering::AcqRel);
         // Only a panic ends the other side first; its result tells.
         drop(self.sender.send(batch));
@@ -66,7 +75,7 @@ impl WriterHandle {
         taken.unwrap_or_else(|| {
             // Never reached: the daemon starts one capture thread.
             let (sender, _) = sync_channel(0);
-            Batches { sender, waiting: Arc::new(AtomicUsize::new(0)) }
+            Batches { sender, waiting: Arc::new(AtomicUsize::new(0)), gaps: Vec::new() }
         })
     }
 
@@ -87,17 +96,32 @@ impl WriterHandle {
     }
 }
 
+/// True if the clock may be wrong since boot: it is far ahead of what was written last, and no time
+/// service vouches for it. A machine that was off for long looks the same; it can wait.
+fn doubtful(state: &SinkState) -> bool {
+    let leap = i64::try_from(FAR_AHEAD.as_secs()).unwrap_or(i64::MAX);
+    let ahead = state.unwatched.as_ref().is_some_and(|gap| gap.ended() - gap.began() > leap);
+    ahead && !clock::is_synchronized()
+}
+
 /// 0 stands for ever.
 fn seconds(retention: Retention) -> u64 {
     retention.0.map_or(0, |keep| keep.as_secs().max(1))
 }
 
+fn wall_seconds() -> i64 {
+    i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
 /// Starts the thread.
 pub(super) fn start(
-    sink: Sink,
+    mut sink: Sink,
     retention: Retention,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
+    let state = sink.begin_watch(wall_seconds());
+    let distrust_until = doubtful(&state).then(|| Instant::now() + TRUST_AFTER);
+    report.written(state);
     let (sender, inbox) = sync_channel(ON_THE_WAY);
     let waiting = Arc::new(AtomicUsize::new(0));
     let retention = Arc::new(AtomicU64::new(seconds(retention)));
@@ -108,10 +132,10 @@ pub(super) fn start(
         retention: Arc::clone(&retention),
         report,
         clock: StepDetector::new(LEAP),
-        distrust_until: None,
+        distrust_until,
     };
     let thread = thread::spawn("writer", move || writer.run())?;
-    let batches = Mutex::new(Some(Batches { sender, waiting }));
+    let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
     Ok(WriterHandle { thread, batches, retention })
 }
 
@@ -184,8 +208,7 @@ impl Writer {
         if keep == 0 || self.distrust_until.is_some_and(|until| Instant::now() < until) {
             return false;
         }
-        let now = i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX);
-        let before = now.saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX));
+        let before = wall_seconds().saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX));
         match self.sink.expire(before, STEP_ROWS) {
             Ok(step) => !step.done,
             Err(error) => {
@@ -193,5 +216,37 @@ impl Writer {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_store::GapReason;
+
+    #[test]
+    fn a_clock_far_ahead_is_doubted_unless_it_is_vouched_for() {
+        let after = |seconds: i64| SinkState {
+            unwatched: Gap::new(1_000, 1_000 + seconds, GapReason::Killed),
+            ..SinkState::default()
+        };
+        assert!(!doubtful(&SinkState::default()));
+        assert!(!doubtful(&after(3_600)));
+        assert_eq!(doubtful(&after(90_000)), !clock::is_synchronized());
+    }
+
+    #[test]
+    fn a_gap_goes_with_the_next_batch() {
+        let (sender, inbox) = sync_channel(ON_THE_WAY);
+        let mut batches =
+            Batches { sender, waiting: Arc::new(AtomicUsize::new(0)), gaps: Vec::new() };
+        let gap = Gap::new(10, 20, GapReason::Suspended).unwrap();
+        batches.note_gap(gap.clone());
+        assert!(!batches.is_behind());
+        batches.send(Batch::default());
+        batches.send(Batch::default());
+        assert!(batches.is_behind());
+        assert_eq!(inbox.recv().unwrap().gaps, [gap]);
+        assert_eq!(inbox.recv().unwrap().gaps, []);
     }
 }

@@ -6,4 +6,4 @@ mod units;
 
 pub use style::Style;
 pub use table::{Column, Table, terminal_width};
-pub use units::{bytes, count, duration, rate};
+pub use units::{bytes, count, duration, micros, rate};

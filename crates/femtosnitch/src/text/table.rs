@@ -78,6 +78,15 @@ impl Table {
         self.width = width;
     }
 
+    /// Whether lines are too long even with their texts cut.
+    #[must_use]
+    pub fn overflows(&self) -> bool {
+        let Some(available) = self.width else { return false };
+        let titles: Vec<String> = self.columns.iter().map(|column| column.title.clone()).collect();
+        let gaps = GAP.len() * self.columns.len().saturating_sub(1);
+        self.widths(&titles).iter().sum::<usize>() + gaps > available
+    }
+
     /// The finished lines, each ending in a newline.
     #[must_use]
     pub fn render(&self, style: Style) -> String {
@@ -217,6 +226,8 @@ mod tests {
              /usr/bin/cu…     12 B\n\
              total         1.0 KiB\n"
         );
+        assert!(table(Some(3)).overflows() && !table(Some(21)).overflows());
+        assert!(!table(None).overflows());
         let text = table(Some(3)).render(Style::plain());
         assert!(text.contains("1.0 KiB") && text.contains("/usr/bin/cu…"), "{text}");
     }

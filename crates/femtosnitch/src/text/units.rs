@@ -59,6 +59,18 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// A short time given in microseconds: `850 µs`, `12.3 ms`, `456 ms`, `1.5 s`.
+#[must_use]
+pub fn micros(us: u64) -> String {
+    let (unit, name) = match us {
+        0..1_000 => return format!("{us} µs"),
+        1_000..1_000_000 => (1_000, "ms"),
+        _ => (1_000_000, "s"),
+    };
+    let (whole, tenths) = (us / unit, us % unit * 10 / unit);
+    if whole < 100 { format!("{whole}.{tenths} {name}") } else { format!("{whole} {name}") }
+}
+
 /// A plain number with its thousands apart: `1,234,567`.
 #[must_use]
 pub fn count(n: u64) -> String {
@@ -118,6 +130,21 @@ mod tests {
             (1_047_600_000, "12d 3h"),
         ] {
             assert_eq!(duration(Duration::from_millis(ms)), shown);
+        }
+    }
+
+    #[test]
+    fn short_times_keep_three_digits() {
+        for (us, shown) in [
+            (0, "0 µs"),
+            (999, "999 µs"),
+            (1_000, "1.0 ms"),
+            (12_345, "12.3 ms"),
+            (999_999, "999 ms"),
+            (1_500_000, "1.5 s"),
+            (u64::MAX, "18446744073709 s"),
+        ] {
+            assert_eq!(micros(us), shown);
         }
     }
 

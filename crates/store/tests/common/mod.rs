@@ -70,7 +70,7 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
 }
 
 pub fn rows(rows: Vec<Row>) -> Batch {
-    Batch { rows, resolved: Vec::new() }
+    Batch { rows, ..Batch::default() }
 }
 
 pub fn open(path: &Path) -> Writer {

@@ -7,46 +7,60 @@ use femtosnitch_store::{Answer, Dimension, Key};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::cli::By;
-use crate::text::{Column, Table, bytes, count};
+use crate::text::{Column, Table, bytes, count, micros};
 
-/// For people: the first `lines` answers, and the total of all.
-pub(super) fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
-    let wire = answers.iter().any(|one| one.wire_send.is_some() || one.wire_recv.is_some());
+/// For people: the first `lines` answers, and the total of all. Amounts that do not fit into
+/// `width` terminal cells are left out, and named in the second half of the answer.
+pub(super) fn table(
+    by: &[By],
+    answers: &[Answer],
+    lines: usize,
+    width: Option<usize>,
+) -> (Table, Vec<&'static str>) {
+    let mut shape = Shape::of(answers);
+    let mut left_out = Vec::new();
+    loop {
+        let mut table = shaped(&shape, by, answers, lines);
+        table.fit(width);
+        match table.overflows().then(|| shape.leave_out()).flatten() {
+            Some(title) => left_out.push(title),
+            None => return (table, left_out),
+        }
+    }
+}
+
+fn shaped(shape: &Shape, by: &[By], answers: &[Answer], lines: usize) -> Table {
     let mut columns: Vec<Column> = by
         .iter()
         .map(|by| {
             if is_number(by.dimension) { Column::number(&by.name) } else { Column::text(&by.name) }
         })
         .collect();
-    columns.extend(["sent", "received"].map(Column::number));
-    if wire {
-        columns.extend(["wire sent", "wire received"].map(Column::number));
-    }
-    columns.push(Column::number("calls"));
+    columns.extend(shape.titles().into_iter().map(Column::number));
 
     let mut table = Table::new(columns);
     for answer in answers.iter().take(lines) {
         let keys = by.iter().zip(&answer.keys).map(|(by, key)| shown(by.dimension, key));
-        table.row(keys.chain(amounts(answer, wire)));
+        table.row(keys.chain(shape.amounts(answer)));
     }
-    let total = answers.iter().fold(nothing(), |sum, answer| Answer {
+    let total = answers.iter().fold(Answer::default(), |sum, answer| Answer {
         keys: Vec::new(),
         send: sum.send.saturating_add(answer.send),
         recv: sum.recv.saturating_add(answer.recv),
         wire_send: plus(sum.wire_send, answer.wire_send),
         wire_recv: plus(sum.wire_recv, answer.wire_recv),
         events: sum.events.saturating_add(answer.events),
+        connections: sum.connections.saturating_add(answer.connections),
+        failed: sum.failed.saturating_add(answer.failed),
+        retrans: sum.retrans.saturating_add(answer.retrans),
+        rtt_us: sum.rtt_us.into_iter().chain(answer.rtt_us).min(),
     });
     let mut label = vec![String::new(); by.len()];
     if let Some(first) = label.first_mut() {
         "total".clone_into(first);
     }
-    table.total(label.into_iter().chain(amounts(&total, wire)));
+    table.total(label.into_iter().chain(shape.amounts(&total)));
     table
-}
-
-fn nothing() -> Answer {
-    Answer { keys: Vec::new(), send: 0, recv: 0, wire_send: None, wire_recv: None, events: 0 }
 }
 
 fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
@@ -56,14 +70,73 @@ fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
     }
 }
 
-fn amounts(answer: &Answer, wire: bool) -> Vec<String> {
-    let measured = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), bytes);
-    let mut cells = vec![bytes(answer.send), bytes(answer.recv)];
-    if wire {
-        cells.extend([measured(answer.wire_send), measured(answer.wire_recv)]);
+/// Which amounts some answer has, and thus a table: empty columns only take room.
+struct Shape {
+    wire: bool,
+    calls: bool,
+    connections: bool,
+    failed: bool,
+    rtt: bool,
+}
+
+impl Shape {
+    fn of(answers: &[Answer]) -> Self {
+        let any = |has: fn(&Answer) -> bool| answers.iter().any(has);
+        Self {
+            wire: any(|one| one.wire_send.is_some() || one.wire_recv.is_some()),
+            calls: true,
+            connections: any(|one| one.connections > 0),
+            failed: any(|one| one.failed > 0),
+            rtt: any(|one| one.rtt_us.is_some()),
+        }
     }
-    cells.push(count(answer.events));
-    cells
+
+    /// Makes room; the title of what goes, the least telling first. `None` if all that is left has
+    /// to stay.
+    fn leave_out(&mut self) -> Option<&'static str> {
+        let optional =
+            [(&mut self.calls, "calls"), (&mut self.rtt, "rtt"), (&mut self.wire, "wire bytes")];
+        let (shown, title) = optional.into_iter().find(|(shown, _)| **shown)?;
+        *shown = false;
+        Some(title)
+    }
+
+    fn titles(&self) -> Vec<&'static str> {
+        let mut titles = vec!["sent", "received"];
+        if self.wire {
+            titles.extend(["wire sent", "wire recv"]);
+        }
+        let rest = [
+            (self.calls, "calls"),
+            (self.connections, "conns"),
+            (self.failed, "failed"),
+            (self.rtt, "rtt"),
+        ];
+        titles.extend(rest.into_iter().filter(|(has, _)| *has).map(|(_, title)| title));
+        titles
+    }
+
+    fn amounts(&self, answer: &Answer) -> Vec<String> {
+        let measured =
+            |n: Option<u64>, shown: fn(u64) -> String| n.map_or_else(|| "-".to_owned(), shown);
+        let mut cells = vec![bytes(answer.send), bytes(answer.recv)];
+        if self.wire {
+            cells.extend([answer.wire_send, answer.wire_recv].map(|n| measured(n, bytes)));
+        }
+        if self.calls {
+            cells.push(count(answer.events));
+        }
+        if self.connections {
+            cells.push(count(answer.connections));
+        }
+        if self.failed {
+            cells.push(count(answer.failed));
+        }
+        if self.rtt {
+            cells.push(measured(answer.rtt_us, micros));
+        }
+        cells
+    }
 }
 
 /// Numbers whose digits are worth aligning.
@@ -128,6 +201,10 @@ impl Serialize for Object<'_> {
         map.serialize_entry("wire_send", &self.answer.wire_send)?;
         map.serialize_entry("wire_recv", &self.answer.wire_recv)?;
         map.serialize_entry("events", &self.answer.events)?;
+        map.serialize_entry("connections", &self.answer.connections)?;
+        map.serialize_entry("failed", &self.answer.failed)?;
+        map.serialize_entry("retrans", &self.answer.retrans)?;
+        map.serialize_entry("rtt_us", &self.answer.rtt_us)?;
         map.end()
     }
 }
@@ -137,7 +214,7 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
     for by in by {
         write!(out, "{},", by.name)?;
     }
-    writeln!(out, "send,recv,wire_send,wire_recv,events")?;
+    writeln!(out, "send,recv,wire_send,wire_recv,events,connections,failed,retrans,rtt_us")?;
     for answer in answers {
         for key in &answer.keys {
             match key {
@@ -145,15 +222,20 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
                 Key::Text(text) => write!(out, "{},", quoted(text))?,
             }
         }
-        let wire = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
-        let Answer { send, recv, wire_send, wire_recv, events, .. } = answer;
-        writeln!(out, "{send},{recv},{},{},{events}", wire(*wire_send), wire(*wire_recv))?;
+        let measured = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
+        let Answer { send, recv, events, connections, failed, retrans, .. } = answer;
+        let [sent, received, rtt] =
+            [answer.wire_send, answer.wire_recv, answer.rtt_us].map(measured);
+        writeln!(
+            out,
+            "{send},{recv},{sent},{received},{events},{connections},{failed},{retrans},{rtt}"
+        )?;
     }
     Ok(())
 }
 
 /// A CSV field, in quotes where it would not be one field otherwise.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let edge = text.starts_with(' ') || text.ends_with(' ');
     if edge || text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -167,6 +249,10 @@ mod tests {
     use super::*;
     use crate::text::Style;
 
+    fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
+        super::table(by, answers, lines, None).0
+    }
+
     fn by(names: &[&str]) -> Vec<By> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
@@ -174,7 +260,7 @@ mod tests {
     fn answer(keys: &[&str], port: i64, send: u64, wire: Option<u64>) -> Answer {
         let mut keys: Vec<Key> = keys.iter().map(|key| Key::Text((*key).to_owned())).collect();
         keys.push(Key::Number(port));
-        Answer { keys, send, recv: 7, wire_send: wire, wire_recv: None, events: 1_000 }
+        Answer { keys, send, recv: 7, wire_send: wire, events: 1_000, ..Answer::default() }
     }
 
     fn text(print: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
@@ -190,9 +276,11 @@ mod tests {
         assert_eq!(
             printed,
             "[\n  {\"parent\":\"/bin/\\\"sh\\n\",\"rport\":443,\"send\":5,\"recv\":7,\
-             \"wire_send\":9,\"wire_recv\":null,\"events\":1000},\n  \
+             \"wire_send\":9,\"wire_recv\":null,\"events\":1000,\"connections\":0,\"failed\":0,\
+             \"retrans\":0,\"rtt_us\":null},\n  \
              {\"parent\":\"\",\"rport\":0,\"send\":0,\"recv\":7,\
-             \"wire_send\":null,\"wire_recv\":null,\"events\":1000}\n]\n"
+             \"wire_send\":null,\"wire_recv\":null,\"events\":1000,\"connections\":0,\"failed\":0,\
+             \"retrans\":0,\"rtt_us\":null}\n]\n"
         );
         assert_eq!(text(|out| json(out, &by(&["exe"]), &[])), "[]\n");
     }
@@ -202,9 +290,9 @@ mod tests {
         let answers = [answer(&["a,\"b\"\nc"], 1, 2, None), answer(&[" x"], 1, 2, Some(3))];
         assert_eq!(
             text(|out| csv(out, &by(&["exe", "rport"]), &answers)),
-            "exe,rport,send,recv,wire_send,wire_recv,events\n\
-             \"a,\"\"b\"\"\nc\",1,2,7,,,1000\n\
-             \" x\",1,2,7,3,,1000\n"
+            "exe,rport,send,recv,wire_send,wire_recv,events,connections,failed,retrans,rtt_us\n\
+             \"a,\"\"b\"\"\nc\",1,2,7,,,1000,0,0,0,\n\
+             \" x\",1,2,7,3,,1000,0,0,0,\n"
         );
     }
 
@@ -226,6 +314,56 @@ mod tests {
         let printed = table(&by(&["exe", "rport"]), &answers, 9).render(Style::plain());
         assert!(printed.contains("wire sent") && printed.contains("9 B"), "{printed}");
         assert!(printed.lines().nth(2).unwrap().contains('-'), "{printed}");
+    }
+
+    #[test]
+    fn connections_are_shown_where_there_are_some() {
+        let scan = Answer {
+            keys: ["/usr/bin/nmap", "refused"].map(|key| Key::Text(key.to_owned())).to_vec(),
+            connections: 1_000,
+            failed: 1_000,
+            ..Answer::default()
+        };
+        let web = Answer {
+            keys: ["/usr/bin/curl", ""].map(|key| Key::Text(key.to_owned())).to_vec(),
+            send: 2_048,
+            connections: 1,
+            rtt_us: Some(12_345),
+            ..Answer::default()
+        };
+        let by = by(&["exe", "outcome"]);
+        assert_eq!(
+            table(&by, &[web.clone(), scan], 9).render(Style::plain()),
+            "exe            outcome     sent  received  calls  conns  failed      rtt\n\
+             /usr/bin/curl  -        2.0 KiB       0 B      0      1       0  12.3 ms\n\
+             /usr/bin/nmap  refused      0 B       0 B      0  1,000   1,000        -\n\
+             total                   2.0 KiB       0 B      0  1,001   1,000  12.3 ms\n"
+        );
+        let printed = table(&by, std::slice::from_ref(&web), 9).render(Style::plain());
+        assert!(printed.contains("conns") && !printed.contains("failed"), "{printed}");
+        let line = text(|out| csv(out, &by, &[web]));
+        assert!(line.ends_with("/usr/bin/curl,,2048,0,,,0,1,0,0,12345\n"), "{line}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out_and_named() {
+        let answers = [Answer {
+            rtt_us: Some(1_000),
+            connections: 1,
+            ..answer(&["/usr/lib/firefox-esr/firefox-esr"], 443, 2_048, Some(9))
+        }];
+        let fitted = |width| super::table(&by(&["exe", "rport"]), &answers, 9, Some(width));
+        let (all, left_out) = fitted(82);
+        assert!(left_out.is_empty() && all.render(Style::plain()).contains("calls"));
+        let (some, left_out) = fitted(75);
+        assert_eq!(left_out, ["calls"]);
+        let text = some.render(Style::plain());
+        assert!(text.contains("rtt") && !text.contains("calls"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 75), "{text}");
+        // What was asked for stays, whatever the width.
+        let (few, left_out) = fitted(5);
+        assert_eq!(left_out, ["calls", "rtt", "wire bytes"]);
+        assert!(few.render(Style::plain()).contains("conns"));
     }
 
     #[test]
