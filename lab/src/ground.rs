@@ -21,6 +21,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::command;
+use crate::netstat;
+use crate::netstat::Netstat;
 
 /// Bytes of IP packets, or of what follows the Ethernet header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -41,6 +43,9 @@ pub(crate) struct Truth {
     pub(crate) to_near: Counts,
     /// On the near side's loopback.
     pub(crate) loopback: Counts,
+    /// What TCP of either end says, to explain differences.
+    pub(crate) near_tcp: Netstat,
+    pub(crate) peer_tcp: Netstat,
 }
 
 /// Which device a table of counters belongs to.
@@ -166,6 +171,8 @@ impl Ground {
             to_peer: counters(self.peer(), Device::Cable)?,
             to_near: counters(self.near(), Device::Cable)?,
             loopback: counters(self.near(), Device::Loopback)?,
+            near_tcp: netstat::read(self.near())?,
+            peer_tcp: netstat::read(self.peer())?,
         })
     }
 }
@@ -240,6 +247,8 @@ impl Truth {
             to_peer: since(&self.to_peer, &before.to_peer),
             to_near: since(&self.to_near, &before.to_near),
             loopback: since(&self.loopback, &before.loopback),
+            near_tcp: netstat::since(&self.near_tcp, &before.near_tcp),
+            peer_tcp: netstat::since(&self.peer_tcp, &before.peer_tcp),
         }
     }
 

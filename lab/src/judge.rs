@@ -303,7 +303,7 @@ mod tests {
     fn judged(rows: &[Value]) -> Judged {
         let ends = vec![end("client", 7, 100, 30, [1, 2]), end("server", 8, 30, 100, [2, 1])];
         let packets = |bytes| Counts::from([("p_tcp".to_owned(), Count { packets: 1, bytes })]);
-        let truth = Truth { to_peer: packets(140), to_near: packets(70), loopback: Counts::new() };
+        let truth = Truth { to_peer: packets(140), to_near: packets(70), ..Truth::default() };
         let program = Program { path: Path::new("/kit"), sha256: "ab" };
         judge(&CABLE, &program, (rows, "m"), &Report::new("x", ends), truth)
     }

@@ -10,6 +10,7 @@ mod document;
 mod ground;
 mod judge;
 mod laboratory;
+mod netstat;
 mod peers;
 mod scale;
 mod scoreboard;
