@@ -49,8 +49,8 @@ lint: setup-test ## formats, lints, house rules, licences
 bench: setup-test ## what watching costs, as ratios
 	@cargo xtask bench $(ARGS)
 
-lab: setup-test ## how exact it is, against nftables' counters (root); ARGS="--filter NAME" chooses
-	@cargo xtask lab -- $(ARGS)
+lab: setup-test ## how exact it is, against nftables' counters (root); KERNEL=6.1, ARGS="--filter NAME"
+	@cargo xtask lab $(if $(KERNEL),--kernel $(KERNEL)) -- $(ARGS)
 
 fmt: setup-test ## lay out the source
 	@scripts/fmt
