@@ -1,5 +1,7 @@
 //! Compares history with what the generators and the counters say.
 
+mod connections;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,7 +22,8 @@ use crate::verdict::Finding;
 use crate::verdict::Judged;
 
 /// What history is summed up by.
-pub(crate) const BY: &str = "exe,sha256,pid,cmdline,laddr,lport,raddr,rport,protocol,family";
+pub(crate) const BY: &str =
+    "exe,sha256,pid,cmdline,laddr,lport,raddr,rport,protocol,family,direction";
 
 /// Wire bytes may differ by this.
 const WIRE: f64 = 0.01;
@@ -103,6 +106,14 @@ pub(crate) fn judge(
     ]);
     if let Some(finding) = addresses(&rows, report) {
         findings.insert(Aspect::Peer, finding);
+    }
+    if let Some(finding) = connections::begun(&rows, report) {
+        findings.insert(Aspect::Connections, finding);
+    }
+    if scenario.cable
+        && let Some(finding) = connections::repeated(&near_rows, &truth.near_tcp)
+    {
+        findings.insert(Aspect::Repeated, finding);
     }
     let names: BTreeSet<&str> = near.iter().chain(&far).map(|end| counter(end)).collect();
     let names: Vec<&str> = names.into_iter().collect();
@@ -296,7 +307,7 @@ mod tests {
         let [lport, rport] = ports;
         json!({"exe": "/kit", "sha256": "ab", "pid": pid, "cmdline": "kit --tag m", "family": 2,
             "protocol": 6, "laddr": "10.0.0.1", "lport": lport, "raddr": "10.0.0.1",
-            "rport": rport, "send": send, "recv": recv, "wire_send": send + 40,
+            "rport": rport, "retrans": 0, "send": send, "recv": recv, "wire_send": send + 40,
             "wire_recv": recv + 40})
     }
 
@@ -314,10 +325,10 @@ mod tests {
     }
 
     #[test]
-    fn the_truth_passes_in_all_eight() {
+    fn the_truth_passes_in_everything() {
         let judged = judged(&[row(7, 100, 30, [1, 2]), row(8, 30, 100, [2, 1])]);
         assert_eq!(wrong(&judged), []);
-        assert_eq!(judged.findings.len(), 8);
+        assert_eq!(judged.findings.len(), 9);
     }
 
     #[test]

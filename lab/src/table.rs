@@ -42,7 +42,14 @@ const fn lose(percent: u32, towards: Towards) -> Option<Loss> {
     Some(Loss { percent, towards })
 }
 
-const VARIANTS: [Variant; 7] = [
+const VARIANTS: [Variant; 8] = [
+    (
+        "connect-refused-1000",
+        "a scan: a thousand connections in vain",
+        "connect-refused",
+        &["--rounds", "1000"],
+        None,
+    ),
     (
         "tcp4-loss-up",
         "2 % of the client's packets are lost",

@@ -27,11 +27,15 @@ pub(crate) enum Aspect {
     PeerWireRecv,
     /// Right addresses and ports.
     Peer,
+    /// Connections begun and failed, by direction.
+    Connections,
+    /// Segments that the near side's TCP sent again.
+    Repeated,
 }
 
 impl Aspect {
     /// All, with their column's heading.
-    pub(crate) const ALL: [(Self, &'static str); 8] = [
+    pub(crate) const ALL: [(Self, &'static str); 10] = [
         (Self::Attribution, "attribution"),
         (Self::AppSend, "app sent"),
         (Self::AppRecv, "app received"),
@@ -40,6 +44,8 @@ impl Aspect {
         (Self::PeerWireSend, "peer's wire sent"),
         (Self::PeerWireRecv, "peer's wire received"),
         (Self::Peer, "addresses"),
+        (Self::Connections, "connections"),
+        (Self::Repeated, "retransmitted"),
     ];
 
     /// Its column's heading.
