@@ -82,6 +82,21 @@ impl<'a> Root<'a> {
     }
 
     /// `femtosnitch status --json`.
+    /// The times in which nobody looked: (seconds, reason), oldest first.
+    pub(crate) fn gaps(&self) -> Result<Vec<(i64, String)>> {
+        let text = self.run(&["query", "--since", "all", "--gaps", "--format", "json"])?;
+        let gaps: Vec<Value> = serde_json::from_str(&text).context(text.clone())?;
+        let seconds = |gap: &Value, key| gap.get(key).and_then(Value::as_i64).unwrap_or_default();
+        let reason = |gap: &Value| gap.get("reason").and_then(Value::as_str).map(str::to_owned);
+        Ok(gaps
+            .iter()
+            .map(|gap| {
+                let long = seconds(gap, "ended") - seconds(gap, "began");
+                (long, reason(gap).unwrap_or_default())
+            })
+            .collect())
+    }
+
     pub(crate) fn status(&self) -> Result<Value> {
         Ok(serde_json::from_str(&self.run(&["status", "--json"])?)?)
     }

@@ -2,6 +2,7 @@
 
 mod bad;
 mod bounds;
+mod connections;
 mod disk;
 mod download;
 mod ignore;
@@ -31,6 +32,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "older-without-leader": life::older_without_leader,
     "sigterm-loses-nothing": life::sigterm_loses_nothing,
     "kill-9": life::kill_9,
+    "gaps": life::gaps,
     "second-instance": life::second_instance,
     "sighup": life::sighup,
     "clock-step": life::clock_step,
@@ -38,6 +40,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "many-processes": bounds::many_processes,
     "greedy-user": bounds::greedy_user,
     "many-peers": bounds::many_peers,
+    "port-scan": connections::port_scan,
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,

@@ -65,6 +65,29 @@ pub(super) fn sigterm_loses_nothing(world: &World) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// "Nothing happened" and "nobody looked" differ.
+pub(super) fn gaps(world: &World) -> Result<Outcome> {
+    let root = Root::new(world)?;
+    let daemon = root.start()?;
+    // Past the first batch, so that there is a sign of life to count from.
+    thread::sleep(Duration::from_millis(2500));
+    ensure!(root.gaps()?.is_empty(), "a gap while somebody looks: {:?}", root.gaps()?);
+    daemon.stop()?;
+    thread::sleep(Duration::from_secs(3));
+    let daemon = root.start()?;
+    thread::sleep(Duration::from_millis(2500));
+    daemon.kill();
+    thread::sleep(Duration::from_secs(3));
+    let daemon = root.start()?;
+    thread::sleep(Duration::from_millis(1500));
+    daemon.stop()?;
+    let gaps = root.gaps()?;
+    let told: Vec<&str> = gaps.iter().map(|(_, reason)| reason.as_str()).collect();
+    ensure!(told == ["stopped", "killed"], "stopped once and killed once: {gaps:?}");
+    ensure!(gaps.iter().all(|(long, _)| *long >= 2), "three seconds each: {gaps:?}");
+    Ok(Outcome::Passed)
+}
+
 pub(super) fn kill_9(world: &World) -> Result<Outcome> {
     let root = Root::new(world)?;
     let mut load = world.testkit(&["bench", "tcp-bulk", "--bytes", "4000000000000000"]);

@@ -81,6 +81,7 @@ pub(super) fn status(world: &World) -> Result<Outcome> {
         hooks.is_some_and(|hooks| hooks.iter().any(|hook| Row(hook).text("state") == "attached"));
     ensure!(attached, "no hook is attached: {status}");
     ensure!(["tracepoint", "fexit"].contains(&row.text("front")), "which front? {status}");
+    ensure!(row.text("self_test") == "passed", "self-test: {status}");
     let counters = status.get("counters").and_then(Value::as_object);
     ensure!(counters.is_some_and(|counters| !counters.is_empty()), "no counters: {status}");
     daemon.stop()?;

@@ -51,9 +51,6 @@ const KNOWN: &[Known] = &[
         says: "client 127.0.0.1:",
         since: ALWAYS,
     },
-    Known { kind: "connect-refused", why: WITHOUT_BYTES, says: "direction", since: ALWAYS },
-    Known { kind: "connect-unused", why: WITHOUT_BYTES, says: "direction", since: ALWAYS },
-    Known { kind: "connect-timeout", why: WITHOUT_BYTES, says: "direction", since: ALWAYS },
     Known {
         kind: "sctp-datagram",
         why: "bytes are right, the peers of one-to-many SCTP are not known",
@@ -61,8 +58,6 @@ const KNOWN: &[Known] = &[
         since: TRACEPOINTS,
     },
 ];
-
-const WITHOUT_BYTES: &str = "history has no connections yet, only bytes";
 
 /// One kind that was run: its name in the output, its mark, how long it took, what it said.
 type Ran = (String, String, Duration, Result<Report>);
