@@ -40,12 +40,14 @@ fn measured(lines: &[Line], scales: &[Scale], compared: &str) -> String {
     let mut notes = Vec::new();
     for line in lines {
         match &line.outcome {
-            Outcome::Unsupported(why) => notes.push(format!("{}: not here: {why}", line.name)),
+            Outcome::Unsupported(why) => {
+                notes.push(format!("{}: not here: {}", line.name, why.trim()))
+            }
             Outcome::Broken(why) => notes.push(format!("{}: broken: {why}", line.name)),
             Outcome::Judged(judged) => {
                 for (aspect, finding) in judged.findings.iter().filter(|(_, one)| !one.ok) {
                     let why = finding.limit.unwrap_or("**a failure**");
-                    let (heading, detail) = (aspect.heading(), &finding.detail);
+                    let (heading, detail) = (aspect.heading(), first(&finding.detail));
                     notes.push(format!("{}, {heading}: {detail}: {why}", line.name));
                 }
             }
@@ -60,10 +62,17 @@ fn measured(lines: &[Line], scales: &[Scale], compared: &str) -> String {
     if !compared.is_empty() {
         text += &format!(
             "\n## Beside other tools\n\nSent / received by the near side, each tool against the truth \
-             of its own layer, and whether it names the process.\n\n{compared}"
+             of its own layer, and whether it names the process. nethogs knows TCP and UDP, and asks /proc \
+             whose a packet was about once a second: of the lab's processes, which live for less, it \
+             misses more than of a long download.\n\n{compared}"
         );
     }
     text
+}
+
+/// The first of several reasons.
+fn first(detail: &str) -> &str {
+    detail.split("; ").next().unwrap_or_default()
 }
 
 fn between(text: &str, measured: &str) -> Option<String> {

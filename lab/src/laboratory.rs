@@ -23,6 +23,7 @@ use crate::digest;
 use crate::document;
 use crate::ground::Ground;
 use crate::ground::Truth;
+use crate::interrupt;
 use crate::judge;
 use crate::judge::BY;
 use crate::judge::Program;
@@ -93,6 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
         return Ok(true);
     }
     ensure!(nix::unistd::geteuid().is_root(), "the lab loads eBPF programs: run it as root");
+    interrupt::listen()?;
     let lab = Laboratory::new(args)?;
     let (lines, tools) = if scenarios.is_empty() {
         Default::default()
@@ -104,6 +106,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let mut scales = Vec::new();
     if !args.no_scale {
         for one in scale::ALL.iter().filter(|one| chosen(one.name)) {
+            interrupt::check()?;
             eprintln!("lab: {}", one.name);
             scales.push(scale::run(&lab, one));
         }
@@ -134,6 +137,7 @@ fn watched(
     let tools = if with_peers { peers::watch(&ground) } else { Vec::new() };
     let mut ran = Vec::new();
     for scenario in scenarios {
+        interrupt::check()?;
         eprintln!("lab: {}", scenario.name);
         ran.push((scenario, perform(lab, &ground, scenario)));
     }

@@ -8,6 +8,7 @@ mod daemon;
 mod digest;
 mod document;
 mod ground;
+mod interrupt;
 mod judge;
 mod laboratory;
 mod netstat;
