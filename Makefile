@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 
 .DEFAULT_GOAL := build
-.PHONY: help setup setup-test build run test test-unit test-e2e test-vm lint bench fmt clean install
+.PHONY: help setup setup-test build run test test-unit test-e2e test-vm lint bench lab fmt clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ lint: setup-test ## formats, lints, house rules, licences
 
 bench: setup-test ## what watching costs, as ratios
 	@cargo xtask bench $(ARGS)
+
+lab: setup-test ## how exact it is, against nftables' counters (root); KERNEL=6.1, ARGS="--filter NAME"
+	@cargo xtask lab $(if $(KERNEL),--kernel $(KERNEL)) -- $(ARGS)
 
 fmt: setup-test ## lay out the source
 	@scripts/fmt

@@ -9,6 +9,7 @@ mod bench;
 mod cpio;
 mod initramfs;
 mod kernels;
+mod lab;
 mod layers;
 mod modules;
 mod plain;
@@ -43,6 +44,8 @@ enum Chore {
     Vm(vm::Options),
     /// What watching costs: ratios to the same run without (root)
     Bench(bench::Options),
+    /// How exact it is: every kind of traffic against counters of the kernel (root)
+    Lab(lab::Options),
     /// Rules of the house that no compiler checks
     Tidy,
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Chore::E2e(options) => layers::e2e(&options),
         Chore::Vm(options) => vm::run(&options),
         Chore::Bench(options) => bench::run(&options),
+        Chore::Lab(options) => lab::run(&options),
         Chore::Tidy => tidy::run(),
     };
     match done {

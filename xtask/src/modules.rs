@@ -12,7 +12,7 @@ use crate::process;
 
 /// What the tests need and cloud kernels build as modules. One that a kernel does not have is
 /// built in or unknown to it; both are fine.
-const WANTED: [&str; 13] = [
+const WANTED: [&str; 14] = [
     "veth",
     "bridge",
     "tun",
@@ -25,6 +25,7 @@ const WANTED: [&str; 13] = [
     "nf_tables",
     "nf_conntrack",
     "nft_ct",
+    "nft_objref",
     "sch_netem",
 ];
 

@@ -50,6 +50,22 @@ pub(crate) struct Options {
     runner: Vec<String>,
 }
 
+impl Options {
+    /// A shell line in the guests of these kernels, with programs of ours.
+    pub(crate) fn line(kernel: &str, command: String, program: Vec<PathBuf>, timeout: u64) -> Self {
+        Self {
+            kernel: kernel.to_owned(),
+            command: Some(command),
+            program,
+            keep: false,
+            refresh: false,
+            fetch: false,
+            timeout,
+            runner: Vec::new(),
+        }
+    }
+}
+
 /// Boots every kernel asked for and fails if any of them did.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if layers::skipped("FEMTOSNITCH_SKIP_VM", "vm", "the tests on other kernels") {
@@ -120,7 +136,7 @@ fn runner_line(arguments: &[String]) -> String {
 }
 
 /// As one word for a shell.
-fn quoted(argument: &str) -> String {
+pub(crate) fn quoted(argument: &str) -> String {
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 
