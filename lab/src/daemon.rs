@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use crate::command;
 
 /// Short intervals, so that the lab need not wait for long.
-const CONFIG: &str = "[capture]\nsample_interval = \"0.2s\"\n\n[store]\nwrite_interval = \"1s\"\n";
+const CONFIG: &str = "[capture]\nsenders = \"always\"\nsample_interval = \"0.2s\"\n\n[store]\nwrite_interval = \"1s\"\n";
 
 /// A daemon that watches this machine into a directory of its own; both gone when dropped.
 pub(crate) struct Daemon {
@@ -89,6 +89,16 @@ impl Daemon {
     /// `status --json`.
     pub(crate) fn status(&self) -> Result<Value> {
         self.ask(&["status", "--json"])
+    }
+
+    /// Programs of the BPF object that are attached.
+    pub(crate) fn attached(&self) -> Result<Vec<String>> {
+        let status = self.status()?;
+        let hooks = status.get("hooks").and_then(Value::as_array).context("no hooks")?;
+        let text = |hook: &Value, key| hook.get(key).and_then(Value::as_str).map(str::to_owned);
+        let attached =
+            hooks.iter().filter(|hook| text(hook, "state").as_deref() == Some("attached"));
+        Ok(attached.filter_map(|hook| text(hook, "program")).collect())
     }
 
     /// Stops it cleanly, which writes everything down.

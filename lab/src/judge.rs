@@ -38,6 +38,8 @@ const ETHERNET: u64 = 14;
 pub(crate) struct Program<'a> {
     pub(crate) path: &'a Path,
     pub(crate) sha256: &'a str,
+    /// What the daemon had attached.
+    pub(crate) hooks: &'a [String],
 }
 
 /// One row of history.
@@ -142,7 +144,7 @@ pub(crate) fn judge(
         wire(Aspect::WireRecv, near_sum.wire_recv, taken, Towards::Near);
     }
     for (aspect, finding) in &mut findings {
-        finding.limit = table::limit(scenario.name, *aspect);
+        finding.limit = table::limit(scenario.name, *aspect, program.hooks);
     }
     let near_pids = near.iter().map(|end| end.pid.into()).collect();
     // What a packet capture sees, behind the cable's counters as well as before.
@@ -315,7 +317,7 @@ mod tests {
         let ends = vec![end("client", 7, 100, 30, [1, 2]), end("server", 8, 30, 100, [2, 1])];
         let packets = |bytes| Counts::from([("p_tcp".to_owned(), Count { packets: 1, bytes })]);
         let truth = Truth { to_peer: packets(140), to_near: packets(70), ..Truth::default() };
-        let program = Program { path: Path::new("/kit"), sha256: "ab" };
+        let program = Program { path: Path::new("/kit"), sha256: "ab", hooks: &[] };
         judge(&CABLE, &program, (rows, "m"), &Report::new("x", ends), truth)
     }
 

@@ -58,8 +58,8 @@ impl Laboratory {
     }
 
     /// The generator, as history has to name it.
-    pub(crate) fn program(&self) -> Program<'_> {
-        Program { path: &self.testkit, sha256: &self.sha256 }
+    pub(crate) fn program<'a>(&'a self, hooks: &'a [String]) -> Program<'a> {
+        Program { path: &self.testkit, sha256: &self.sha256, hooks }
     }
 
     /// A daemon of its own.
@@ -134,6 +134,7 @@ fn watched(
 ) -> Result<(Vec<Line>, Vec<Seen>)> {
     let ground = Ground::create()?;
     let mut daemon = lab.daemon()?;
+    let hooks = daemon.attached()?;
     let tools = if with_peers { peers::watch(&ground) } else { Vec::new() };
     let mut ran = Vec::new();
     for scenario in scenarios {
@@ -158,7 +159,7 @@ fn watched(
             Ok(Ran::Moved { report, truth }) => {
                 let mark = lab.mark(scenario.name);
                 let history = (rows.as_slice(), mark.as_str());
-                let judged = judge::judge(scenario, &lab.program(), history, &report, truth);
+                let judged = judge::judge(scenario, &lab.program(&hooks), history, &report, truth);
                 Outcome::Judged(Box::new(judged))
             }
             Ok(Ran::Unsupported(why)) => Outcome::Unsupported(why),

@@ -5,10 +5,17 @@
 
 #define MSG_PEEK 0x2
 #define MSG_ERRQUEUE 0x2000
+#define RCV_SHUTDOWN 1
 
 static __always_inline bool watched(__u16 family)
 {
 	return family == AF_INET || family == AF_INET6 || family == AF_PACKET;
+}
+
+/* True if a call that returned 0 moved nothing, not even an empty datagram. */
+static __always_inline bool nothing_moved(const struct sock *sk, enum fs_dir dir)
+{
+	return sk->sk_type == SOCK_STREAM || (dir == FS_RECV && sk->sk_shutdown & RCV_SHUTDOWN);
 }
 
 /*

@@ -108,7 +108,7 @@ static __always_inline void tcp_changes(struct sock *sk, int old, int new)
 	}
 	if (!begins)
 		note_port(sk, s);
-	if (new == TCP_LISTEN && s->slot)
+	if (s->slot && (new == TCP_LISTEN || old == TCP_ESTABLISHED))
 		tcp_sample(sk, s, s->slot);
 	if (new == TCP_CLOSE)
 		tcp_is_over(sk, s, old);

@@ -13,7 +13,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	__u16 family;
 	__u64 bytes;
 
-	if (!sk || ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
+	if (!sk || ret < 0 || (!ret && nothing_moved(sk, dir)))
 		return 0;
 	if (dir == FS_RECV && flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;

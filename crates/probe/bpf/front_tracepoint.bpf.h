@@ -11,7 +11,7 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 
 	if (!watched(family))
 		return 0;
-	if (ret < 0 || (!ret && sk->sk_type == SOCK_STREAM))
+	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
 		call_without_bytes(sk, FS_SEND);
 	else
 		call_done(sk, family, FS_SEND, with_what_follows(sk, ret), NULL);
@@ -26,7 +26,7 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 	if (!watched(family))
 		return 0;
 	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && sk->sk_type == SOCK_STREAM)) {
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV))) {
 		call_without_bytes(sk, FS_RECV);
 		return 0;
 	}

@@ -36,7 +36,9 @@ static __always_inline void tcp_sample(struct sock *sk, const struct fs_sk *s, _
 	out->srtt_us = tp->srtt_us >> 3;
 	out->header_len = tp->tcp_header_len;
 	out->flags = s->tcp;
-	out->drops = sk->sk_drops.counter - s->drops_before;
+	/* Later the kernel also counts acknowledgements that it has no use for. */
+	if (sk->__sk_common.skc_state == TCP_ESTABLISHED)
+		out->drops = sk->sk_drops.counter - s->drops_before;
 	out->rcv_mss = tp->inet_conn.icsk_ack.rcv_mss;
 }
 

@@ -22,6 +22,7 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 	case TCP_LISTEN:
 	case TCP_ESTABLISHED:
 	case TCP_FIN_WAIT1:
+	case TCP_CLOSE_WAIT:
 	case TCP_LAST_ACK:
 	case TCP_CLOSE:
 		tcp_changes(sk, old, new);

@@ -162,6 +162,7 @@ struct sock {
 	struct dst_entry *sk_dst_cache;
 	u16 sk_type;
 	u16 sk_protocol;
+	u8 sk_shutdown;
 	int sk_err;
 	atomic_t sk_drops;
 	u8 sk_kern_sock : 1;
