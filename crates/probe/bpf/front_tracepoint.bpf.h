@@ -4,33 +4,50 @@
  * here, io_uring, sendfile, sendmmsg and AF_PACKET rings included. The address is not in sight;
  * the peer hooks below supply it.
  */
-SEC("tp_btf/sock_send_length")
-int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
+static __always_inline void sent(struct sock *sk, int ret)
 {
 	__u16 family = sk->__sk_common.skc_family;
 
 	if (!watched(family))
-		return 0;
+		return;
 	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
 		call_without_bytes(sk, FS_SEND);
 	else
 		call_done(sk, family, FS_SEND, with_what_follows(sk, ret), NULL);
+}
+
+static __always_inline void received(struct sock *sk, int ret, int flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family))
+		return;
+	/* A peek moves nothing; the error queue returns what was sent long ago. */
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
+		call_without_bytes(sk, FS_RECV);
+	else
+		call_done(sk, family, FS_RECV, ret, NULL);
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
+{
+	unsigned long irq;
+
+	guard(&irq);
+	sent(sk, ret);
+	unguard(&irq);
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	unsigned long irq;
 
-	if (!watched(family))
-		return 0;
-	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV))) {
-		call_without_bytes(sk, FS_RECV);
-		return 0;
-	}
-	call_done(sk, family, FS_RECV, ret, NULL);
+	guard(&irq);
+	received(sk, ret, flags);
+	unguard(&irq);
 	return 0;
 }
 
@@ -112,13 +129,22 @@ static __always_inline int raw_send(struct sock *sk, struct msghdr *msg)
 	return raw_peer(sk, FS_SEND, BPF_CORE_READ(msg, msg_name), BPF_CORE_READ(msg, msg_namelen));
 }
 
-/* The header's own length is filled in later, from addr_len. */
-static __always_inline int raw_recv(struct sock *sk, struct msghdr *msg, const int *addr_len,
-				    int ret)
+/*
+ * The header's own length is filled in later, from addr_len; since 7.x there is no such argument,
+ * and the header has it.
+ */
+static __always_inline int raw_recv(void *ctx, struct sock *sk, struct msghdr *msg)
 {
+	const int *addr_len = NULL;
+	__u64 ret = 0;
 	int len = 0;
 
-	if (ret < 0 || bpf_probe_read_kernel(&len, sizeof(len), addr_len))
+	if (bpf_get_func_ret(ctx, &ret) || (int)ret < 0)
+		return 0;
+	if (bpf_get_func_arg_cnt(ctx) <= 4)
+		len = BPF_CORE_READ(msg, msg_namelen);
+	else if (bpf_get_func_arg(ctx, 4, (__u64 *)&addr_len) ||
+		 bpf_probe_read_kernel(&len, sizeof(len), addr_len))
 		return 0;
 	return raw_peer(sk, FS_RECV, BPF_CORE_READ(msg, msg_name), len);
 }
@@ -148,22 +174,19 @@ int BPF_PROG(fs_ping_send6, struct sock *sk, struct msghdr *msg, size_t len)
 }
 
 SEC("fexit/raw_recvmsg")
-int BPF_PROG(fs_raw_recv4, struct sock *sk, struct msghdr *msg, size_t len, int flags,
-	     int *addr_len, int ret)
+int BPF_PROG(fs_raw_recv4, struct sock *sk, struct msghdr *msg)
 {
-	return raw_recv(sk, msg, addr_len, ret);
+	return raw_recv(ctx, sk, msg);
 }
 
 SEC("fexit/rawv6_recvmsg")
-int BPF_PROG(fs_raw_recv6, struct sock *sk, struct msghdr *msg, size_t len, int flags,
-	     int *addr_len, int ret)
+int BPF_PROG(fs_raw_recv6, struct sock *sk, struct msghdr *msg)
 {
-	return raw_recv(sk, msg, addr_len, ret);
+	return raw_recv(ctx, sk, msg);
 }
 
 SEC("fexit/ping_recvmsg")
-int BPF_PROG(fs_ping_recv, struct sock *sk, struct msghdr *msg, size_t len, int flags,
-	     int *addr_len, int ret)
+int BPF_PROG(fs_ping_recv, struct sock *sk, struct msghdr *msg)
 {
-	return raw_recv(sk, msg, addr_len, ret);
+	return raw_recv(ctx, sk, msg);
 }

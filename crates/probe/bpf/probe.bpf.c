@@ -22,6 +22,7 @@
 #include "maps.bpf.h"
 
 #include "compat.bpf.h"
+#include "guard.bpf.h"
 
 #include "owner.bpf.h"
 #include "peer.bpf.h"
