@@ -63,8 +63,8 @@ const fn program(
 }
 
 const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
-const NO_RAW: &str = "the peers of unconnected raw and ping sockets stay unknown";
-const NO_SENDERS: &str = "who sent what recv(2) takes from unconnected UDP sockets stays unknown";
+const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2) does not ask for, \
+                          stay unknown";
 const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
@@ -94,14 +94,14 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_peer_send6", Cgroup, "cgroup/sendmsg6", Peers, Optional(NO_PEERS)),
         program("fs_peer_recv4", Cgroup, "cgroup/recvmsg4", Peers, Optional(NO_PEERS)),
         program("fs_peer_recv6", Cgroup, "cgroup/recvmsg6", Peers, Optional(NO_PEERS)),
-        program("fs_raw_send4", Function, "raw_sendmsg", Peers, Optional(NO_RAW)),
-        program("fs_raw_send6", Function, "rawv6_sendmsg", Peers, Optional(NO_RAW)),
-        program("fs_raw_recv4", Function, "raw_recvmsg", Peers, Optional(NO_RAW)),
-        program("fs_raw_recv6", Function, "rawv6_recvmsg", Peers, Optional(NO_RAW)),
-        program("fs_ping_send4", Function, "ping_v4_sendmsg", Peers, Optional(NO_RAW)),
-        program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_RAW)),
-        program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_RAW)),
-        program("fs_received", Function, "__skb_recv_udp", Senders, Optional(NO_SENDERS)),
+        program("fs_raw_send4", Function, "raw_sendmsg", Peers, Optional(NO_TRACING)),
+        program("fs_raw_send6", Function, "rawv6_sendmsg", Peers, Optional(NO_TRACING)),
+        program("fs_raw_recv4", Function, "raw_recvmsg", Peers, Optional(NO_TRACING)),
+        program("fs_raw_recv6", Function, "rawv6_recvmsg", Peers, Optional(NO_TRACING)),
+        program("fs_ping_send4", Function, "ping_v4_sendmsg", Peers, Optional(NO_TRACING)),
+        program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_TRACING)),
+        program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_TRACING)),
+        program("fs_received", Function, "__skb_recv_udp", Senders, Optional(NO_TRACING)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
         program(
             "fs_tcp_destroy",
