@@ -11,6 +11,7 @@ mod initramfs;
 mod kernels;
 mod layers;
 mod modules;
+mod parallel;
 mod plain;
 mod process;
 mod qemu;
