@@ -16,8 +16,8 @@ use crate::apt::Source;
 use crate::process;
 
 /// The matrix: 6.1 has no socket length tracepoints (the fexit front), 6.12 has them, and the
-/// newest shows what changes before users meet it.
-pub(crate) const SERIES: [&str; 3] = ["6.1", "6.12", NEWEST];
+/// newest shows what changes before users meet it. Those that take longest come first.
+pub(crate) const SERIES: [&str; 3] = [NEWEST, "6.1", "6.12"];
 
 /// Not a series but whatever Debian's suites have that is newest.
 pub(crate) const NEWEST: &str = "newest";
@@ -40,6 +40,8 @@ const ATTEMPTS: usize = 6;
 
 /// A kernel ready to boot.
 pub(crate) struct Kernel {
+    /// Which of [`SERIES`].
+    pub(crate) series: String,
     /// Upstream version, e.g. `6.1.192`.
     pub(crate) version: String,
     /// What `uname -r` says in it.
@@ -202,6 +204,7 @@ fn cached(shelf: &Path) -> Result<Option<Kernel>> {
     };
     let release = file_name(&book);
     Ok(Some(Kernel {
+        series: file_name(shelf),
         version: std::fs::read_to_string(book.join("version"))
             .with_context(|| format!("{} is damaged: remove it", book.display()))?,
         image: book.join("vmlinuz"),
