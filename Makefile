@@ -40,7 +40,7 @@ test-unit: setup-test ## unit tests
 test-e2e: setup-test ## end to end on this kernel (root); ARGS="--filter NAME" chooses
 	@cargo xtask e2e -- $(ARGS)
 
-test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 chooses, ARGS="--filter NAME" too
+test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 or newest chooses, ARGS="--filter NAME" too
 	@cargo xtask vm --kernel $(or $(KERNEL),all) -- $(ARGS)
 
 lint: setup-test ## formats, lints, house rules, licences

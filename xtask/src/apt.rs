@@ -15,13 +15,8 @@ use crate::process;
 /// Signs the archive; apt refuses what it does not vouch for.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// Archive and suite pairs that hold the kernels of the matrix.
-const SOURCES: [(&str, &str); 4] = [
-    ("debian", "bookworm"),
-    ("debian-security", "bookworm-security"),
-    ("debian", "trixie"),
-    ("debian-security", "trixie-security"),
-];
+/// An archive and one of its suites.
+pub(crate) type Source = (&'static str, &'static str);
 
 /// A package in one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,14 +27,15 @@ pub(crate) struct Package {
     pub(crate) version: String,
 }
 
-/// An apt that knows only [`SOURCES`].
+/// An apt that knows only the sources it was made with.
+#[derive(Clone)]
 pub(crate) struct PrivateApt {
     config: PathBuf,
 }
 
 impl PrivateApt {
     /// Writes the configuration below `directory` and fetches the package lists.
-    pub(crate) fn prepare(directory: &Path) -> Result<Self> {
+    pub(crate) fn prepare(directory: &Path, sources: &[Source]) -> Result<Self> {
         process::find("apt-get").context(
             "the kernel matrix gets its kernels from Debian with apt-get, and this machine has none: \
              install apt, or set FEMTOSNITCH_SKIP_VM=1 to leave this layer out",
@@ -52,12 +48,12 @@ impl PrivateApt {
                 .with_context(|| format!("cannot write below {}", directory.display()))?;
         }
         std::fs::write(directory.join("state/status"), "")?;
-        std::fs::write(directory.join("sources.list"), sources(&mirror()))?;
+        std::fs::write(directory.join("sources.list"), lines(&mirror(), sources))?;
         let config = directory.join("apt.conf");
         std::fs::write(&config, configuration(directory) + &host_network()?)?;
         let apt = Self { config };
         process::run(apt.command("apt-get").args(["-qq", "update"])).context(
-            "cannot fetch Debian's package lists: is the network up? \
+            "cannot fetch Debian's package lists, apt says why above: is the network up? \
              FEMTOSNITCH_DEBIAN_MIRROR=http://… chooses another mirror",
         )?;
         Ok(apt)
@@ -84,7 +80,7 @@ impl PrivateApt {
         std::fs::read_dir(directory)?
             .filter_map(Result::ok)
             .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+            .find(|path| is_archive_of(path, &package.name))
             .with_context(|| format!("apt-get left no package in {}", directory.display()))
     }
 
@@ -103,9 +99,15 @@ fn mirror() -> String {
         .unwrap_or_else(|| "http://deb.debian.org".into())
 }
 
-fn sources(mirror: &str) -> String {
+/// Whether `path` is the file of the package `name`: `NAME_VERSION_ARCHITECTURE.deb`.
+fn is_archive_of(path: &Path, name: &str) -> bool {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    file.strip_suffix(".deb").and_then(|file| file.split_once('_')).is_some_and(|(n, _)| n == name)
+}
+
+fn lines(mirror: &str, sources: &[Source]) -> String {
     let mut lines = String::new();
-    for (archive, suite) in SOURCES {
+    for (archive, suite) in sources {
         let mirror = mirror.trim_end_matches('/');
         let _infallible =
             writeln!(lines, "deb [arch=amd64 signed-by={KEYRING}] {mirror}/{archive} {suite} main");
@@ -174,11 +176,18 @@ mod tests {
 
     #[test]
     fn sources_take_a_mirror_with_or_without_slash() {
-        assert_eq!(sources("http://mirror/"), sources("http://mirror"));
-        assert!(
-            sources("http://mirror")
-                .contains("http://mirror/debian-security trixie-security main\n")
-        );
+        let sources = [("debian", "sid"), ("debian-security", "trixie-security")];
+        let text = lines("http://mirror", &sources);
+        assert_eq!(lines("http://mirror/", &sources), text);
+        assert!(text.contains("http://mirror/debian-security trixie-security main\n"), "{text}");
+    }
+
+    #[test]
+    fn packages_of_one_directory_are_told_apart() {
+        let file = Path::new("/stage/linux-base-7.3.4+deb13-cloud-amd64_7.3.4-1~bpo13+1_amd64.deb");
+        assert!(is_archive_of(file, "linux-base-7.3.4+deb13-cloud-amd64"));
+        assert!(!is_archive_of(file, "linux-base"));
+        assert!(!is_archive_of(Path::new("/stage/linux-base_1.part"), "linux-base"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Debian's cloud kernels: small, with BTF, one package each; kept in the cache once unpacked.
+//! Debian's cloud kernels: small, with BTF and SCTP; kept in the cache once unpacked.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,16 +12,36 @@ use anyhow::bail;
 
 use crate::apt::Package;
 use crate::apt::PrivateApt;
+use crate::apt::Source;
 use crate::process;
 
-/// The matrix: 6.1 has no socket length tracepoints (the fexit front), 6.12 has them.
-pub(crate) const SERIES: [&str; 2] = ["6.1", "6.12"];
+/// The matrix: 6.1 has no socket length tracepoints (the fexit front), 6.12 has them, and the
+/// newest shows what changes before users meet it. Those that take longest come first.
+pub(crate) const SERIES: [&str; 3] = [NEWEST, "6.1", "6.12"];
+
+/// Not a series but whatever Debian's suites have that is newest.
+pub(crate) const NEWEST: &str = "newest";
+
+/// What holds the fixed series.
+const STABLE: &[Source] = &[
+    ("debian", "bookworm"),
+    ("debian-security", "bookworm-security"),
+    ("debian", "trixie"),
+    ("debian-security", "trixie-security"),
+];
+
+/// What may hold the newest kernel. Each is read by itself, since apt has reason to refuse one: a
+/// mirror without it, or one that has not followed the archive for too long. Not experimental: the
+/// faults of a release candidate are not ours.
+const NEWER: [&[Source]; 2] = [&[("debian", "sid")], &[("debian", "trixie-backports")]];
 
 /// Packages of an index may be gone from the archive; so many are tried, newest first.
 const ATTEMPTS: usize = 6;
 
 /// A kernel ready to boot.
 pub(crate) struct Kernel {
+    /// Which of [`SERIES`].
+    pub(crate) series: String,
     /// Upstream version, e.g. `6.1.192`.
     pub(crate) version: String,
     /// What `uname -r` says in it.
@@ -32,8 +53,12 @@ pub(crate) struct Kernel {
 }
 
 /// Takes the newest kernel of each series from `cache`, or from Debian if there is none yet or
-/// `refresh` asks for it.
-pub(crate) fn get(cache: &Path, series: &[&str], refresh: bool) -> Result<Vec<Kernel>> {
+/// `refresh` asks for it; beside each series what came of it.
+pub(crate) fn get<'a>(
+    cache: &Path,
+    series: &[&'a str],
+    refresh: bool,
+) -> Result<Vec<(&'a str, Result<Kernel>)>> {
     if std::env::consts::ARCH != "x86_64" {
         bail!(
             "the kernel matrix runs on x86_64 only so far: set FEMTOSNITCH_SKIP_VM=1 to leave it out"
@@ -42,32 +67,69 @@ pub(crate) fn get(cache: &Path, series: &[&str], refresh: bool) -> Result<Vec<Ke
     // One of several test runs fetches, the others wait for it.
     let lock = File::create(cache.join("lock"))?;
     lock.lock().context("cannot lock the cache")?;
-    let lists = cache.join("apt");
-    let mut apt = None;
-    let mut kernels = Vec::new();
-    for series in series {
-        let shelf = cache.join("kernels").join(series);
-        if refresh || cached(&shelf)?.is_none() {
-            println!("vm {series}: fetching Debian's newest cloud kernel into {}", shelf.display());
-            let apt = match &apt {
-                Some(apt) => apt,
-                None => apt.insert(PrivateApt::prepare(&lists)?),
-            };
-            fetch_newest(apt, series, &shelf)?;
-        }
-        kernels.push(cached(&shelf)?.with_context(|| format!("{} stayed empty", shelf.display()))?);
-    }
-    if apt.is_some() {
-        // Large, and outdated by the next time they are needed.
-        remove(&lists)?;
-    }
+    let mut archive = Archive { lists: cache.join("apt"), read: BTreeMap::new() };
+    let kernels = series
+        .iter()
+        .map(|series| {
+            let shelf = cache.join("kernels").join(series);
+            (*series, one(&mut archive, series, &shelf, refresh))
+        })
+        .collect();
+    // Large, and outdated by the next time they are needed.
+    remove(&archive.lists)?;
     Ok(kernels)
 }
 
-fn fetch_newest(apt: &PrivateApt, series: &str, shelf: &Path) -> Result<()> {
-    let candidates = newest_first(apt.packages(&package_pattern(series))?);
-    let mut problem = anyhow::anyhow!("Debian's package lists hold no cloud kernel {series}");
-    for package in candidates.iter().take(ATTEMPTS) {
+fn one(archive: &mut Archive, series: &str, shelf: &Path, refresh: bool) -> Result<Kernel> {
+    if refresh || cached(shelf)?.is_none() {
+        println!("vm {series}: fetching Debian's newest cloud kernel into {}", shelf.display());
+        fetch_newest(archive, series, shelf)?;
+    }
+    cached(shelf)?.with_context(|| format!("{} stayed empty", shelf.display()))
+}
+
+/// Package lists, read when they are first asked for.
+struct Archive {
+    lists: PathBuf,
+    read: BTreeMap<&'static str, PrivateApt>,
+}
+
+impl Archive {
+    /// An apt for `sources`, by the name of the first suite.
+    fn apt(&mut self, sources: &'static [Source]) -> Result<(&'static str, PrivateApt)> {
+        let (_, suite) = *sources.first().context("no suite to look in")?;
+        if let Some(apt) = self.read.get(suite) {
+            return Ok((suite, apt.clone()));
+        }
+        let apt = PrivateApt::prepare(&self.lists.join(suite), sources)
+            .with_context(|| format!("the suite {suite} cannot be read"))?;
+        self.read.insert(suite, apt.clone());
+        Ok((suite, apt))
+    }
+}
+
+fn fetch_newest(archive: &mut Archive, series: &str, shelf: &Path) -> Result<()> {
+    let groups: &[&[Source]] = if series == NEWEST { &NEWER } else { &[STABLE] };
+    let mut problem = anyhow::anyhow!("Debian's package lists hold no such cloud kernel");
+    let mut candidates = Vec::new();
+    for sources in groups {
+        let found = archive
+            .apt(sources)
+            .and_then(|(suite, apt)| Ok((suite, apt.packages(&package_pattern(series))?, apt)));
+        match found {
+            Ok((suite, packages, apt)) => {
+                if packages.is_empty() {
+                    println!("vm {series}: the suite {suite} has none");
+                }
+                candidates.extend(packages.into_iter().map(|package| (package, apt.clone())));
+            }
+            Err(error) => {
+                println!("vm {series}: {error:#}");
+                problem = error;
+            }
+        }
+    }
+    for (package, apt) in newest_first(candidates).iter().take(ATTEMPTS) {
         match fetch(apt, package, shelf) {
             Ok(()) => return Ok(()),
             Err(error) => {
@@ -76,44 +138,60 @@ fn fetch_newest(apt: &PrivateApt, series: &str, shelf: &Path) -> Result<()> {
             }
         }
     }
-    Err(problem).with_context(|| format!("no kernel of series {series} can be had"))
+    Err(problem).with_context(|| format!("no kernel {series} can be had"))
 }
 
 /// Matches the images of one series: neither other series (6.1 is a prefix of 6.12), nor
 /// meta-packages, nor unsigned twins.
 fn package_pattern(series: &str) -> String {
-    format!(r"^linux-image-{}\.[0-9].*-cloud-amd64$", series.replace('.', r"\."))
+    let version = if series == NEWEST { "[0-9]+".into() } else { escaped(series) };
+    format!(r"^linux-image-{version}\.[0-9].*-cloud-amd64$")
 }
 
-/// Unpacks one package and puts it on the shelf in place of what was there.
+/// Newer images are empty: what was in them is in packages of their own.
+fn parts(apt: &PrivateApt, image: &Package, release: &str) -> Result<Vec<Package>> {
+    let mut packages =
+        apt.packages(&format!("^linux-(base|binary|modules)-{}$", escaped(release)))?;
+    packages.retain(|package| package.version == image.version);
+    packages.push(image.clone());
+    Ok(packages)
+}
+
+/// For a regular expression.
+fn escaped(text: &str) -> String {
+    text.replace('.', r"\.").replace('+', r"\+")
+}
+
+/// Unpacks one kernel and puts it on the shelf in place of what was there.
 fn fetch(apt: &PrivateApt, package: &Package, shelf: &Path) -> Result<()> {
+    let release = package.name.trim_start_matches("linux-image-");
     let stage = shelf.with_extension("part");
     remove(&stage)?;
     let unpacked = stage.join("unpacked");
     std::fs::create_dir_all(&unpacked)?;
-    let archive = apt.download(package, &stage)?;
-    process::run(Command::new(process::need("dpkg-deb")?).arg("-x").arg(&archive).arg(&unpacked))?;
+    for part in parts(apt, package, release)? {
+        let archive = apt.download(&part, &stage)?;
+        let dpkg = process::need("dpkg-deb")?;
+        process::run(Command::new(dpkg).arg("-x").arg(&archive).arg(&unpacked))?;
+    }
 
-    let image = entry_with_prefix(&unpacked.join("boot"), "vmlinuz-")?;
-    let release = file_name(&image).trim_start_matches("vmlinuz-").to_owned();
     let book = stage.join("kernel");
-    let modules = book.join("lib/modules");
-    std::fs::create_dir_all(&modules)?;
-    // Newer packages have no /lib of their own.
-    let packed = ["lib/modules", "usr/lib/modules"]
-        .map(|place| unpacked.join(place).join(&release))
-        .into_iter()
-        .find(|place| place.is_dir())
-        .with_context(|| format!("{} has no modules inside", package.name))?;
-    std::fs::rename(packed, modules.join(&release))?;
+    let modules = book.join("lib/modules").join(release);
+    std::fs::create_dir_all(book.join("lib/modules"))?;
+    // Newer packages have no /lib of their own, and the image beside the modules.
+    let places = ["lib/modules", "usr/lib/modules"].map(|place| unpacked.join(place).join(release));
+    let packed = existing(places)?;
+    std::fs::rename(packed, &modules)?;
+    let old = unpacked.join("boot").join(format!("vmlinuz-{release}"));
+    let image = existing([old, modules.join("vmlinuz")])?;
     std::fs::rename(image, book.join("vmlinuz"))?;
     // Packages leave this index to the installed system.
-    process::run(Command::new(process::need("depmod")?).arg("-b").arg(&book).arg(&release))?;
+    process::run(Command::new(process::need("depmod")?).arg("-b").arg(&book).arg(release))?;
     std::fs::write(book.join("version"), upstream(&package.version))?;
 
     remove(shelf)?;
     std::fs::create_dir_all(shelf)?;
-    std::fs::rename(&book, shelf.join(&release))?;
+    std::fs::rename(&book, shelf.join(release))?;
     remove(&stage)
 }
 
@@ -126,6 +204,7 @@ fn cached(shelf: &Path) -> Result<Option<Kernel>> {
     };
     let release = file_name(&book);
     Ok(Some(Kernel {
+        series: file_name(shelf),
         version: std::fs::read_to_string(book.join("version"))
             .with_context(|| format!("{} is damaged: remove it", book.display()))?,
         image: book.join("vmlinuz"),
@@ -134,9 +213,9 @@ fn cached(shelf: &Path) -> Result<Option<Kernel>> {
     }))
 }
 
-fn newest_first(mut packages: Vec<Package>) -> Vec<Package> {
-    packages.sort_by_key(|package| std::cmp::Reverse(numbers(&package.version)));
-    packages.dedup();
+fn newest_first<T>(mut packages: Vec<(Package, T)>) -> Vec<(Package, T)> {
+    packages.sort_by_key(|(package, _)| std::cmp::Reverse(numbers(&package.version)));
+    packages.dedup_by(|(package, _), (before, _)| package == before);
     packages
 }
 
@@ -151,13 +230,12 @@ fn numbers(version: &str) -> Vec<u64> {
     version.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
 }
 
-fn entry_with_prefix(directory: &Path, prefix: &str) -> Result<PathBuf> {
-    std::fs::read_dir(directory)
-        .with_context(|| format!("the package has no {}", file_name(directory)))?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| file_name(path).starts_with(prefix))
-        .with_context(|| format!("no {prefix}* in the package"))
+/// Whichever of two places is there.
+fn existing(places: [PathBuf; 2]) -> Result<PathBuf> {
+    let [one, other] = places;
+    [&one, &other].into_iter().find(|place| place.exists()).cloned().with_context(|| {
+        format!("the packages hold neither {} nor {}", one.display(), other.display())
+    })
 }
 
 fn file_name(path: &Path) -> String {
@@ -177,15 +255,24 @@ fn remove(directory: &Path) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn package(version: &str) -> Package {
-        Package { name: format!("linux-image-{version}"), version: version.into() }
+    fn package(version: &str) -> (Package, ()) {
+        (Package { name: format!("linux-image-{version}"), version: version.into() }, ())
     }
 
     #[test]
     fn newest_comes_first_by_number_not_by_letter() {
-        let sorted = newest_first(["6.1.99-1", "6.1.192-2", "6.1.192-1"].map(package).to_vec());
-        let versions: Vec<_> = sorted.iter().map(|package| package.version.as_str()).collect();
-        assert_eq!(versions, ["6.1.192-2", "6.1.192-1", "6.1.99-1"]);
+        let given = ["6.1.99-1", "6.1.192-2", "7.3.4-1", "6.1.192-1", "6.1.192-1"];
+        let sorted = newest_first(given.map(package).to_vec());
+        let versions: Vec<_> =
+            sorted.iter().map(|(package, ())| package.version.as_str()).collect();
+        assert_eq!(versions, ["7.3.4-1", "6.1.192-2", "6.1.192-1", "6.1.99-1"]);
+    }
+
+    #[test]
+    fn names_of_releases_are_no_patterns() {
+        assert_eq!(package_pattern("6.1"), r"^linux-image-6\.1\.[0-9].*-cloud-amd64$");
+        assert_eq!(package_pattern(NEWEST), r"^linux-image-[0-9]+\.[0-9].*-cloud-amd64$");
+        assert_eq!(escaped("7.3.4+deb13-cloud-amd64"), r"7\.3\.4\+deb13-cloud-amd64");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod kernels;
 mod lab;
 mod layers;
 mod modules;
+mod parallel;
 mod plain;
 mod process;
 mod qemu;

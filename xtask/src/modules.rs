@@ -12,7 +12,7 @@ use crate::process;
 
 /// What the tests need and cloud kernels build as modules. One that a kernel does not have is
 /// built in or unknown to it; both are fine.
-const WANTED: [&str; 14] = [
+const WANTED: &[&str] = &[
     "veth",
     "bridge",
     "tun",
@@ -22,11 +22,17 @@ const WANTED: [&str; 14] = [
     "tcp_diag",
     "udp_diag",
     "raw_diag",
+    "sctp_diag",
     "nf_tables",
     "nf_conntrack",
     "nft_ct",
     "nft_objref",
     "sch_netem",
+    // TLS by the kernel, and the ciphers that it asks for by name: the guest has no modprobe.
+    "tls",
+    "ctr",
+    "gcm",
+    "ghash_generic",
 ];
 
 /// Modules in loading order, with what is in their files.
@@ -35,7 +41,7 @@ pub(crate) fn load_order(modules: &Path) -> Result<Vec<PathBuf>> {
     let text = std::fs::read_to_string(&index).with_context(|| {
         format!("cannot read {}: remove its kernel from the cache", index.display())
     })?;
-    Ok(order(&text, &WANTED))
+    Ok(order(&text, WANTED))
 }
 
 /// The content of a module's file, unpacked: the guest's `insmod` takes plain objects only.
