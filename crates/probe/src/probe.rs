@@ -5,7 +5,6 @@ use std::mem::offset_of;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
@@ -14,12 +13,15 @@ use crate::ProbeError;
 use crate::abi::{self, Bss, RawUsage};
 use crate::error::to_io;
 use crate::event;
-use crate::health::{Count, DESCRIBED, Health};
 use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
 use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, plan};
 use crate::support::Facts;
+
+mod barrier;
+mod losses;
+mod senders;
 
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
@@ -136,33 +138,6 @@ impl Probe {
         Ok(probe)
     }
 
-    /// Attaches what finds out about senders that nobody asks for, if some program's datagrams
-    /// made that wanted since the start. True if that was tried just now: see [`Probe::hooks`].
-    pub fn look_for_senders(&mut self) -> bool {
-        let wanted = self.bss.u32(offset_of!(Bss, fs_senders_wanted));
-        self.senders == Senders::Auto
-            && wanted.is_some_and(|wanted| wanted.load(Relaxed) != 0)
-            && self.attach_senders()
-    }
-
-    fn attach_senders(&mut self) -> bool {
-        const PROGRAM: &str = "fs_received";
-        // Once, whatever comes of it.
-        self.senders = Senders::Never;
-        let Some(attached) = self.loaded.attach_later(PROGRAM) else { return false };
-        let (state, why) = match attached {
-            Ok(link) => {
-                self.links.push(link);
-                (HookState::Attached, "senders of datagrams that nobody asked for".to_owned())
-            }
-            Err(error) => (HookState::Refused, error.to_string()),
-        };
-        if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.program == PROGRAM) {
-            (hook.state, hook.why) = (state, why);
-        }
-        true
-    }
-
     /// What was chosen, program by program.
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
@@ -262,7 +237,7 @@ impl Probe {
                 Some(Way::Orphans(_)) | None => {}
             }
         }
-        rcu_barrier()
+        barrier::wait_for_programs()
     }
 
     /// Gives a slot back to the kernel side. Only for flows whose total is final: closed ones, and
@@ -312,35 +287,6 @@ impl Probe {
         self.ledger.is_alive(slot)
     }
 
-    /// The kernel side's counters about itself.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let mut counts: Vec<Count> = DESCRIBED
-            .iter()
-            .map(|described| Count {
-                name: described.name,
-                value: self.count(described.index as usize),
-                loss: described.loss,
-                meaning: described.meaning,
-            })
-            .collect();
-        counts.push(Count {
-            name: "runs_missed",
-            value: self.missed_runs(),
-            loss: true,
-            meaning: "runs of a hook that the kernel skipped because it was interrupted by itself",
-        });
-        counts.push(Count {
-            name: "events_garbled",
-            value: self.garbled.load(Relaxed),
-            loss: true,
-            meaning: "process events that could not be understood, a defect of femtosnitch",
-        });
-        let flows_ever =
-            self.bss.u32(offset_of!(Bss, fs_fresh_flows)).map_or(0, |n| n.load(Relaxed));
-        Health { counts, flows_ever: u64::from(flows_ever) }
-    }
-
     /// Process events that found the buffer full, since the start.
     #[must_use]
     pub fn events_lost(&self) -> u64 {
@@ -359,14 +305,6 @@ impl Probe {
         }
         let offset = offset_of!(Bss, fs_counts) + index * size_of::<u64>();
         self.bss.u64(offset).map_or(0, |count| count.load(Relaxed))
-    }
-
-    fn missed_runs(&self) -> u64 {
-        let mut missed = 0u64;
-        for program in self.loaded.object.progs().filter(libbpf_rs::Program::autoload) {
-            missed = missed.saturating_add(recursion_misses(program.as_fd()).unwrap_or(0));
-        }
-        missed
     }
 
     /// Stops counting, so that the totals read afterwards are the last.
@@ -418,40 +356,4 @@ fn quiet_libbpf() {
             _ => tracing::debug!(target: "libbpf", "{text}"),
         }
     })));
-}
-
-/// Waits until every BPF program that runs now has ended. All of ours run within RCU read-side
-/// sections, and the global command waits for one grace period (membarrier(2)).
-///
-/// With one processor the kernel does not wait, and with `nohz_full` it refuses. A program that
-/// was interrupted then still has to be given time: they take microseconds, so this is plenty.
-fn rcu_barrier() -> io::Result<()> {
-    const PLENTY: Duration = Duration::from_millis(50);
-    // SAFETY: a system call with three integers.
-    let result = unsafe { libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    let error = io::Error::last_os_error();
-    let waited = match result {
-        0 => std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
-        _ if error.raw_os_error() == Some(libc::EINVAL) => false,
-        _ => return Err(error),
-    };
-    if !waited {
-        std::thread::sleep(PLENTY);
-    }
-    Ok(())
-}
-
-fn recursion_misses(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    use std::os::fd::AsRawFd;
-    let mut info = libbpf_rs::libbpf_sys::bpf_prog_info::default();
-    let mut len = u32::try_from(size_of_val(&info)).map_err(io::Error::other)?;
-    // SAFETY: the kernel writes at most `len` bytes into `info`, which has that many.
-    let result = unsafe {
-        libbpf_rs::libbpf_sys::bpf_obj_get_info_by_fd(
-            fd.as_raw_fd(),
-            (&raw mut info).cast(),
-            &raw mut len,
-        )
-    };
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(info.recursion_misses) }
 }

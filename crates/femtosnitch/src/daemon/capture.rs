@@ -6,20 +6,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use femtosnitch_api::{Event, FlowEvent, LiveHandle};
-use femtosnitch_engine::{Batch, Effect, Engine, Moment, Moved};
-use femtosnitch_model::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
+use femtosnitch_api::{Event, LiveHandle};
+use femtosnitch_engine::{Batch, Effect, Engine, Moment};
+use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
-use femtosnitch_store::{Gap, GapReason, Heartbeat};
+use femtosnitch_store::Heartbeat;
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, wait};
 
 use super::identity::Identity;
-use super::report::{Report, Trial};
+use super::report::Report;
 use super::selftest::SelfTest;
 use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
+
+mod ends;
+mod feed;
+mod upkeep;
 
 /// Process events are read this long after the first, so that a storm of them costs few wake-ups.
 const GATHER: Duration = Duration::from_millis(2);
@@ -29,8 +33,6 @@ const TIDY: Duration = Duration::from_secs(30);
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
 /// How often the hooks are tried.
 const TRIAL: Duration = Duration::from_secs(60);
-/// A shorter sleep than this is none: reading two clocks takes time too.
-const SLEEP: Duration = Duration::from_secs(2);
 /// How often the status is brought up to date.
 const STATUS: Duration = Duration::from_secs(1);
 
@@ -143,44 +145,6 @@ impl Capture {
         }
     }
 
-    /// While the machine slept nothing could happen, and nobody looked.
-    fn note_sleep(&mut self, asleep: Duration) {
-        if asleep < SLEEP {
-            return;
-        }
-        let now = moment(0).wall;
-        let began = now.saturating_sub_unsigned(asleep.as_secs());
-        tracing::info!(seconds = asleep.as_secs(), "the machine slept");
-        if let Some(gap) = Gap::new(began, now, GapReason::Suspended) {
-            self.batches.note_gap(gap);
-        }
-    }
-
-    fn begin_self_test(&mut self) {
-        match SelfTest::new() {
-            Ok(test) => {
-                self.engine.set_own(&test.cookies());
-                self.self_test = Some(test);
-            }
-            Err(error) => self.report.self_test(&Trial::Impossible(error.to_string())),
-        }
-    }
-
-    /// Moves bytes of our own past the hooks and looks whether they were counted.
-    fn try_hooks(&mut self, tick: u64) -> anyhow::Result<()> {
-        let Some(test) = &mut self.self_test else { return Ok(()) };
-        if let Err(error) = test.move_bytes() {
-            // The connection may be out of step now: from here on it proves nothing.
-            self.self_test = None;
-            self.report.self_test(&Trial::Impossible(error.to_string()));
-            return Ok(());
-        }
-        self.read_flows(tick, None)?;
-        let verdict = self.self_test.as_ref().and_then(SelfTest::verdict);
-        self.report.self_test(&verdict.map_or(Trial::Passed, Trial::Failed));
-        Ok(())
-    }
-
     fn take_message(&mut self, message: Message) {
         match message {
             Message::Digest(file, digest) => self.engine.digest_done(file, digest),
@@ -254,7 +218,7 @@ impl Capture {
             send += moved.delta.send;
             recv += moved.delta.recv;
             if watched {
-                events.push(Event::Flow(Box::new(flow_event(&moved, time))));
+                events.push(Event::Flow(Box::new(feed::flow_event(&moved, time))));
             }
         }
         self.report.moved(flows, send, recv);
@@ -322,47 +286,6 @@ impl Capture {
         }
     }
 
-    fn retire(&mut self, slots: &[(Slot, FlowKind)], tick: u64) {
-        if slots.is_empty() {
-            return;
-        }
-        if let Err(error) = self.probe.retire(slots) {
-            self.report.retire_failed(&error);
-            self.engine.retire_failed(slots);
-            return;
-        }
-        for retired in slots {
-            if let Some(reading) = self.probe.read(retired.0) {
-                self.engine.last_reading(&reading, moment(tick));
-            } else {
-                self.report.retire_failed(&io::ErrorKind::NotFound.into());
-                self.engine.retire_failed(&[*retired]);
-            }
-        }
-    }
-
-    /// Finds flows whose socket is gone without a word.
-    fn sweep(&mut self, tick: u64) {
-        let pressed = self.engine.gauges().flows * 4 > self.max_flows * 3;
-        let candidates = self.engine.flows_to_sweep(pressed);
-        if candidates.is_empty() {
-            return;
-        }
-        if let Err(error) = self.probe.sweep() {
-            tracing::debug!(%error, "cannot sweep");
-            return;
-        }
-        for slot in candidates {
-            let has_socket = self.probe.has_socket(slot);
-            if self.engine.swept(slot, has_socket)
-                && let Some(mut reading) = self.probe.read(slot)
-            {
-                reading.closed = true;
-                self.engine.reading(&reading, moment(tick), &mut |_| None);
-            }
-        }
-    }
-
     /// Gives the writer what it does not have yet. While it is behind, rows gather here.
     fn hand_over(&mut self, last: bool) {
         if !last && self.batches.is_behind() {
@@ -419,42 +342,4 @@ fn moment(tick: u64) -> Moment {
 
 fn wall_seconds() -> f64 {
     Duration::from_nanos(clock::wall_ns()).as_secs_f64()
-}
-
-fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
-    let process = moved.process;
-    let parent = process.parent.as_deref();
-    let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
-    FlowEvent {
-        time,
-        exe: process.image.path.clone(),
-        name: process.image.name.clone(),
-        cmdline: process.image.cmdline.clone(),
-        sha256: moved.digest.to_string(),
-        pexe: parent.map_or_else(String::new, |image| image.path.clone()),
-        psha256: moved.parent_digest.map_or_else(String::new, |digest| digest.to_string()),
-        gpexe: process.grandparent.as_deref().map_or_else(String::new, |image| image.path.clone()),
-        pid: process.key.tgid,
-        uid: moved.uid,
-        family: moved.flow.family,
-        protocol: moved.flow.protocol,
-        laddr: moved.flow.local.addr,
-        lport: moved.flow.local.port,
-        raddr: moved.flow.remote.addr,
-        rport: moved.flow.remote.port,
-        netns: moved.flow.netns,
-        container: moved.container.to_owned(),
-        send: moved.delta.send,
-        recv: moved.delta.recv,
-        events: moved.delta.calls(),
-        wire_send: wire.map(|wire| wire.send),
-        wire_recv: wire.map(|wire| wire.recv),
-        direction: moved.direction.name().to_owned(),
-        begun: moved.connections.begun,
-        ended: moved.connections.ended,
-        failed: moved.connections.failed,
-        error: moved.connections.error,
-        rtt_us: moved.quality.rtt_us,
-        retrans: moved.quality.retrans,
-    }
 }
