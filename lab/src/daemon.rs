@@ -25,7 +25,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command;
+use femtosnitch_harness::command;
 
 /// Short intervals, so that the lab need not wait for long.
 const CONFIG: &str = "[capture]\nsenders = \"always\"\nsample_interval = \"0.2s\"\n\n[store]\nwrite_interval = \"1s\"\n";

@@ -20,9 +20,9 @@ use femtosnitch_testkit::peer::datagram::ETHERTYPE;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::command;
 use crate::netstat;
 use crate::netstat::Netstat;
+use femtosnitch_harness::command;
 
 /// Bytes of IP packets, or of what follows the Ethernet header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -15,11 +15,9 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::Args;
-use crate::command;
 use crate::comparison;
 use crate::comparison::Seen;
 use crate::daemon::Daemon;
-use crate::digest;
 use crate::document;
 use crate::ground::Ground;
 use crate::ground::Truth;
@@ -34,6 +32,8 @@ use crate::table;
 use crate::table::Scenario;
 use crate::verdict::Line;
 use crate::verdict::Outcome;
+use femtosnitch_harness::command;
+use femtosnitch_harness::digest;
 
 /// What all scenarios share.
 pub(crate) struct Laboratory {

@@ -2,10 +2,8 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks there")]
 
-mod command;
 mod comparison;
 mod daemon;
-mod digest;
 mod document;
 mod ground;
 mod interrupt;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use femtosnitch_testkit::netns::Side;
 
-use crate::command;
+use femtosnitch_harness::command;
 
 /// Counters by name.
 pub(crate) type Netstat = BTreeMap<String, u64>;

@@ -11,8 +11,8 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 
-use crate::command::Running;
 use crate::ground::Ground;
+use femtosnitch_harness::command::Running;
 
 /// What a tool says of one process.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -10,10 +10,10 @@ use femtosnitch_testkit::Report;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::command::Running;
 use crate::daemon::Daemon;
 use crate::laboratory;
 use crate::laboratory::Laboratory;
+use femtosnitch_harness::command::Running;
 
 /// A load: generators that are started at once.
 pub(crate) struct Load {

@@ -116,8 +116,9 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                         source,
                     });
                 }
+                // EPERM is the kernel's answer to all of them, EACCES the verifier's to this one.
                 let alike = choice.program.attach == Attach::Function
-                    && source.kind() == io::ErrorKind::PermissionDenied;
+                    && source.raw_os_error() == Some(libc::EPERM);
                 leave_out(&mut plan, n, alike, &source.to_string(), &mut refused);
             }
             if refused.len() > before {

@@ -20,8 +20,8 @@ use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
-use crate::command;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 /// A running daemon, killed when dropped.
 pub(crate) struct Daemon<'a> {

@@ -18,8 +18,8 @@ use femtosnitch_testkit::peer::Hello;
 use femtosnitch_testkit::peer::read_json;
 use femtosnitch_testkit::traffic::Moved;
 
-use crate::command;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 /// A program spoken to by lines, killed when dropped.
 pub(crate) struct Talker {

@@ -3,9 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-mod command;
 mod daemon;
-mod digest;
 mod expect;
 mod helpers;
 mod live;

@@ -12,9 +12,9 @@ use rusqlite::OpenFlags;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::command;
 use crate::daemon::Daemon;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 /// What a test may wait for: short intervals.
 const QUICK: &str = "[capture]\nsample_interval = \"0.2s\"\n\n[store]\nwrite_interval = \"1s\"\n";

@@ -15,8 +15,8 @@ use femtosnitch_testkit::Report;
 use femtosnitch_testkit::UNSUPPORTED;
 
 use crate::Args;
-use crate::command;
-use crate::digest;
+use femtosnitch_harness::command;
+use femtosnitch_harness::digest;
 
 /// The machine under test.
 pub(crate) struct World {

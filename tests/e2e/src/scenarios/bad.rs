@@ -6,12 +6,12 @@ use anyhow::Context;
 use anyhow::Result;
 use anyhow::ensure;
 
-use crate::command;
 use crate::daemon::Daemon;
 use crate::expect;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 pub(super) fn broken_config(world: &World) -> Result<Outcome> {
     let (root, mark) = (Root::new(world)?, world.mark("kept"));

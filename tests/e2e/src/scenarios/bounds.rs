@@ -10,13 +10,13 @@ use anyhow::ensure;
 use femtosnitch_testkit::Report;
 use serde_json::Value;
 
-use crate::command;
 use crate::expect;
 use crate::expect::Row;
 use crate::helpers::Talker;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 pub(super) fn many_flows(world: &World) -> Result<Outcome> {
     let small = "[capture]\nsample_interval = \"0.2s\"\nmax_flows = 64\n\

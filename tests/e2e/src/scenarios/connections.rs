@@ -5,12 +5,12 @@ use anyhow::Result;
 use anyhow::ensure;
 use serde_json::Value;
 
-use crate::command;
 use crate::expect;
 use crate::expect::Row;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 /// What a port scan looks like: many attempts, no bytes, one line of the history.
 pub(super) fn port_scan(world: &World) -> Result<Outcome> {

@@ -11,11 +11,11 @@ use anyhow::Result;
 use anyhow::ensure;
 use serde_json::Value;
 
-use crate::command;
 use crate::expect;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 /// A small file system in memory, unmounted when dropped. Large enough for the traffic of others.
 struct Small(PathBuf);

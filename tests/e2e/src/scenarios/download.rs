@@ -8,8 +8,6 @@ use anyhow::Result;
 use anyhow::ensure;
 use femtosnitch_testkit::netns::Pair;
 
-use crate::command;
-use crate::digest;
 use crate::expect::Row;
 use crate::expect::marked;
 use crate::helpers::Httpd;
@@ -17,6 +15,8 @@ use crate::root::Root;
 use crate::runner::Outcome;
 use crate::runner::say;
 use crate::world::World;
+use femtosnitch_harness::command;
+use femtosnitch_harness::digest;
 
 const SIZE: u64 = 5_000_011;
 

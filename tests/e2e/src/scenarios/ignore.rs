@@ -6,7 +6,6 @@ use anyhow::ensure;
 
 use super::download::program;
 use super::download::shell;
-use crate::command;
 use crate::expect;
 use crate::expect::Row;
 use crate::helpers::Httpd;
@@ -14,6 +13,7 @@ use crate::helpers::Steps;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 pub(super) fn ports(world: &World) -> Result<Outcome> {
     let (hidden, shown) = (world.mark("hidden"), world.mark("shown"));

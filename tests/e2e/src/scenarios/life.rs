@@ -8,13 +8,13 @@ use anyhow::Result;
 use anyhow::ensure;
 use nix::sys::signal::Signal;
 
-use crate::command;
 use crate::expect;
 use crate::helpers::Steps;
 use crate::helpers::Talker;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 pub(super) fn older_connection(world: &World) -> Result<Outcome> {
     let mark = world.mark("older");

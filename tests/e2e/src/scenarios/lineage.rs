@@ -6,13 +6,13 @@ use anyhow::ensure;
 
 use super::download::program;
 use super::download::shell;
-use crate::command;
 use crate::expect;
 use crate::expect::Row;
 use crate::helpers::Httpd;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
+use femtosnitch_harness::command;
 
 pub(super) fn thousand_shortlived(world: &World) -> Result<Outcome> {
     let (root, mark) = (Root::new(world)?, world.mark("many"));

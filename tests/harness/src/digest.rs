@@ -10,7 +10,10 @@ use sha2::Digest;
 use sha2::Sha256;
 
 /// SHA-256 of a file's contents in lower-case hex.
-pub(crate) fn of_file(path: &Path) -> Result<String> {
+///
+/// # Errors
+/// If it cannot be read.
+pub fn of_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut hasher = Hasher(Sha256::new());
     std::io::copy(&mut file, &mut hasher)

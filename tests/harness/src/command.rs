@@ -19,14 +19,19 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 /// A program that ended.
-pub(crate) struct Done {
-    pub(crate) status: ExitStatus,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+#[derive(Debug)]
+pub struct Done {
+    /// How.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
 }
 
 /// A program that runs with its output collected; ended when dropped.
-pub(crate) struct Running {
+#[derive(Debug)]
+pub struct Running {
     child: Child,
     name: String,
     stdout: Option<JoinHandle<Vec<u8>>>,
@@ -35,7 +40,10 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts a program without input.
-    pub(crate) fn start(mut command: Command) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start(mut command: Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
@@ -44,12 +52,16 @@ impl Running {
     }
 
     /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
+    #[must_use]
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Asks it to end; what it has printed. Killed when patience ends.
-    pub(crate) fn stop(self, patience: Duration) -> Result<Done> {
+    ///
+    /// # Errors
+    /// If it cannot be asked, or does not end.
+    pub fn stop(self, patience: Duration) -> Result<Done> {
         let pid = i32::try_from(self.child.id()).context("odd process id")?;
         match kill(Pid::from_raw(pid), Signal::SIGINT) {
             // Gone already is as good.
@@ -59,7 +71,10 @@ impl Running {
     }
 
     /// Waits for its end, within `patience`.
-    pub(crate) fn wait(mut self, patience: Duration) -> Result<Done> {
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub fn wait(mut self, patience: Duration) -> Result<Done> {
         let status = wait(&mut self.child, patience).with_context(|| self.name.clone())?;
         let (stdout, stderr) = (text(self.stdout.take()), text(self.stderr.take()));
         Ok(Done { status, stdout, stderr })
@@ -73,12 +88,18 @@ impl Drop for Running {
 }
 
 /// Runs a program to its end, within `patience`.
-pub(crate) fn run(command: Command, patience: Duration) -> Result<Done> {
+///
+/// # Errors
+/// If it cannot be started, or does not end.
+pub fn run(command: Command, patience: Duration) -> Result<Done> {
     Running::start(command)?.wait(patience)
 }
 
 /// Runs a program that has to succeed; what it printed.
-pub(crate) fn output(command: Command, patience: Duration) -> Result<String> {
+///
+/// # Errors
+/// If it does not.
+pub fn output(command: Command, patience: Duration) -> Result<String> {
     let shown = format!("{command:?}");
     let done = run(command, patience)?;
     ensure!(done.status.success(), "{shown}: {}: {}", done.status, done.stderr.trim());
@@ -103,7 +124,10 @@ fn text(collected: Option<JoinHandle<Vec<u8>>>) -> String {
 }
 
 /// Waits for a process, which is killed when patience ends.
-pub(crate) fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus> {
+///
+/// # Errors
+/// If it had to be killed.
+pub fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus> {
     let since = Instant::now();
     loop {
         if let Some(status) = child.try_wait().context("waiting for a process")? {
@@ -118,9 +142,24 @@ pub(crate) fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus> 
 }
 
 /// Kills and reaps a process, whether or not it has ended already.
-pub(crate) fn end(child: &mut Child) {
+pub fn end(child: &mut Child) {
     drop(child.kill());
     drop(child.wait());
+}
+
+/// Asks until the answer is yes, within `patience`.
+///
+/// # Errors
+/// If asking fails, or the answer stays no.
+pub fn until(what: &str, patience: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let since = Instant::now();
+    while !done()? {
+        if since.elapsed() > patience {
+            bail!("waited {patience:?} in vain for {what}");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -142,5 +181,13 @@ mod tests {
         shell.args(["-c", "echo no >&2; exit 3"]);
         let error = output(shell, Duration::from_secs(10)).unwrap_err();
         assert!(format!("{error:#}").contains("no"));
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended() {
+        let mut sleep = Command::new("sleep");
+        sleep.arg("60");
+        let error = run(sleep, Duration::from_millis(20)).err().unwrap();
+        assert!(format!("{error:#}").contains("did not end"));
     }
 }
