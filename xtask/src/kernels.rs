@@ -40,8 +40,6 @@ const ATTEMPTS: usize = 6;
 
 /// A kernel ready to boot.
 pub(crate) struct Kernel {
-    /// Which of [`SERIES`].
-    pub(crate) series: String,
     /// Upstream version, e.g. `6.1.192`.
     pub(crate) version: String,
     /// What `uname -r` says in it.
@@ -204,7 +202,6 @@ fn cached(shelf: &Path) -> Result<Option<Kernel>> {
     };
     let release = file_name(&book);
     Ok(Some(Kernel {
-        series: file_name(shelf),
         version: std::fs::read_to_string(book.join("version"))
             .with_context(|| format!("{} is damaged: remove it", book.display()))?,
         image: book.join("vmlinuz"),

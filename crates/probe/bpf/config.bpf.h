@@ -11,7 +11,6 @@ const volatile __u32 fs_max_flows = 65536;
 const volatile __u32 fs_max_buckets = 1024;
 const volatile __u32 fs_max_new_peers = 512; /* per socket and minute */
 const volatile __u32 fs_ring_bytes = 2097152;
-const volatile __u32 fs_preemptible = 0; /* see guard.bpf.h */
 
 /* How many slots were ever handed out, besides those that came back through the free lists. */
 __u32 fs_fresh_flows = 0;

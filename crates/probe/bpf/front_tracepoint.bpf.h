@@ -32,22 +32,14 @@ static __always_inline void received(struct sock *sk, int ret, int flags)
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	sent(sk, ret);
-	unguard(&irq);
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	received(sk, ret, flags);
-	unguard(&irq);
 	return 0;
 }
 

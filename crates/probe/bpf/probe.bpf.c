@@ -22,7 +22,6 @@
 #include "maps.bpf.h"
 
 #include "compat.bpf.h"
-#include "guard.bpf.h"
 
 #include "owner.bpf.h"
 #include "peer.bpf.h"

@@ -248,33 +248,21 @@ static __always_inline void exited(struct task_struct *task)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(fs_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	executed(task);
-	unguard(&irq);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	forked(parent, child);
-	unguard(&irq);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(fs_exit, struct task_struct *task)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	exited(task);
-	unguard(&irq);
 	return 0;
 }
 

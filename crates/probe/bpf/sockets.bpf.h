@@ -7,11 +7,7 @@
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(fs_tcp_read, struct sock *sk)
 {
-	unsigned long irq;
-
-	guard(&irq);
 	tcp_bytes_read(sk);
-	unguard(&irq);
 	return 0;
 }
 
@@ -19,11 +15,8 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 {
-	unsigned long irq;
-
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	guard(&irq);
 	switch (new) {
 	case TCP_SYN_SENT:
 	case TCP_LISTEN:
@@ -34,7 +27,6 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 	case TCP_CLOSE:
 		tcp_changes(sk, old, new);
 	}
-	unguard(&irq);
 	return 0;
 }
 

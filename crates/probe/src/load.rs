@@ -26,8 +26,6 @@ pub(crate) struct Sizes {
     pub(crate) buckets: u32,
     pub(crate) new_peers: u32,
     pub(crate) ring_bytes: u32,
-    /// See bpf/guard.bpf.h.
-    pub(crate) preemptible: bool,
 }
 
 impl Sizes {
@@ -64,8 +62,6 @@ fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, lib
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_buckets), sizes.buckets);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_new_peers), sizes.new_peers);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
-                    let preemptible = std::mem::offset_of!(Rodata, fs_preemptible);
-                    put_u32(bytes, preemptible, u32::from(sizes.preemptible));
                 }
             }
             _ => {}
@@ -107,7 +103,7 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                 let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else {
                     continue;
                 };
-                let Err(error) = load_alone(choice.program.name, sizes) else { continue };
+                let Err(error) = load_alone(choice.program.name) else { continue };
                 let source = to_io(&error);
                 if !optional {
                     return Err(ProbeError::Refused {
@@ -149,8 +145,8 @@ fn leave_out(
     }
 }
 
-fn load_alone(name: &str, sizes: Sizes) -> Result<(), libbpf_rs::Error> {
-    let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096, ..sizes };
+fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
+    let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096 };
     open(sizes, &|program| program == name)?.load().map(drop)
 }
 

@@ -89,7 +89,6 @@ impl Probe {
             buckets: options.max_buckets,
             new_peers: options.max_peers_per_socket,
             ring_bytes: options.event_buffer,
-            preemptible: facts.preemptible(),
         };
         let loaded = load(plan, sizes)?;
 

@@ -55,27 +55,4 @@ impl Facts {
             })?;
         Ok(Self { present, release: release.trim().to_owned() })
     }
-
-    /// True if tracepoint programs can be preempted (see bpf/guard.bpf.h). Nothing in BTF tells;
-    /// a distribution's back-port would show in the counter `runs_missed`.
-    pub(crate) fn preemptible(&self) -> bool {
-        let mut numbers = self.release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
-        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        (next(), next()) >= (6, 19)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn newer_kernels_preempt_tracepoint_programs() {
-        let of = |release: &str| {
-            Facts { present: std::collections::BTreeSet::new(), release: release.to_owned() }
-                .preemptible()
-        };
-        assert!(!of("6.18.44-fc-v669") && !of("6.1.0-56-cloud-amd64") && !of("odd"));
-        assert!(of("6.19.0") && of("7.3.4+deb13-cloud-amd64"));
-    }
 }
