@@ -35,7 +35,7 @@ pub(crate) struct Tracked {
     headers: Headers,
     /// As last read.
     seen: Counters,
-    tcp: Option<TcpTotals>,
+    tcp: Option<Box<TcpTotals>>,
     /// Since the last row.
     pub(crate) unwritten: News,
     /// Application bytes since the socket's bytes on the wire were last shared out.
@@ -58,7 +58,7 @@ impl Tracked {
 
     /// Smoothed round-trip time, if TCP has one.
     pub(crate) fn rtt_us(&self) -> Option<u32> {
-        self.tcp.map(|tcp| tcp.srtt_us).filter(|rtt| *rtt > 0)
+        self.tcp.as_ref().map(|tcp| tcp.srtt_us).filter(|rtt| *rtt > 0)
     }
 
     /// What a reading says that the one before did not.
@@ -75,11 +75,11 @@ impl Tracked {
             self.flow.local.port = reading.flow.local.port;
         }
         let mut news = News { counters, ..News::default() };
-        if let Some(now) = reading.tcp {
-            let before = self.tcp.replace(now);
-            news.connections = News::of_connection(before.as_ref(), &now, reading.closed);
+        if let Some(now) = &reading.tcp {
+            let before = self.tcp.replace(now.clone());
+            news.connections = News::of_connection(before.as_deref(), now, reading.closed);
             let before = before.unwrap_or_default();
-            news.wire = wire::tcp(&self.flow, &before, &now);
+            news.wire = wire::tcp(&self.flow, &before, now);
             news.retrans = u64::from(now.retrans.wrapping_sub(before.retrans));
         } else if self.flow.protocol != TCP && wire::is_known(self.kind, &self.flow, self.headers) {
             news.wire = wire::datagrams(&self.flow, self.headers, counters, more);

@@ -34,9 +34,9 @@ impl News {
         let ends = (now.ended || closed) && (!had_ended || begins);
         let failed = ends && now.active && !now.established;
         Connections {
-            begun: u64::from(begins),
-            ended: u64::from(ends),
-            failed: u64::from(failed),
+            begun: u32::from(begins),
+            ended: u32::from(ends),
+            failed: u32::from(failed),
             error: if ends { now.error } else { 0 },
         }
     }
@@ -47,9 +47,9 @@ impl AddAssign for News {
         self.counters += other.counters;
         self.wire += other.wire;
         let (mine, new) = (&mut self.connections, other.connections);
-        mine.begun += new.begun;
-        mine.ended += new.ended;
-        mine.failed += new.failed;
+        mine.begun = mine.begun.saturating_add(new.begun);
+        mine.ended = mine.ended.saturating_add(new.ended);
+        mine.failed = mine.failed.saturating_add(new.failed);
         if new.error != 0 {
             mine.error = new.error;
         }

@@ -32,7 +32,7 @@ pub enum FlowKind {
 }
 
 /// One look at a flow.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Reading {
     /// Which.
     pub slot: Slot,
@@ -55,7 +55,7 @@ pub struct Reading {
     /// What is known of headers.
     pub headers: Headers,
     /// What TCP counted, of the socket's first flow only: for all flows of the socket together.
-    pub tcp: Option<TcpTotals>,
+    pub tcp: Option<Box<TcpTotals>>,
 }
 
 /// Something happened to a process.

@@ -40,11 +40,11 @@ impl Direction {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
     /// Begun: connect(2) was called, a connection was accepted and used, or a socket listens.
-    pub begun: u64,
+    pub begun: u32,
     /// Over, whatever the reason; also those that failed.
-    pub ended: u64,
+    pub ended: u32,
     /// Attempts that never became a connection.
-    pub failed: u64,
+    pub failed: u32,
     /// Why it failed or broke off: an errno (`ECONNREFUSED` 111, `ETIMEDOUT` 110, `ECONNRESET`
     /// 104, `EHOSTUNREACH` 113 …); 0 for none.
     pub error: u16,

@@ -112,7 +112,11 @@ impl Ledger {
             _ => FlowKind::First,
         };
         let own = matches!(kind, FlowKind::First | FlowKind::Orphan);
-        let tcp = if own && raw.protocol == TCP { self.tcp.read(slot).map(totals) } else { None };
+        let tcp = if own && raw.protocol == TCP {
+            self.tcp.read(slot).map(totals).map(Box::new)
+        } else {
+            None
+        };
         Some(Reading {
             slot,
             owner: raw.who.into(),

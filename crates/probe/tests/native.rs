@@ -97,7 +97,7 @@ fn what_this_process_moves_is_counted_to_the_byte() {
     assert_eq!(from_client.flow.family, 2);
     let of_server = |r: &&Reading| r.flow.local.port == port;
     let listener = readings.iter().find(|r| of_server(r) && r.direction == Direction::Listening);
-    assert!(listener.unwrap().tcp.unwrap().listener);
+    assert!(listener.unwrap().tcp.as_ref().unwrap().listener);
     let from_server = readings.iter().find(|r| of_server(r) && r.direction == Direction::Incoming);
     let from_server = from_server.unwrap();
     assert_eq!(from_server.total.recv, 12345);

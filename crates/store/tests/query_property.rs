@@ -47,7 +47,7 @@ fn addr() -> impl Strategy<Value = Option<IpAddr>> {
 
 prop_compose! {
     fn connections()(
-        (begun, ended, failed) in (0_u64..3, 0_u64..3, 0_u64..3),
+        (begun, ended, failed) in (0_u32..3, 0_u32..3, 0_u32..3),
         error in prop::sample::select(vec![0, 0, 0, 111, 110, 113, 101, 104, 32, 103]),
     ) -> Connections {
         Connections { begun, ended, failed, error }
@@ -254,8 +254,8 @@ proptest! {
                     plus(sums.3, row.wire_recv),
                     sums.4 + row.events,
                     [
-                        sums.5[0] + row.connections.begun,
-                        sums.5[1] + row.connections.failed,
+                        sums.5[0] + u64::from(row.connections.begun),
+                        sums.5[1] + u64::from(row.connections.failed),
                         sums.5[2] + row.quality.retrans,
                     ],
                     sums.6.into_iter().chain(row.quality.rtt_us.map(u64::from)).min(),

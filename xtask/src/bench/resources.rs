@@ -83,7 +83,7 @@ pub(super) fn run(binaries: &Binaries, quick: bool) -> Result<String> {
         text,
         "\nStart to `ready`: median {:.0} ms, most {:.0} ms; SIGTERM to exit: median {:.0} ms, \
          most {:.0} ms ({rounds} runs).\n\
-         Besides, the kernel keeps 128 bytes a flow for `capture.max_flows` of them (8 MiB by \
+         Besides, the kernel keeps 192 bytes a flow for `capture.max_flows` of them (12 MiB by \
          default) and `capture.event_buffer` (1 MiB).",
         spread(&start).median,
         most(&start),

@@ -90,7 +90,7 @@ impl SelfTest {
     /// Takes in a reading of one of the sockets.
     pub(super) fn see(&mut self, reading: &Reading) {
         if self.cookies.contains(&reading.flow.cookie) {
-            self.seen.insert((reading.flow.cookie, reading.slot), *reading);
+            self.seen.insert((reading.flow.cookie, reading.slot), reading.clone());
         }
     }
 
