@@ -52,7 +52,7 @@ pub(crate) struct Options {
     #[arg(long)]
     fetch: bool,
     /// Seconds that each guest may take
-    #[arg(long, default_value_t = 900)]
+    #[arg(long, default_value_t = 1800)]
     timeout: u64,
     /// Handed to the test runner, e.g. the name of one scenario
     #[arg(last = true)]

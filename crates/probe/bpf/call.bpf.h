@@ -96,17 +96,17 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 	}
 	if (named) {
 		peer = *named;
-	} else if (protocol == IPPROTO_TCP || !unstash(s, dir, &peer)) {
-		peer_connected(sk, family, &peer);
-		if (family != AF_PACKET && !(peer.addr[0] | peer.addr[1])) {
+	} else if (any_number(protocol) == IPPROTO_TCP || !unstash(s, dir, &peer)) {
+		peer_connected(sk, any_number(family), &peer);
+		if (any_number(family) != AF_PACKET && !(peer.addr[0] | peer.addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
 			if (dir == FS_RECV)
 				fs_senders_wanted = 1;
 		}
 	}
-	if (!has_ports(protocol))
+	if (!has_ports(any_number(protocol)))
 		peer.port = 0;
-	account(sk, s, &who, &peer, dir, bytes);
+	account(sk, s, &who, &peer, dir, any_number(bytes));
 	return 0;
 }
 
@@ -129,6 +129,24 @@ static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir
 		__sync_fetch_and_add(&s->counted, (__u32)bytes);
 	if (!s || named || !call_fast(sk, s, task, family, protocol, dir, bytes))
 		call_slow(sk, s, dir, bytes, named);
+}
+
+/*
+ * The same without the short cut for the common case: the verifiers of old kernels walk all that
+ * follows anew for every way out of it.
+ */
+static __always_inline void call_done_plainly(struct sock *sk, enum fs_dir dir, __u64 bytes,
+					      const struct fs_peer *named)
+{
+	bool tcp_recv = sk->sk_protocol == IPPROTO_TCP && dir == FS_RECV;
+	struct fs_sk *s;
+
+	if (tcp_recv && !in_recv_call(bpf_get_current_task_btf()))
+		return;
+	s = storage(sk);
+	if (s && tcp_recv)
+		__sync_fetch_and_add(&s->counted, (__u32)bytes);
+	call_slow(sk, s, dir, bytes, named);
 }
 
 #endif

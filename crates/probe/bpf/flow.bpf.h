@@ -60,6 +60,7 @@ static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
 		flags |= FS_FLOW_RAW;
 	if (header_included(sk, family))
 		flags |= FS_FLOW_HDRINCL;
+	flags = any_number(flags);
 
 	begin_flow(flow, who);
 	flow->cookie = bpf_get_socket_cookie(sk);
@@ -121,7 +122,7 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 		.rport = peer->port,
 	};
 	struct fs_peer whom = *peer;
-	__u32 flags = FS_FLOW_EXTRA | began_by(sk, s, dir);
+	__u32 flags = any_number(FS_FLOW_EXTRA | began_by(sk, s, dir));
 	__u32 *known = bpf_map_lookup_elem(&extras, &key);
 	struct fs_flow *flow;
 	__u32 slot;
@@ -163,7 +164,7 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 {
 	__u32 slot = take_flow();
 	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
-	__u32 flags = began_by(sk, s, dir) | (s->orphan ? FS_FLOW_ORPHAN : 0);
+	__u32 flags = any_number(began_by(sk, s, dir) | (s->orphan ? FS_FLOW_ORPHAN : 0));
 
 	if (!flow) {
 		count(FS_COUNT_FLOWS_FULL);
@@ -206,6 +207,7 @@ static __always_inline void account(struct sock *sk, struct fs_sk *s, const stru
 		slot = first_slot(sk, s, who, peer, dir);
 	else if (!flow || !same_owner(&flow->who, who) || !same_peer(flow, peer))
 		slot = extra_slot(sk, s, who, peer, dir);
+	slot = any_number(slot);
 	flow = flow_at(slot);
 	if (!flow)
 		return;

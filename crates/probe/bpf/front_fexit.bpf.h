@@ -9,6 +9,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 				      int flags, int ret)
 {
 	struct sock *sk = sock->sk;
+	const struct fs_peer *named = NULL;
 	struct fs_peer peer = {};
 	__u16 family;
 	__u64 bytes;
@@ -23,9 +24,8 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	bytes = dir == FS_SEND ? with_what_follows(sk, ret) : (__u32)ret;
 	if (family != AF_PACKET && sk->sk_protocol != IPPROTO_TCP && msg &&
 	    peer_in_message(msg, &peer))
-		call_done(sk, family, dir, bytes, &peer);
-	else
-		call_done(sk, family, dir, bytes, NULL);
+		named = &peer;
+	call_done_plainly(sk, dir, bytes, named);
 	return 0;
 }
 

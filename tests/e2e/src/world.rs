@@ -55,7 +55,7 @@ impl World {
             skip_namespaces: args.skip_network_namespaces,
             machine_is_ours: ours,
             processes: args.processes.unwrap_or(if ours { 200 } else { 1000 }),
-            kills: args.kills.unwrap_or(if ours { 5 } else { 20 }),
+            kills: args.kills.unwrap_or(if ours { 2 } else { 20 }),
             marks: Cell::new(0),
             starts: RefCell::default(),
             stops: RefCell::default(),
