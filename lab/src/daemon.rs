@@ -93,12 +93,7 @@ impl Daemon {
 
     /// Programs of the BPF object that are attached.
     pub(crate) fn attached(&self) -> Result<Vec<String>> {
-        let status = self.status()?;
-        let hooks = status.get("hooks").and_then(Value::as_array).context("no hooks")?;
-        let text = |hook: &Value, key| hook.get(key).and_then(Value::as_str).map(str::to_owned);
-        let attached =
-            hooks.iter().filter(|hook| text(hook, "state").as_deref() == Some("attached"));
-        Ok(attached.filter_map(|hook| text(hook, "program")).collect())
+        femtosnitch_harness::status::attached(&self.status()?)
     }
 
     /// Stops it cleanly, which writes everything down.

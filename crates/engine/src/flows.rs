@@ -11,9 +11,6 @@ use femtosnitch_model::{
 use crate::news::News;
 use crate::wire;
 
-/// `IPPROTO_TCP`.
-const TCP: u16 = 6;
-
 /// A flow that need not live as long as its socket is given back when it did not move for this
 /// many seconds.
 const IDLE: i64 = 60;
@@ -81,7 +78,9 @@ impl Tracked {
             let before = before.unwrap_or_default();
             news.wire = wire::tcp(&self.flow, &before, now);
             news.retrans = u64::from(now.retrans.wrapping_sub(before.retrans));
-        } else if self.flow.protocol != TCP && wire::is_known(self.kind, &self.flow, self.headers) {
+        } else if self.flow.protocol != FlowKey::TCP
+            && wire::is_known(self.kind, &self.flow, self.headers)
+        {
             news.wire = wire::datagrams(&self.flow, self.headers, counters, more);
         }
         news
@@ -310,7 +309,7 @@ impl Flows {
             .iter()
             .flatten()
             .filter(|tracked| match tracked.kind {
-                FlowKind::Orphan => tracked.flow.protocol != TCP,
+                FlowKind::Orphan => tracked.flow.protocol != FlowKey::TCP,
                 FlowKind::First | FlowKind::CatchAll => false,
                 FlowKind::Extra
                 | FlowKind::ManyPeers

@@ -6,11 +6,9 @@
 
 use femtosnitch_model::{Counters, FlowKey, FlowKind, Headers, TcpTotals, Wire};
 
-const ICMP: u16 = 1;
-const TCP: u16 = 6;
-const UDP: u16 = 17;
-const ICMPV6: u16 = 58;
-const UDPLITE: u16 = 136;
+/// Protocols whose headers are known; of raw sockets all are.
+const PROTOCOLS: [u16; 5] =
+    [FlowKey::ICMP, FlowKey::TCP, FlowKey::UDP, FlowKey::ICMPV6, FlowKey::UDPLITE];
 
 /// An Ethernet header, which SOCK_RAW packet sockets move as well.
 const ETHERNET: u64 = 14;
@@ -25,9 +23,7 @@ pub(crate) fn is_known(kind: FlowKind, flow: &FlowKey, headers: Headers) -> bool
     match kind {
         FlowKind::Bucket | FlowKind::Executable { .. } | FlowKind::CatchAll => false,
         FlowKind::First | FlowKind::Orphan | FlowKind::Extra | FlowKind::ManyPeers => {
-            flow.family == FlowKey::AF_PACKET
-                || headers.raw
-                || matches!(flow.protocol, ICMP | TCP | UDP | ICMPV6 | UDPLITE)
+            flow.family == FlowKey::AF_PACKET || headers.raw || PROTOCOLS.contains(&flow.protocol)
         }
     }
 }
@@ -51,7 +47,9 @@ pub(crate) fn datagrams(flow: &FlowKey, headers: Headers, delta: Counters, more:
         (true, FlowKey::AF_INET) => (if headers.included { 0 } else { 20 }, 0),
         (true, _) => (40, 40),
         // A ping socket moves the ICMP header.
-        (false, _) if matches!(flow.protocol, ICMP | ICMPV6) => (ip_header(flow), ip_header(flow)),
+        (false, _) if matches!(flow.protocol, FlowKey::ICMP | FlowKey::ICMPV6) => {
+            (ip_header(flow), ip_header(flow))
+        }
         (false, _) => (ip_header(flow) + 8, ip_header(flow) + 8),
     };
     let [send_more, recv_more] = more.map(|more| i64::from(more.cast_signed()));

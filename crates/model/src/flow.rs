@@ -49,6 +49,16 @@ impl FlowKey {
     pub const AF_INET6: u16 = 10;
     /// `AF_PACKET`.
     pub const AF_PACKET: u16 = 17;
+    /// `IPPROTO_ICMP`.
+    pub const ICMP: u16 = 1;
+    /// `IPPROTO_TCP`.
+    pub const TCP: u16 = 6;
+    /// `IPPROTO_UDP`.
+    pub const UDP: u16 = 17;
+    /// `IPPROTO_ICMPV6`.
+    pub const ICMPV6: u16 = 58;
+    /// `IPPROTO_UDPLITE`.
+    pub const UDPLITE: u16 = 136;
 }
 
 /// The usual name of an `IPPROTO_*` number (or of AF_PACKET), or the number itself.

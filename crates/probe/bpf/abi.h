@@ -39,12 +39,12 @@ enum fs_flow_flags {
 	FS_FLOW_BUCKET = 4,     /* one process' traffic that found no flow of its own */
 	FS_FLOW_MANY = 8,       /* one process' traffic with the many further peers of one socket */
 	FS_FLOW_EXE = 16,       /* a bucket of all processes of a user that run one executable */
+	FS_FLOW_ORPHAN = 32,    /* its socket's first, found through the `orphans` hash */
 	FS_FLOW_OUT = 64,       /* this machine began: connect(2), or the first datagram */
 	FS_FLOW_IN = 128,       /* the other end did */
 	FS_FLOW_LISTEN = 256,   /* a socket that waits for connections */
 	FS_FLOW_RAW = 512,      /* SOCK_RAW: what a call moves may contain headers */
 	FS_FLOW_HDRINCL = 1024, /* the program writes the IP header */
-	FS_FLOW_ORPHAN = 32,    /* its socket's first, found through the `orphans` hash */
 };
 
 /*

@@ -111,42 +111,47 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 }
 
 /*
- * `named` is the peer if the front saw it, NULL if it has to come from the stash or the socket.
- * TCP's receive side is counted here only in calls that receive; see tcp.bpf.h for the others.
+ * False if the call is counted elsewhere: TCP's receive side is counted here only in calls that
+ * receive, see tcp.bpf.h for the others. Otherwise gives what belongs to the socket, if anything.
  */
-static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes,
-				      const struct fs_peer *named)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u16 protocol = sk->sk_protocol;
-	bool tcp_recv = protocol == IPPROTO_TCP && dir == FS_RECV;
-	struct fs_sk *s;
-
-	if (tcp_recv && !in_recv_call(task))
-		return;
-	s = storage(sk);
-	if (s && tcp_recv)
-		__sync_fetch_and_add(&s->counted, (__u32)bytes);
-	if (!s || named || !call_fast(sk, s, task, family, protocol, dir, bytes))
-		call_slow(sk, s, dir, bytes, named);
-}
-
-/*
- * The same without the short cut for the common case: the verifiers of old kernels walk all that
- * follows anew for every way out of it.
- */
-static __always_inline void call_done_plainly(struct sock *sk, enum fs_dir dir, __u64 bytes,
-					      const struct fs_peer *named)
+static __always_inline bool call_counts(struct sock *sk, struct task_struct *task, enum fs_dir dir,
+					__u64 bytes, struct fs_sk **found)
 {
 	bool tcp_recv = sk->sk_protocol == IPPROTO_TCP && dir == FS_RECV;
 	struct fs_sk *s;
 
-	if (tcp_recv && !in_recv_call(bpf_get_current_task_btf()))
-		return;
+	if (tcp_recv && !in_recv_call(task))
+		return false;
 	s = storage(sk);
 	if (s && tcp_recv)
 		__sync_fetch_and_add(&s->counted, (__u32)bytes);
-	call_slow(sk, s, dir, bytes, named);
+	*found = s;
+	return true;
+}
+
+/* The tracepoint front's way: the peer comes from the stash or the socket. */
+static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fs_sk *s;
+
+	if (!call_counts(sk, task, dir, bytes, &s))
+		return;
+	if (!s || !call_fast(sk, s, task, family, sk->sk_protocol, dir, bytes))
+		call_slow(sk, s, dir, bytes, NULL);
+}
+
+/*
+ * The fexit front's way: it may have seen the peer. No short cut for the common case, since the
+ * verifiers of its kernels walk all that follows anew for every way out of it.
+ */
+static __always_inline void call_done_named(struct sock *sk, enum fs_dir dir, __u64 bytes,
+					    const struct fs_peer *named)
+{
+	struct fs_sk *s;
+
+	if (call_counts(sk, bpf_get_current_task_btf(), dir, bytes, &s))
+		call_slow(sk, s, dir, bytes, named);
 }
 
 #endif

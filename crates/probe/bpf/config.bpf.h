@@ -20,12 +20,25 @@ __u32 fs_fresh_buckets = 0;
 __u32 fs_orphans = 0;
 
 /*
- * Always 0, which the verifier does not know: what is combined with it looks like any number, so
- * that paths which differ in nothing else are walked once. Before 6.4 it takes every number for
- * precise where there are subprograms.
+ * Two ways to keep what a number is from multiplying the paths that the verifier walks.
+ *
+ * A copy to compare with: what the comparison tells about it is not told about the original, which
+ * lives on. Costs nothing.
  */
+static __always_inline __u64 opaque(__u64 number)
+{
+	asm volatile("%0 |= 0" : "+r"(number));
+	return number;
+}
+
+/* Always 0, which the verifier does not know. */
 volatile __u64 fs_zero = 0;
 
+/*
+ * A number of which nothing is known any more, so that paths which differ in nothing else are
+ * walked once. Before 6.4 every number counts as a difference where there are subprograms. Costs
+ * a load.
+ */
 static __always_inline __u64 any_number(__u64 number)
 {
 	return number | fs_zero;

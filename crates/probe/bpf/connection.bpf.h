@@ -62,7 +62,7 @@ static __always_inline void tcp_connects(struct sock *sk, struct fs_sk *s)
 		tcp_go_on_counting(s, tp);
 }
 
-static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int old)
+static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int from)
 {
 	__u32 slot = s->slot;
 	struct fs_tcp *out = bpf_map_lookup_elem(&tcp_totals, &slot);
@@ -70,10 +70,10 @@ static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int ol
 	s->tcp |= FS_TCP_ENDED;
 	if (sk->__sk_common.skc_flags & (1UL << SOCK_DONE))
 		s->tcp |= FS_TCP_FIN;
-	if (old == TCP_FIN_WAIT2 || old == TCP_FIN_WAIT1 || old == TCP_CLOSING)
+	if (from == TCP_FIN_WAIT2 || from == TCP_FIN_WAIT1 || from == TCP_CLOSING)
 		s->tcp |= FS_TCP_TIMEWAIT;
 	/* Data that nobody read, no linger, or connect(2) to AF_UNSPEC. */
-	if ((old == TCP_ESTABLISHED || old == TCP_CLOSE_WAIT) && sk->sk_lock.owned && !sk->sk_err)
+	if ((from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT) && sk->sk_lock.owned && !sk->sk_err)
 		s->tcp |= FS_TCP_RESET;
 	if (slot && out) {
 		out->error = sk->sk_err;
@@ -83,35 +83,35 @@ static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int ol
 	socket_ends(s, FS_ENDED_CLOSED);
 }
 
-static __always_inline void tcp_changes(struct sock *sk, int old, int new)
+static __always_inline void tcp_changes(struct sock *sk, int from, int to)
 {
-	bool begins = new == TCP_SYN_SENT || new == TCP_LISTEN;
+	bool begins = to == TCP_SYN_SENT || to == TCP_LISTEN;
 	struct fs_sk *s = begins ? storage(sk) : known_storage(sk);
 
 	if (!s)
 		return; /* accepted, and not used yet */
-	if (new == TCP_SYN_SENT) {
+	if (to == TCP_SYN_SENT) {
 		tcp_connects(sk, s);
-	} else if (new == TCP_LISTEN) {
+	} else if (to == TCP_LISTEN) {
 		s->tcp = FS_TCP_LISTENER;
 		__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
-	} else if (new == TCP_ESTABLISHED) {
+	} else if (to == TCP_ESTABLISHED) {
 		s->tcp |= FS_TCP_ESTABLISHED;
 	}
 	/* Accepted, closed, and nothing moved: whoever closes it had it. */
 	if (!s->slot &&
-	    (begins || (sk->sk_lock.owned && new != TCP_ESTABLISHED &&old != TCP_LISTEN &&
-			!(s->tcp & FS_TCP_ACTIVE)))) {
-		flow_without_bytes(sk, s, new == TCP_SYN_SENT ? FS_SEND : FS_RECV);
+	    (begins || (sk->sk_lock.owned && to != TCP_ESTABLISHED && to != TCP_CLOSE_WAIT &&
+			from != TCP_LISTEN && !(s->tcp & FS_TCP_ACTIVE)))) {
+		flow_without_bytes(sk, s, to == TCP_SYN_SENT ? FS_SEND : FS_RECV);
 		if (s->slot) /* a bucket is not the socket's own */
 			mark_dirty(s->slot);
 	}
 	if (!begins)
 		note_port(sk, s);
-	if (s->slot && (new == TCP_LISTEN || old == TCP_ESTABLISHED))
+	if (s->slot && (to == TCP_LISTEN || from == TCP_ESTABLISHED))
 		tcp_sample(sk, s, s->slot);
-	if (new == TCP_CLOSE)
-		tcp_is_over(sk, s, old);
+	if (to == TCP_CLOSE)
+		tcp_is_over(sk, s, from);
 }
 
 #endif

@@ -33,16 +33,6 @@ static __always_inline void add(struct fs_flow *flow, __u32 slot, enum fs_dir di
 	mark_dirty(slot);
 }
 
-/*
- * The same number, of which the verifier knows nothing: a comparison then does not split the states
- * of all that follows.
- */
-static __always_inline __u64 opaque(__u64 number)
-{
-	asm volatile("%0 |= 0" : "+r"(number));
-	return number;
-}
-
 static __always_inline bool same_peer(const struct fs_flow *flow, const struct fs_peer *peer)
 {
 	return flow->raddr[1] == peer->addr[1] && flow->raddr[0] == peer->addr[0] &&
@@ -158,7 +148,7 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 	return bucket_slot(who);
 }
 
-/* Gives the socket its first flow; 0 if it has one by now or there is none left. */
+/* Gives the socket its first flow; a bucket's slot if there is none left. */
 static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
 				   const struct fs_peer *peer, enum fs_dir dir)
 {

@@ -25,7 +25,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	if (family != AF_PACKET && sk->sk_protocol != IPPROTO_TCP && msg &&
 	    peer_in_message(msg, &peer))
 		named = &peer;
-	call_done_plainly(sk, dir, bytes, named);
+	call_done_named(sk, dir, bytes, named);
 	return 0;
 }
 

@@ -4,42 +4,32 @@
  * here, io_uring, sendfile, sendmmsg and AF_PACKET rings included. The address is not in sight;
  * the peer hooks below supply it.
  */
-static __always_inline void sent(struct sock *sk, int ret)
-{
-	__u16 family = sk->__sk_common.skc_family;
-
-	if (!watched(family))
-		return;
-	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
-		call_without_bytes(sk, FS_SEND);
-	else
-		call_done(sk, family, FS_SEND, with_what_follows(sk, ret), NULL);
-}
-
-static __always_inline void received(struct sock *sk, int ret, int flags)
-{
-	__u16 family = sk->__sk_common.skc_family;
-
-	if (!watched(family))
-		return;
-	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
-		call_without_bytes(sk, FS_RECV);
-	else
-		call_done(sk, family, FS_RECV, ret, NULL);
-}
-
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 {
-	sent(sk, ret);
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family))
+		return 0;
+	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
+		call_without_bytes(sk, FS_SEND);
+	else
+		call_done(sk, family, FS_SEND, with_what_follows(sk, ret));
 	return 0;
 }
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 {
-	received(sk, ret, flags);
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family))
+		return 0;
+	/* A peek moves nothing; the error queue returns what was sent long ago. */
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
+		call_without_bytes(sk, FS_RECV);
+	else
+		call_done(sk, family, FS_RECV, ret);
 	return 0;
 }
 

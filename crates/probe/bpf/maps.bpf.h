@@ -5,8 +5,8 @@
 
 /*
  * Slot numbers: 0 takes what found no place at all; 1 … fs_max_buckets are buckets (one per
- * process, or per executable, used once flows ran out); the rest are flows. Sizes below are placeholders, user space
- * sets them from the configuration.
+ * process, or per executable, used once flows ran out); the rest are flows. Sizes below are
+ * placeholders, user space sets them from the configuration.
  */
 
 /* The ledger. Written by the accounting programs, read by user space through mmap(2). */

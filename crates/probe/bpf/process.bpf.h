@@ -195,74 +195,59 @@ static __always_inline __u64 wakeup_flags(void)
 	return BPF_RB_NO_WAKEUP;
 }
 
-static __always_inline void executed(struct task_struct *task)
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(fs_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
 	__u32 key = 0;
 	struct fs_scratch *room = bpf_map_lookup_elem(&scratch, &key);
 
 	if (!room)
-		return;
+		return 0;
 	read_process(&room->proc, task, FS_EVENT_EXEC);
 	read_args(&room->proc, BPF_CORE_READ(task, mm));
 	/* The daemon wants to take hold of the file while it is there. */
 	if (bpf_ringbuf_output(&events, &room->proc, proc_size(&room->proc), BPF_RB_FORCE_WAKEUP))
 		count(FS_COUNT_EVENT_LOST);
-}
-
-static __always_inline void forked(struct task_struct *parent, struct task_struct *child)
-{
-	struct fs_fork *event;
-
-	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
-		return; /* a thread */
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		count(FS_COUNT_EVENT_LOST);
-		return;
-	}
-	event->kind = FS_EVENT_FORK;
-	event->uid = child->cred->uid.val;
-	owner_of(child, &event->child);
-	owner_of(parent, &event->parent);
-	bpf_ringbuf_submit(event, wakeup_flags());
-}
-
-static __always_inline void exited(struct task_struct *task)
-{
-	struct fs_exit *event;
-
-	/* `live` was counted down before this tracepoint: 0 means that no thread is left. */
-	if (task->signal->live.counter || task->flags & PF_KTHREAD)
-		return;
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		count(FS_COUNT_EVENT_LOST);
-		return;
-	}
-	event->kind = FS_EVENT_EXIT;
-	event->_pad = 0;
-	owner_of(task, &event->who);
-	bpf_ringbuf_submit(event, wakeup_flags());
-}
-
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(fs_exec, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
-{
-	executed(task);
 	return 0;
 }
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(fs_fork, struct task_struct *parent, struct task_struct *child)
 {
-	forked(parent, child);
+	struct fs_fork *event;
+
+	if (child->pid != child->tgid || child->flags & PF_KTHREAD)
+		return 0; /* a thread */
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count(FS_COUNT_EVENT_LOST);
+		return 0;
+	}
+	event->kind = FS_EVENT_FORK;
+	event->uid = child->cred->uid.val;
+	owner_of(child, &event->child);
+	owner_of(parent, &event->parent);
+	bpf_ringbuf_submit(event, wakeup_flags());
 	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(fs_exit, struct task_struct *task)
 {
-	exited(task);
+	struct fs_exit *event;
+
+	/* `live` was counted down before this tracepoint: 0 means that no thread is left. */
+	if (task->signal->live.counter || task->flags & PF_KTHREAD)
+		return 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count(FS_COUNT_EVENT_LOST);
+		return 0;
+	}
+	event->kind = FS_EVENT_EXIT;
+	event->_pad = 0;
+	owner_of(task, &event->who);
+	bpf_ringbuf_submit(event, wakeup_flags());
 	return 0;
 }
 

@@ -13,11 +13,11 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 
 /* Fires for every change of state of every TCP socket (and DCCP's, SCTP's, MPTCP's). */
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
+int BPF_PROG(fs_tcp_state, struct sock *sk, int from, int to)
 {
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	switch (new) {
+	switch (to) {
 	case TCP_SYN_SENT:
 	case TCP_LISTEN:
 	case TCP_ESTABLISHED:
@@ -25,7 +25,7 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int old, int new)
 	case TCP_CLOSE_WAIT:
 	case TCP_LAST_ACK:
 	case TCP_CLOSE:
-		tcp_changes(sk, old, new);
+		tcp_changes(sk, from, to);
 	}
 	return 0;
 }

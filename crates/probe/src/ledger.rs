@@ -13,9 +13,6 @@ use crate::event;
 use crate::mapping::Mapping;
 use crate::segments::Segments;
 
-/// `IPPROTO_TCP`.
-const TCP: u16 = 6;
-
 /// The mapped ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -112,7 +109,7 @@ impl Ledger {
             _ => FlowKind::First,
         };
         let own = matches!(kind, FlowKind::First | FlowKind::Orphan);
-        let tcp = if own && raw.protocol == TCP {
+        let tcp = if own && raw.protocol == FlowKey::TCP {
             self.tcp.read(slot).map(totals).map(Box::new)
         } else {
             None

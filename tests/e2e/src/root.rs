@@ -108,12 +108,7 @@ impl<'a> Root<'a> {
 
     /// Programs of the BPF object that the daemon has attached.
     pub(crate) fn attached(&self) -> Result<Vec<String>> {
-        let status = self.status()?;
-        let hooks = status.get("hooks").and_then(Value::as_array).context("no hooks")?;
-        let text = |hook: &Value, key| hook.get(key).and_then(Value::as_str).map(str::to_owned);
-        let attached =
-            hooks.iter().filter(|hook| text(hook, "state").as_deref() == Some("attached"));
-        Ok(attached.filter_map(|hook| text(hook, "program")).collect())
+        femtosnitch_harness::status::attached(&self.status()?)
     }
 
     fn run(&self, args: &[&str]) -> Result<String> {
