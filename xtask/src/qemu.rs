@@ -22,6 +22,9 @@ use crate::tally::Tally;
 /// What the guest's first process prints when the payload has ended.
 const EXIT_MARK: &str = "FEMTOSNITCH_VM_EXIT ";
 
+/// How the test runner begins the line of a test that failed.
+const FAILURE_MARK: &str = "FAILED ";
+
 /// A guest to be run.
 pub(crate) struct Guest<'a> {
     /// Stands before each line it prints.
@@ -41,10 +44,15 @@ pub(crate) struct Outcome {
     pub(crate) exit: Option<i32>,
     /// What the test runner counted, if it was one.
     pub(crate) tally: Option<Tally>,
+    /// What it said of each test that failed.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Outcome {
     fn take(&mut self, line: &str) {
+        if line.starts_with(FAILURE_MARK) && !self.failures.iter().any(|known| known == line) {
+            self.failures.push(line.to_owned());
+        }
         if let Some(code) = exit_code(line) {
             self.exit = Some(code);
         } else if let Some(tally) = Tally::parse(line) {
@@ -149,6 +157,14 @@ mod tests {
         assert_eq!(outcome.exit, None);
         outcome.take("FEMTOSNITCH_VM_EXIT 1");
         let tally = Some(Tally { passed: 9, failed: 2, skipped: 1 });
-        assert_eq!(outcome, Outcome { exit: Some(1), tally });
+        assert_eq!(outcome, Outcome { exit: Some(1), tally, failures: Vec::new() });
+    }
+    #[test]
+    fn failures_are_kept_once() {
+        let mut outcome = Outcome::default();
+        for line in ["FAILED a: no", "ok b", "FAILED c: why", "FAILED a: no"] {
+            outcome.take(line);
+        }
+        assert_eq!(outcome.failures, ["FAILED a: no", "FAILED c: why"]);
     }
 }

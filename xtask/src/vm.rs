@@ -204,7 +204,9 @@ fn verdict(outcome: &qemu::Outcome, counts_needed: bool, took: Duration) -> Resu
     let tally = outcome.tally.unwrap_or_default();
     if outcome.exit != Some(0) {
         let counts = outcome.tally.map(|tally: Tally| format!("{tally}, ")).unwrap_or_default();
-        bail!("{counts}exit code {} after {seconds:.1} s", outcome.exit.unwrap_or(-1));
+        let exit = outcome.exit.unwrap_or(-1);
+        let failures: String = outcome.failures.iter().map(|line| format!("\n   {line}")).collect();
+        bail!("{counts}exit code {exit} after {seconds:.1} s{failures}");
     }
     if !counts_needed {
         return Ok(format!("done in {seconds:.1} s"));
@@ -230,7 +232,7 @@ mod tests {
 
     fn outcome(exit: i32, tally: Option<(u64, u64)>) -> qemu::Outcome {
         let tally = tally.map(|(passed, failed)| Tally { passed, failed, skipped: 0 });
-        qemu::Outcome { exit: Some(exit), tally }
+        qemu::Outcome { exit: Some(exit), tally, failures: vec!["FAILED b: why".into()] }
     }
 
     #[test]
@@ -241,7 +243,9 @@ mod tests {
         assert!(verdict(&outcome(0, Some((0, 0))), true, took).is_err(), "nothing ran");
         assert!(verdict(&outcome(0, Some((4, 1))), true, took).is_err(), "a failure with exit 0");
         let message = verdict(&outcome(1, Some((4, 1))), true, took).unwrap_err().to_string();
-        assert!(message.contains("1 failed") && message.contains("exit code 1"), "{message}");
+        for part in ["1 failed", "exit code 1", "FAILED b: why"] {
+            assert!(message.contains(part), "{part} is not in {message}");
+        }
         assert!(verdict(&outcome(0, None), false, took).is_ok(), "a shell line counts nothing");
     }
 

@@ -86,22 +86,22 @@ impl<'a> Root<'a> {
         serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
     }
 
-    /// `femtosnitch status --json`.
-    /// The times in which nobody looked: (seconds, reason), oldest first.
+    /// The times in which nobody looked, as far as they are over: (seconds, reason), oldest first.
     pub(crate) fn gaps(&self) -> Result<Vec<(i64, String)>> {
         let text = self.run(&["query", "--since", "all", "--gaps", "--format", "json"])?;
         let gaps: Vec<Value> = serde_json::from_str(&text).context(text.clone())?;
-        let seconds = |gap: &Value, key| gap.get(key).and_then(Value::as_i64).unwrap_or_default();
+        let seconds = |gap: &Value, key| gap.get(key).and_then(Value::as_i64);
         let reason = |gap: &Value| gap.get("reason").and_then(Value::as_str).map(str::to_owned);
         Ok(gaps
             .iter()
-            .map(|gap| {
-                let long = seconds(gap, "ended") - seconds(gap, "began");
-                (long, reason(gap).unwrap_or_default())
+            .filter_map(|gap| {
+                let long = seconds(gap, "ended")? - seconds(gap, "began")?;
+                Some((long, reason(gap)?))
             })
             .collect())
     }
 
+    /// `femtosnitch status --json`.
     pub(crate) fn status(&self) -> Result<Value> {
         Ok(serde_json::from_str(&self.run(&["status", "--json"])?)?)
     }

@@ -33,7 +33,7 @@ pub(crate) struct Scenario {
 #[derive(Default)]
 pub(crate) struct Tally {
     passed: usize,
-    failed: usize,
+    failed: Vec<String>,
     skipped: usize,
     known: usize,
 }
@@ -55,8 +55,9 @@ impl Tally {
                 say(&format!("known {name}: {why}"));
             }
             Err(error) => {
-                self.failed += 1;
-                say(&format!("FAILED {name}: {error:#}"));
+                let line = format!("FAILED {name}: {error:#}");
+                say(&line);
+                self.failed.push(line);
             }
         }
     }
@@ -88,6 +89,9 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     scenarios::traffic::run(&world, &chosen, &mut tally);
     say(&world.timings());
     let Tally { passed, failed, skipped, known } = tally;
+    // Once more where they are looked for: at the end.
+    failed.iter().for_each(|line| say(line));
+    let failed = failed.len();
     say(&format!("{passed} passed, {failed} failed, {skipped} skipped, {known} known to be wrong"));
     Ok(failed == 0 && passed > 0)
 }
