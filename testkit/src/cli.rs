@@ -113,6 +113,9 @@ pub(crate) enum Job {
         /// The first thread ends at once, another goes on
         #[arg(long)]
         leaderless: bool,
+        /// The client reads by splice(2)
+        #[arg(long)]
+        splice: bool,
     },
     /// Starts `shortlived` as an orphaned grandchild
     Launch {

@@ -58,7 +58,10 @@ fn run(job: Job) -> Result<()> {
         Job::Many { tag, processes, bytes, at_once } => {
             emit(&traffic::spread(&tag, processes, bytes, at_once)?)
         }
-        Job::Steps { tag, chunk, leaderless } => traffic::steps(&tag, chunk, leaderless),
+        Job::Steps { tag, chunk, leaderless, splice } => {
+            let reading = if splice { stream::Reading::Splice } else { stream::Reading::Plain };
+            traffic::steps(&tag, chunk, leaderless, reading)
+        }
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
         Job::Bench(which) => run_bench(&which),

@@ -17,7 +17,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::time::Instant;
 
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders};
+use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
 use libbpf_rs::libbpf_sys;
 use libbpf_rs::query::{ProgInfoIter, ProgInfoQueryOptions};
 
@@ -33,6 +33,7 @@ fn start(flows: u32) -> Probe {
         max_buckets: 64,
         max_peers_per_socket: flows,
         senders: Senders::Auto,
+        splices: Splices::Auto,
         event_buffer: 1 << 20,
     };
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -213,7 +213,8 @@ enum fs_count {
 	FS_COUNT_KERNEL_CALLS = 9,     /* calls by kernel threads */
 	FS_COUNT_READS_UNCOUNTED = 10, /* TCP reads past recv() on a socket without room */
 	FS_COUNT_BUCKETS_SHARED = 11,  /* calls counted per executable: no bucket for the process */
-	FS_COUNT_MAX = 12,
+	FS_COUNT_COMPLETED = 12,       /* TCP totals completed at the end of the socket */
+	FS_COUNT_MAX = 13,
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");

@@ -111,8 +111,8 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 }
 
 /*
- * False if the call is counted elsewhere: TCP's receive side is counted here only in calls that
- * receive, see tcp.bpf.h for the others. Otherwise gives what belongs to the socket, if anything.
+ * False if the call is counted elsewhere: where TCP's reads are watched (tcp.bpf.h), its receive
+ * side is counted here only in calls that receive. Otherwise gives what belongs to the socket, if anything.
  */
 static __always_inline bool call_counts(struct sock *sk, struct task_struct *task, enum fs_dir dir,
 					__u64 bytes, struct fs_sk **found)
@@ -120,11 +120,11 @@ static __always_inline bool call_counts(struct sock *sk, struct task_struct *tas
 	bool tcp_recv = sk->sk_protocol == IPPROTO_TCP && dir == FS_RECV;
 	struct fs_sk *s;
 
-	if (tcp_recv && !in_recv_call(task))
+	if (tcp_recv && fs_reads_watched && !in_recv_call(task))
 		return false;
 	s = storage(sk);
 	if (s && tcp_recv)
-		__sync_fetch_and_add(&s->counted, (__u32)bytes);
+		__sync_fetch_and_add(&s->counted, bytes);
 	*found = s;
 	return true;
 }

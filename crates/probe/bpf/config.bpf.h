@@ -47,6 +47,10 @@ static __always_inline __u64 any_number(__u64 number)
 /* Datagrams were received whose sender nobody asked for: see received.bpf.h. */
 __u32 fs_senders_wanted = 0;
 
+/* TCP was read by other means than calls that receive; by user space: that is watched. */
+__u32 fs_reads_wanted = 0;
+__u32 fs_reads_watched = 0;
+
 struct fs_usage fs_usage[FS_USAGE_MAX] = {};
 
 /* enum fs_count. Written by all programs, read by user space. */

@@ -16,15 +16,6 @@ static __always_inline void closed(__u32 slot)
 		marks->mark[slot % FS_MARKS] = FS_MARK_CLOSED;
 }
 
-/* Notes one of the ends; whoever notes the second one marks the slot. */
-static __always_inline void socket_ends(struct fs_sk *s, __u32 how)
-{
-	__u32 before = __sync_fetch_and_or(&s->ended, how);
-
-	if (before != FS_ENDED_BOTH && (before | how) == FS_ENDED_BOTH)
-		closed(s->slot);
-}
-
 /* The first flow of a socket that has moved nothing, owned by the current task. */
 static __always_inline __u32 flow_without_bytes(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
 {
@@ -54,10 +45,12 @@ static __always_inline void tcp_connects(struct sock *sk, struct fs_sk *s)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	s->based = 0;
+	__sync_fetch_and_and(&s->flags, ~(FS_SK_BASED | FS_SK_BEHIND));
+	/* A second connection of the same socket shares its flow with the first. */
+	__sync_fetch_and_or(&s->flags, s->slot ? FS_SK_BORN | FS_SK_SHARED : FS_SK_BORN);
 	s->counted = 0;
+	s->read_before = 0;
 	s->tcp = FS_TCP_ACTIVE;
-	__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
 	if (tp)
 		tcp_go_on_counting(s, tp);
 }
@@ -80,23 +73,24 @@ static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int fr
 		tcp_sample(sk, s, slot);
 		mark_dirty(slot);
 	}
-	socket_ends(s, FS_ENDED_CLOSED);
 }
 
 static __always_inline void tcp_changes(struct sock *sk, int from, int to)
 {
 	bool begins = to == TCP_SYN_SENT || to == TCP_LISTEN;
-	struct fs_sk *s = begins ? storage(sk) : known_storage(sk);
+	bool accepted = from == TCP_SYN_RECV && to == TCP_ESTABLISHED;
+	struct fs_sk *s = begins || accepted ? storage(sk) : known_storage(sk);
 
 	if (!s)
-		return; /* accepted, and not used yet */
+		return;
 	if (to == TCP_SYN_SENT) {
 		tcp_connects(sk, s);
 	} else if (to == TCP_LISTEN) {
 		s->tcp = FS_TCP_LISTENER;
-		__sync_fetch_and_and(&s->ended, ~FS_ENDED_CLOSED);
 	} else if (to == TCP_ESTABLISHED) {
 		s->tcp |= FS_TCP_ESTABLISHED;
+		if (accepted)
+			__sync_fetch_and_or(&s->flags, FS_SK_BORN);
 	}
 	/* Accepted, closed, and nothing moved: whoever closes it had it. */
 	if (!s->slot &&

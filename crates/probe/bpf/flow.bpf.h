@@ -118,6 +118,7 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 	__u32 slot;
 	long err;
 
+	__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
 	if (known)
 		return *known;
 	if (!peer_budget(s)) {
@@ -154,10 +155,12 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 {
 	__u32 slot = take_flow();
 	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
-	__u32 flags = any_number(began_by(sk, s, dir) | (s->orphan ? FS_FLOW_ORPHAN : 0));
+	__u32 flags =
+		any_number(began_by(sk, s, dir) | (s->flags & FS_SK_ORPHAN ? FS_FLOW_ORPHAN : 0));
 
 	if (!flow) {
 		count(FS_COUNT_FLOWS_FULL);
+		__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
 		return bucket_slot(who);
 	}
 	if (sk->sk_protocol == IPPROTO_TCP) {
@@ -165,9 +168,6 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 
 		if (tcp)
 			__builtin_memset(tcp, 0, sizeof(*tcp));
-		/* Nobody closes the kernel's own (MPTCP's subflows are such). */
-		if (BPF_CORE_READ_BITFIELD_PROBED(sk, sk_kern_sock))
-			__sync_fetch_and_or(&s->ended, FS_ENDED_RELEASED);
 		/* One that was accepted, seen for the first time. */
 		if (!(s->tcp & (FS_TCP_ACTIVE | FS_TCP_LISTENER)))
 			s->tcp |= FS_TCP_ESTABLISHED;

@@ -106,21 +106,22 @@ struct fs_stash {
 /* What a socket carries with it; freed with the socket by the kernel. */
 struct fs_sk {
 	__u32 slot;
-	__u32 base;    /* TCP: sequence number from which on reads are counted */
-	__u32 based;   /* `base` is known */
-	__u32 counted; /* TCP: bytes counted since, wraps like a sequence number */
-	__u32 minute;  /* of new_peers */
+	__u32 flags;  /* enum fs_sk_flags */
+	__u32 minute; /* of new_peers */
 	__u32 new_peers;
 	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
-	__u32 orphan;  /* lies in `orphans`, not with its socket */
 	__u32 tcp;     /* enum fs_tcp_flags */
-	__u32 ended;   /* enum fs_ended */
 	union {
 		struct { /* datagrams */
 			struct fs_stash send;
 			struct fs_stash recv;
 		};
-		struct { /* TCP: its counters where ours begin */
+		struct {                   /* TCP */
+			__u64 counted;     /* bytes of reads that were counted */
+			__u64 read_before; /* bytes read before, roughly: see tcp_uncounted() */
+			__u32 base;        /* sequence number from which on reads count */
+			__u32 seen;        /* `counted` when a look found more to have been read */
+			/* TCP's counters where ours begin. */
 			__u64 sent_before;
 			__u64 received_before;
 			__u32 out_before;
@@ -131,11 +132,12 @@ struct fs_sk {
 	};
 };
 
-/* A TCP socket is over when both have happened; others when the first has. */
-enum fs_ended {
-	FS_ENDED_RELEASED = 1, /* the last descriptor was closed */
-	FS_ENDED_CLOSED = 2,   /* nothing is sent or acknowledged any more */
-	FS_ENDED_BOTH = 3,
+enum fs_sk_flags {
+	FS_SK_ORPHAN = 1, /* lies in `orphans`, not with its socket */
+	FS_SK_SHARED = 2, /* not all that it moved is in its first flow */
+	FS_SK_BASED = 4,  /* TCP: `base` is known */
+	FS_SK_BEHIND = 8, /* TCP: `seen` is known */
+	FS_SK_BORN = 16,  /* TCP: its connection began under our eyes */
 };
 
 /* Allocation can fail (optmem_max, which socket filters use up too; memory): then `orphans`. */

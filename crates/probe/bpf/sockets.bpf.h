@@ -3,7 +3,7 @@
 #ifndef FS_SOCKETS_H
 #define FS_SOCKETS_H
 
-/* Fires whenever the kernel has moved copied_seq for a reader; exists on all kernels since 4.15. */
+/* On demand. Fires whenever the kernel has moved copied_seq for a reader, since 4.15. */
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(fs_tcp_read, struct sock *sk)
 {
@@ -32,37 +32,38 @@ int BPF_PROG(fs_tcp_state, struct sock *sk, int from, int to)
 
 /*
  * Last close of any inet socket that user space made. Every call on it has ended: each held the
- * file, and the last of them let go before this. TCP goes on until its state is CLOSE.
+ * file, and the last of them let go before this. TCP goes on until it is destroyed.
  */
 SEC("cgroup/sock_release")
 int fs_release(struct bpf_sock *ctx)
 {
-	bool tcp = ctx->protocol == IPPROTO_TCP;
-	__u32 state = ctx->state;
 	struct fs_sk *s;
 
-	/* If it was accepted and nothing moved, its end is all there is to see: see tcp_changes(). */
-	if (tcp && (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT) && !fs_orphans)
-		s = storage_of(ctx, ctx);
-	else
-		s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
+	if (ctx->protocol == IPPROTO_TCP)
+		return 1;
+	s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
 	if (s)
-		socket_ends(s, tcp && state != TCP_CLOSE ? FS_ENDED_RELEASED : FS_ENDED_BOTH);
+		closed(s->slot);
 	if (fs_orphans)
 		closed(orphan_ends(bpf_get_socket_cookie(ctx)));
 	return 1;
 }
 
-/* The second choice, for TCP only. */
+/*
+ * TCP has done with a socket, and so has user space: nothing is read, sent or acknowledged any
+ * more. Exists since 4.16.
+ */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(fs_tcp_destroy, struct sock *sk)
 {
-	struct fs_sk *s = bpf_sk_storage_get(&sockets, sk, 0, 0);
+	struct fs_sk *s = known_storage(sk);
 
-	if (s)
-		socket_ends(s, FS_ENDED_BOTH);
-	if (fs_orphans)
-		closed(orphan_ends(bpf_get_socket_cookie(sk)));
+	if (!s)
+		return 0;
+	tcp_complete(sk, s);
+	closed(s->slot);
+	if (s->flags & FS_SK_ORPHAN)
+		orphan_ends(bpf_get_socket_cookie(sk));
 	return 0;
 }
 
@@ -110,16 +111,26 @@ int fs_iter_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* On demand: which flows still have a socket (AF_PACKET and kernel sockets end unseen). */
+/*
+ * On demand: which flows still have a socket (AF_PACKET and kernel sockets end unseen), and whether
+ * TCP is read in ways that are to be watched.
+ */
 SEC("iter/bpf_sk_storage_map")
 int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct fs_sk *s = ctx->value;
+	struct sock *sk = ctx->sk;
 	struct fs_marks *marks;
+	struct tcp_sock *tp;
 	__u32 slot, group;
 
-	if (!s)
+	if (!s || !sk)
 		return 0;
+	if (!fs_reads_wanted) {
+		tp = bpf_skc_to_tcp_sock(sk);
+		if (tp && tcp_is_behind(s, tp, sk))
+			fs_reads_wanted = 1;
+	}
 	slot = s->slot;
 	group = slot / FS_MARKS;
 	marks = bpf_map_lookup_elem(&alive, &group);

@@ -6,7 +6,7 @@
 static __noinline struct fs_sk *orphan(__u64 cookie, bool create)
 {
 	struct fs_sk *s = bpf_map_lookup_elem(&orphans, &cookie);
-	struct fs_sk fresh = { .orphan = 1 };
+	struct fs_sk fresh = { .flags = FS_SK_ORPHAN };
 
 	if (s || !create)
 		return s;

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * TCP's receive side. The kernel moves copied_seq for every way of reading (recv, splice, zero
- * copy; a peek does not move it), once for each buffer it takes data from. The hook there runs
- * under the socket lock, so differences of copied_seq need no other.
+ * TCP's receive side. Calls that receive are counted at their end (call_done). What remains is
+ * read by splice(2) and TCP_ZEROCOPY_RECEIVE, which end in no such place; but copied_seq moves for
+ * every way of reading (a peek does not move it), and the difference to what was counted is what
+ * they took.
  *
- * In the system calls that receive, the end of the call tells the same once and cheaper: they are
- * counted there (call_done), all others where copied_seq moves. Both places ask the same
- * question of the same task in the same call, so each byte is counted in exactly one of them.
+ * The hook where it moves runs for each buffer that is read, whoever reads it, and costs more than
+ * all others together. So it is attached only once somebody reads like that (fs_reads_watched):
+ * which a look at all sockets finds out (tcp_is_behind), or the end of the connection, where what
+ * is missing is made up for (tcp_complete). Then bytes that io_uring receives are counted here too,
+ * since the hook cannot tell them from splices. It runs under the socket lock, so differences of
+ * copied_seq need no other.
  */
 #ifndef FS_TCP_H
 #define FS_TCP_H
@@ -32,21 +36,92 @@ static __always_inline __u64 tcp_read_total(struct tcp_sock *tp, struct sock *sk
 	return tp->bytes_received - waiting;
 }
 
-/* Bytes read in other ways than by receive calls, and not counted yet. Under the socket lock. */
-static __always_inline __s32 tcp_uncounted(struct fs_sk *s, struct tcp_sock *tp, struct sock *sk)
+/*
+ * Bytes read in other ways than by receive calls, and not counted yet. Below zero: another thread's
+ * receive call had moved copied_seq when it was looked at here last, and has been counted since.
+ * Without the socket lock and a base it is off by what is arriving at this moment.
+ */
+static __always_inline __s64 tcp_uncounted(const struct fs_sk *s, struct tcp_sock *tp,
+					   struct sock *sk)
 {
 	__u32 seq = tcp_read_up_to(tp, sk);
+	__u64 counted = s->counted;
+	__s64 about = tcp_read_total(tp, sk) - s->read_before - counted;
 
-	/* The snapshot has noted the sockets that are older; the others' totals are all ours. */
-	if (!s->based) {
-		s->base = seq - (__u32)tcp_read_total(tp, sk);
-		s->based = 1;
+	/* read_before may be off by a segment or two; sequence numbers are not, but wrap. */
+	if (s->flags & FS_SK_BASED)
+		about += (__s32)(seq - s->base - (__u32)counted - (__u32)about);
+	return about;
+}
+
+/* Sees to it that the socket has a base. Under the socket lock. */
+static __always_inline void tcp_base(struct fs_sk *s, struct tcp_sock *tp, struct sock *sk)
+{
+	__u64 total = tcp_read_total(tp, sk);
+
+	if (s->flags & FS_SK_BASED)
+		return;
+	/* Of one that neither began under our eyes nor was noted we know nothing: from now on. */
+	if (!(s->flags & FS_SK_BORN))
+		s->read_before = total - s->counted;
+	s->base = tcp_read_up_to(tp, sk) - (__u32)(total - s->read_before);
+	__sync_fetch_and_or(&s->flags, FS_SK_BASED);
+}
+
+/* True if TCP's own counters speak of what programs move: not below kTLS, MPTCP or a sockmap. */
+static __always_inline bool tcp_is_plain(struct sock *sk, struct tcp_sock *tp)
+{
+	return !tp->inet_conn.icsk_ulp_ops && !sk->sk_user_data;
+}
+
+/*
+ * A look from outside, without the lock: true if more was read than counted, and no call has been
+ * counted since the last look that found the same. A call that is under way looks like that once.
+ */
+static __always_inline bool tcp_is_behind(struct fs_sk *s, struct tcp_sock *tp, struct sock *sk)
+{
+	__u32 counted = s->counted;
+
+	if (!(s->flags & (FS_SK_BASED | FS_SK_BORN)) || !tcp_is_plain(sk, tp) ||
+	    tcp_uncounted(s, tp, sk) <= 0) {
+		__sync_fetch_and_and(&s->flags, ~FS_SK_BEHIND);
+		return false;
 	}
-	/*
-	 * Below zero: another thread's receive call had moved copied_seq when it was looked at here
-	 * last, and has been counted since. Then that much less is counted now.
-	 */
-	return (__s32)(seq - s->base - s->counted);
+	if (s->flags & FS_SK_BEHIND && s->seen == counted)
+		return true;
+	s->seen = counted;
+	__sync_fetch_and_or(&s->flags, FS_SK_BEHIND);
+	return false;
+}
+
+/*
+ * The end of the socket: no call is under way or will come. What TCP has moved and nobody has
+ * counted goes to its first flow: reads that were not watched, and calls whose end the kernel did
+ * not tell (runs_missed).
+ */
+static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct fs_flow *flow = flow_at(s->slot);
+	__s64 bytes;
+
+	if (!tp || !tcp_is_plain(sk, tp))
+		return;
+	tcp_base(s, tp, sk);
+	bytes = tcp_uncounted(s, tp, sk);
+	if (bytes > 0) {
+		fs_reads_wanted = 1;
+		count(s->slot && flow ? FS_COUNT_COMPLETED : FS_COUNT_READS_UNCOUNTED);
+		if (s->slot && flow)
+			__sync_fetch_and_add(&flow->recv_bytes, bytes);
+	}
+	if (!s->slot || !flow || (s->flags & (FS_SK_BORN | FS_SK_SHARED)) != FS_SK_BORN)
+		return;
+	bytes = tp->bytes_sent - tp->bytes_retrans - flow->send_bytes;
+	if (bytes > 0) {
+		count(FS_COUNT_COMPLETED);
+		__sync_fetch_and_add(&flow->send_bytes, bytes);
+	}
 }
 
 static __always_inline void tcp_bytes_read(struct sock *sk)
@@ -56,7 +131,7 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 	struct fs_peer peer;
 	struct fs_who who;
 	struct fs_sk *s;
-	__s32 bytes;
+	__s64 bytes;
 
 	/*
 	 * In softirq (strparser, sockmap) `current` is a bystander; what was read there is seen
@@ -76,6 +151,7 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 		count(FS_COUNT_READS_UNCOUNTED);
 		return;
 	}
+	tcp_base(s, tp, sk);
 	bytes = tcp_uncounted(s, tp, sk);
 	if (bytes <= 0)
 		return;
@@ -95,9 +171,10 @@ static __always_inline void tcp_note_older(struct sock *sk)
 			count(FS_COUNT_STORAGE_FAILED);
 		return;
 	}
-	if (!s->based) {
-		s->base = tcp_read_up_to(tp, sk) - s->counted;
-		s->based = 1;
+	if (!(s->flags & FS_SK_BASED)) {
+		s->read_before = tcp_read_total(tp, sk) - s->counted;
+		s->base = tcp_read_up_to(tp, sk) - (__u32)s->counted;
+		__sync_fetch_and_or(&s->flags, FS_SK_BASED);
 	}
 	if (!s->slot && !(s->tcp & (FS_TCP_ACTIVE | FS_TCP_OLDER))) {
 		s->tcp = FS_TCP_OLDER;

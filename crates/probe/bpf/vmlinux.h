@@ -165,7 +165,7 @@ struct sock {
 	u8 sk_shutdown;
 	int sk_err;
 	atomic_t sk_drops;
-	u8 sk_kern_sock : 1;
+	void *sk_user_data;
 };
 
 struct udp_sock {
@@ -173,6 +173,7 @@ struct udp_sock {
 };
 
 struct inet_connection_sock {
+	const struct tcp_ulp_ops *icsk_ulp_ops;
 	struct {
 		u16 rcv_mss;
 	} icsk_ack;
@@ -184,6 +185,7 @@ struct tcp_sock {
 	u32 rcv_nxt;
 	u64 bytes_received;
 	u64 bytes_sent;
+	u64 bytes_retrans;
 	u32 segs_in;
 	u32 segs_out;
 	u32 total_retrans;

@@ -101,6 +101,12 @@ pub(crate) const DESCRIBED: &[Described] = &[
         meaning: "TCP reads by splice or io_uring on sockets that found no room: not counted",
     },
     Described {
+        index: raw::FS_COUNT_COMPLETED.0,
+        name: "tcp_completed",
+        loss: false,
+        meaning: "TCP sockets with bytes that no call told of, added at their end",
+    },
+    Described {
         index: raw::FS_COUNT_KERNEL_CALLS.0,
         name: "kernel_calls",
         loss: false,

@@ -22,5 +22,5 @@ mod support;
 
 pub use error::ProbeError;
 pub use health::{Count, Health};
-pub use plan::{Front, FrontChoice, Hook, HookState, Senders};
+pub use plan::{Front, FrontChoice, Hook, HookState, Senders, Splices};
 pub use probe::{Options, Probe, SnapshotReport};

@@ -172,9 +172,7 @@ impl Loaded {
             };
             if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
                 refuse(&mut hook, program.need, error);
-            } else if *load && program.role == Role::ReleaseFallback && ends_are_told(&hooks) {
-                "cgroup/sock_release tells the same".clone_into(&mut hook.why);
-            } else if *load && program.role == Role::Senders {
+            } else if *load && program.role == Role::OnDemand {
                 // See attach_later().
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
@@ -266,10 +264,6 @@ impl Loaded {
 }
 
 /// True if the first choice of [`Role::Release`] is attached.
-fn ends_are_told(hooks: &[Hook]) -> bool {
-    hooks.iter().any(|hook| hook.program == "fs_release" && hook.state == HookState::Attached)
-}
-
 fn refuse(hook: &mut Hook, need: Need, error: &str) {
     hook.state = HookState::Refused;
     hook.why = match need {

@@ -19,14 +19,12 @@ pub(crate) enum Role {
     Calls(Front),
     /// Sees addresses that the tracepoint front does not.
     Peers,
-    /// Sees addresses that nobody asked for: attached once there are such.
-    Senders,
+    /// Not attached from the start, but once it is wanted.
+    OnDemand,
     /// Without it nothing works.
     Core,
     /// Tells when a socket ends.
     Release,
-    /// The second choice for that: loaded, and attached if the first one is refused.
-    ReleaseFallback,
     /// Runs on demand.
     Walk,
 }
@@ -65,13 +63,13 @@ const fn program(
 const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
 const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2) does not ask for, \
                           stay unknown";
-const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
+const NO_RELEASE: &str = "closed sockets of datagrams are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
     use Attach::{Cgroup, Function, Iterator, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Senders, Walk};
+    use Role::{Calls, Core, OnDemand, Peers, Release, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
@@ -85,8 +83,9 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_packet_sendmsg", Function, "packet_sendmsg", FX, IfPresent),
         program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
         program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
-        program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", Core, Required),
+        program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", OnDemand, Required),
         program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
+        program("fs_tcp_destroy", Tracepoint, "tcp_destroy_sock", Core, Required),
         program("fs_exec", Tracepoint, "sched_process_exec", Core, Required),
         program("fs_fork", Tracepoint, "sched_process_fork", Core, Required),
         program("fs_exit", Tracepoint, "sched_process_exit", Core, Required),
@@ -101,22 +100,15 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_ping_send4", Function, "ping_v4_sendmsg", Peers, Optional(NO_TRACING)),
         program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_TRACING)),
         program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_TRACING)),
-        program("fs_received", Function, "__skb_recv_udp", Senders, Optional(NO_TRACING)),
+        program("fs_received", Function, "__skb_recv_udp", OnDemand, Optional(NO_TRACING)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
-        program(
-            "fs_tcp_destroy",
-            Tracepoint,
-            "tcp_destroy_sock",
-            ReleaseFallback,
-            Optional(NO_RELEASE),
-        ),
         program("fs_iter_tasks", Iterator, "iter/task", Walk, Required),
         program(
             "fs_iter_files",
             Iterator,
             "iter/task_file",
             Walk,
-            Optional("what older TCP connections read by splice before the start is counted too"),
+            Optional("what older TCP connections read by splice is counted late, or not at all"),
         ),
         program(
             "fs_iter_sockets",
@@ -168,6 +160,18 @@ pub enum Senders {
     Always,
     /// Never.
     Never,
+}
+
+/// When to watch TCP where it is read by other means than calls that receive: `splice(2)`, zero
+/// copy.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Splices {
+    /// Once some program does so: of the first such connections the bytes are told late, at the
+    /// latest when they end, and all for who began to use them.
+    #[default]
+    Auto,
+    /// From the start.
+    Always,
 }
 
 /// What became of a hook.
@@ -256,14 +260,14 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
         Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
-        Role::Core if program.name == "fs_tcp_read" => {
-            yes("TCP reads that no receive call ends: splice, zero copy, io_uring")
-        }
         Role::Core if program.name == "fs_tcp_state" => yes("begin and end of TCP connections"),
+        Role::Core if program.name == "fs_tcp_destroy" => yes("ends of TCP sockets"),
         Role::Core => yes("program runs and their lineage"),
-        Role::Senders => yes("attached once datagrams are received without asking for the sender"),
-        Role::Release => yes("ends of sockets"),
-        Role::ReleaseFallback => yes("ends of TCP sockets"),
+        Role::OnDemand if program.name == "fs_tcp_read" => {
+            yes("attached once TCP is read by splice or zero copy")
+        }
+        Role::OnDemand => yes("attached once datagrams are received without asking for the sender"),
+        Role::Release => yes("ends of other sockets"),
         Role::Walk => yes("runs at start and on demand"),
     }
 }

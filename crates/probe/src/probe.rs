@@ -16,12 +16,12 @@ use crate::event;
 use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
-use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, plan};
+use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, Splices, plan};
 use crate::support::Facts;
 
 mod barrier;
 mod losses;
-mod senders;
+mod on_demand;
 
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,8 @@ pub struct Options {
     pub max_peers_per_socket: u32,
     /// When to find out about senders that nobody asks for.
     pub senders: Senders,
+    /// When to watch TCP where it is read by other means than calls that receive.
+    pub splices: Splices,
     /// Size of the process event buffer: a power of two, and a multiple of the page size.
     pub event_buffer: u32,
 }
@@ -66,7 +68,8 @@ pub struct Probe {
     hooks: Vec<Hook>,
     front: Front,
     max_flows: u32,
-    senders: Senders,
+    /// Programs that wait for being wanted.
+    waiting: Vec<on_demand::Program>,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -127,13 +130,11 @@ impl Probe {
             hooks,
             front: loaded.front(),
             max_flows: sizes.flows,
-            senders: options.senders,
+            waiting: on_demand::waiting(options.senders),
             links,
             loaded,
         };
-        if options.senders == Senders::Always {
-            probe.attach_senders();
-        }
+        probe.attach_at_once(options.senders, options.splices);
         Ok(probe)
     }
 
@@ -277,7 +278,7 @@ impl Probe {
     /// If this kernel has no such walk.
     pub fn sweep(&mut self) -> io::Result<()> {
         self.ledger.clear_alive();
-        self.loaded.walk("fs_iter_sockets", Some(&self.sockets)).map(drop)
+        self.look_for_splices()
     }
 
     /// The answer of the last [`Probe::sweep`].

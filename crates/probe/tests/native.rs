@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use femtosnitch_model::{Counters, Direction, FlowKind, ProcEvent, Reading};
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders};
+use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
 
 const OPTIONS: Options = Options {
     front: FrontChoice::Auto,
@@ -15,6 +15,7 @@ const OPTIONS: Options = Options {
     max_buckets: 64,
     max_peers_per_socket: 64,
     senders: Senders::Auto,
+    splices: Splices::Auto,
     event_buffer: 1 << 20,
 };
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use femtosnitch_model::{Counters, FlowKind, Slot};
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders};
+use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
 
 const OPTIONS: Options = Options {
     front: FrontChoice::Auto,
@@ -23,6 +23,7 @@ const OPTIONS: Options = Options {
     max_buckets: 64,
     max_peers_per_socket: 64,
     senders: Senders::Auto,
+    splices: Splices::Auto,
     event_buffer: 1 << 20,
 };
 

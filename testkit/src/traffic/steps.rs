@@ -31,24 +31,24 @@ pub struct Moved {
 /// `steps`: opens a TCP connection to a peer process, says so by one line of JSON, then for
 /// every line `UP DOWN` on standard input moves that much and prints [`Moved`]; when standard
 /// input closes, prints the [`Report`]. `leaderless`: the process' first thread ends once the
-/// connection is there, and another goes on.
+/// connection is there, and another goes on. `reading`: how the client receives.
 ///
 /// # Errors
 /// If the connection breaks or a line is not two numbers.
-pub fn steps(tag: &str, chunk: usize, leaderless: bool) -> Result<()> {
+pub fn steps(tag: &str, chunk: usize, leaderless: bool, reading: Reading) -> Result<()> {
     let size = chunk.to_string();
     let args = ["--bind", "127.0.0.1:0", "--chunk", &size, "--tag", tag];
     let peer = Peer::start("stream", &args)?;
     let fd = stream::connected(peer.address)?;
     let end = stream::end("client", &fd)?;
     if leaderless {
-        let rest = move || i32::from(obey(peer, fd, end, chunk).is_err());
+        let rest = move || i32::from(obey(peer, fd, end, chunk, reading).is_err());
         return process::without_leader(rest).doing("starting a thread");
     }
-    obey(peer, fd, end, chunk)
+    obey(peer, fd, end, chunk, reading)
 }
 
-fn obey(mut peer: Peer, fd: OwnedFd, mut end: End, chunk: usize) -> Result<()> {
+fn obey(mut peer: Peer, fd: OwnedFd, mut end: End, chunk: usize, reading: Reading) -> Result<()> {
     let server = peer.address;
     emit(&Moved { sent: 0, recv: 0, server })?;
     for line in std::io::stdin().lines() {
@@ -57,7 +57,7 @@ fn obey(mut peer: Peer, fd: OwnedFd, mut end: End, chunk: usize) -> Result<()> {
             .ok_or_else(|| Error::Unexpected(format!("step {line:?}: wanted UP DOWN")))?;
         peer.order(&[up, down])?;
         stream::send_all(&fd, &mut end, up, chunk)?;
-        stream::recv_all(&fd, &mut end, down, Reading::Plain)?;
+        stream::recv_all(&fd, &mut end, down, reading)?;
         peer.done()?;
         emit(&Moved { sent: end.sent, recv: end.recv, server })?;
     }

@@ -78,6 +78,11 @@ impl Steps {
         Self::with(world, mark, &["--leaderless"])
     }
 
+    /// By a client that reads by `splice(2)`.
+    pub(crate) fn splicing(world: &World, mark: &str) -> Result<Self> {
+        Self::with(world, mark, &["--splice"])
+    }
+
     fn with(world: &World, mark: &str, how: &[&str]) -> Result<Self> {
         let args = [&["steps", "--tag", mark], how].concat();
         let mut talker = Talker::start(world.testkit(&args))?;

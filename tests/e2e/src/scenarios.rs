@@ -42,6 +42,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "many-peers": bounds::many_peers,
     "port-scan": connections::port_scan,
     "senders-found-out": connections::senders_found_out,
+    "splices-found-out": connections::splices_found_out,
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,

@@ -72,6 +72,15 @@ pub enum Senders {
     Never,
 }
 
+/// When TCP is watched where it is read by splice or zero copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Splices {
+    /// Once a program does so.
+    Auto,
+    /// From the start.
+    Always,
+}
+
 /// `[capture]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
@@ -85,6 +94,8 @@ pub struct Capture {
     pub max_peers_per_socket: u32,
     /// Senders that nobody asks for.
     pub senders: Senders,
+    /// TCP that is read by other means than calls that receive.
+    pub splices: Splices,
     /// Bytes between kernel and daemon for events; a power of two.
     pub event_buffer: u32,
     /// How often a busy socket's counters are reported.
@@ -99,6 +110,7 @@ impl Default for Capture {
             max_overflow: 1_024,
             max_peers_per_socket: 512,
             senders: Senders::Auto,
+            splices: Splices::Auto,
             event_buffer: 1 << 20,
             sample_interval: Duration::from_secs(1),
         }

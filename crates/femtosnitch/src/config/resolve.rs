@@ -7,7 +7,9 @@ use super::amount::show_size;
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_duration, read_size, wrong_type};
-use super::{Access, Capture, Config, Format, Front, Identity, Ignore, Live, Senders, Store};
+use super::{
+    Access, Capture, Config, Format, Front, Identity, Ignore, Live, Senders, Splices, Store,
+};
 use super::{items, json_tree, suggest, toml_tree};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -102,6 +104,7 @@ fn capture(keys: &mut Section<'_>) -> Capture {
             1..=65_536,
         ),
         senders: keys.value("senders", default.senders, senders),
+        splices: keys.value("splices", default.splices, splices),
         event_buffer: keys.value("event_buffer", default.event_buffer, event_buffer),
         sample_interval: keys.duration(
             "sample_interval",
@@ -152,6 +155,10 @@ fn senders(value: &Value) -> Result<Senders, String> {
         "choice",
         &[("auto", Senders::Auto), ("always", Senders::Always), ("never", Senders::Never)],
     )
+}
+
+fn splices(value: &Value) -> Result<Splices, String> {
+    choice(value, "choice", &[("auto", Splices::Auto), ("always", Splices::Always)])
 }
 
 /// One of a few words.

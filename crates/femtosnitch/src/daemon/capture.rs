@@ -29,6 +29,10 @@ mod upkeep;
 const GATHER: Duration = Duration::from_millis(2);
 /// How often flows without a socket and idle extra flows are looked for.
 const TIDY: Duration = Duration::from_secs(30);
+/// How often TCP sockets are looked at for reads that are not watched yet: never more often than
+/// the first, and not so often that many sockets make it expensive.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOK_PER_FLOW: Duration = Duration::from_millis(1);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
 /// How often the hooks are tried.
@@ -72,6 +76,7 @@ struct Agenda {
     sample: Instant,
     write: Instant,
     tidy: Instant,
+    look: Instant,
     trial: Instant,
     status: Instant,
     tick: u64,
@@ -116,6 +121,7 @@ impl Capture {
             sample: now + self.sample_interval,
             write: now + self.write_interval,
             tidy: now + TIDY,
+            look: now + LOOK,
             trial: now + TRIAL,
             status: now + STATUS,
             tick: 1,
@@ -164,7 +170,7 @@ impl Capture {
         // From now, not from when it was due: after a stall nothing is to be caught up with.
         agenda.sample = now + self.sample_interval;
         self.read_flows(agenda.tick, Some(interval))?;
-        if self.probe.look_for_senders() {
+        if self.probe.attach_what_is_wanted() {
             self.report.hooks_changed(&self.probe);
         }
         // Closed flows are gone before anybody asks which sockets still exist.
@@ -176,6 +182,13 @@ impl Capture {
             self.sweep(agenda.tick);
         } else if self.engine.gauges().flows * 4 > self.max_flows * 3 {
             self.sweep(agenda.tick);
+        }
+        if now >= agenda.look && self.probe.looks_for_splices() {
+            let flows = u32::try_from(self.engine.gauges().flows).unwrap_or(u32::MAX);
+            agenda.look = now + LOOK.max(LOOK_PER_FLOW * flows);
+            if let Err(error) = self.probe.look_for_splices() {
+                tracing::debug!(%error, "cannot look for splices");
+            }
         }
         self.carry_out(agenda.tick);
         if now >= agenda.trial {

@@ -28,7 +28,7 @@ use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
 use femtosnitch_model::{Digest, FileId};
-use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders};
+use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
@@ -310,6 +310,10 @@ fn probe_options(config: &Config) -> Options {
             config::Senders::Auto => Senders::Auto,
             config::Senders::Always => Senders::Always,
             config::Senders::Never => Senders::Never,
+        },
+        splices: match config.capture.splices {
+            config::Splices::Auto => Splices::Auto,
+            config::Splices::Always => Splices::Always,
         },
         event_buffer: config.capture.event_buffer,
     }

@@ -1,4 +1,4 @@
-//! Connections that carry nothing, and senders that nobody asks for.
+//! Connections that carry nothing, and what the daemon watches for only once it is wanted.
 
 use anyhow::Context;
 use anyhow::Result;
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::expect;
 use crate::expect::Row;
+use crate::helpers::Steps;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
@@ -55,5 +56,24 @@ pub(super) fn senders_found_out(world: &World) -> Result<Outcome> {
     let report = world.traffic("udp-recv-plain", &mark)?;
     daemon.stop()?;
     expect::exactly(&root, &mark, &report)?;
+    Ok(Outcome::Passed)
+}
+
+/// A connection that is only ever spliced from ends in no call that receives: it is found out while
+/// it lasts, and from then on watched.
+pub(super) fn splices_found_out(world: &World) -> Result<Outcome> {
+    const HOOK: &str = "fs_tcp_read";
+    let (root, mark) = (Root::new(world)?, world.mark("splices"));
+    let daemon = root.start()?;
+    let mut steps = Steps::splicing(world, &mark)?;
+    ensure!(!root.attached()?.iter().any(|hook| hook == HOOK), "attached although not wanted");
+    steps.go(0, 100_000)?;
+    command::until("the hook for splices", world.patience(20), || {
+        Ok(root.attached()?.iter().any(|hook| hook == HOOK))
+    })?;
+    steps.go(7, 1234)?;
+    // While the connection is open: its end would tell everything anyway.
+    daemon.stop()?;
+    expect::exactly(&root, &mark, &steps.finish()?)?;
     Ok(Outcome::Passed)
 }
