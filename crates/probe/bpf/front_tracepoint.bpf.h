@@ -4,6 +4,25 @@
  * here, io_uring, sendfile, sendmmsg and AF_PACKET rings included. The address is not in sight;
  * the peer hooks below supply it.
  */
+static __always_inline int send_ends(struct sock *sk, __u16 family, int ret)
+{
+	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
+		call_without_bytes(sk, FS_SEND);
+	else
+		call_done(sk, family, FS_SEND, with_what_follows(sk, ret));
+	return 0;
+}
+
+static __always_inline int recv_ends(struct sock *sk, __u16 family, int ret, int flags)
+{
+	/* A peek moves nothing; the error queue returns what was sent long ago. */
+	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
+		call_without_bytes(sk, FS_RECV);
+	else
+		call_done(sk, family, FS_RECV, ret);
+	return 0;
+}
+
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 {
@@ -11,11 +30,8 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 
 	if (!watched(family))
 		return 0;
-	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
-		call_without_bytes(sk, FS_SEND);
-	else
-		call_done(sk, family, FS_SEND, with_what_follows(sk, ret));
-	return 0;
+	done_once(sk, FS_SEND, ret);
+	return send_ends(sk, family, ret);
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -25,12 +41,28 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 
 	if (!watched(family))
 		return 0;
-	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
-		call_without_bytes(sk, FS_RECV);
-	else
-		call_done(sk, family, FS_RECV, ret);
-	return 0;
+	done_once(sk, FS_RECV, ret);
+	return recv_ends(sk, family, ret, flags);
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(fs_send_again, struct sock *sk, int ret, int flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family) || done_before(sk, FS_SEND, ret))
+		return 0;
+	return send_ends(sk, family, ret);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(fs_recv_again, struct sock *sk, int ret, int flags)
+{
+	__u16 family = sk->__sk_common.skc_family;
+
+	if (!watched(family) || done_before(sk, FS_RECV, ret))
+		return 0;
+	return recv_ends(sk, family, ret, flags);
 }
 
 /* Addresses of datagrams. These fire only if the caller gave an address or asked for it. */

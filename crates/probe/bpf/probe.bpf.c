@@ -42,6 +42,7 @@
 
 #include "tcp.bpf.h"
 
+#include "again.bpf.h"
 #include "front_fexit.bpf.h"
 #include "front_tracepoint.bpf.h"
 #include "process.bpf.h"

@@ -19,6 +19,9 @@ static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
 /// One in so many sockets may lack room for what belongs to it.
 const ORPHANS: u32 = 4;
 
+/// The first of the programs that give calls a second chance; all are loaded, or none.
+const AGAIN: &str = "fs_send_again";
+
 /// Sizes of everything in the kernel that grows with use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -42,7 +45,11 @@ pub(crate) struct Loaded {
     refused: Vec<(&'static str, String)>,
 }
 
-fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, libbpf_rs::Error> {
+fn open(
+    sizes: Sizes,
+    twice: bool,
+    wanted: &dyn Fn(&OsStr) -> bool,
+) -> Result<OpenObject, libbpf_rs::Error> {
     let mut object = ObjectBuilder::default().name("femtosnitch")?.open_memory(OBJECT)?;
     #[expect(clippy::cast_possible_truncation, reason = "64")]
     let groups = sizes.slots().div_ceil(abi::MARKS as u32);
@@ -62,6 +69,9 @@ fn open(sizes: Sizes, wanted: &dyn Fn(&OsStr) -> bool) -> Result<OpenObject, lib
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_buckets), sizes.buckets);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_new_peers), sizes.new_peers);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
+                    if let Some(place) = bytes.get_mut(std::mem::offset_of!(Rodata, fs_twice)) {
+                        *place = u8::from(twice);
+                    }
                 }
             }
             _ => {}
@@ -86,7 +96,9 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
     let mut refused = Vec::new();
     loop {
         let wanted = |name: &OsStr| plan.choices.iter().any(|c| c.load && c.program.name == name);
-        let object = open(sizes, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
+        let twice = plan.loads(AGAIN);
+        let object =
+            open(sizes, twice, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
         let error = match object.load() {
             Ok(object) => return Ok(Loaded { object, plan, refused }),
             Err(error) => error,
@@ -147,7 +159,7 @@ fn leave_out(
 
 fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
     let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096 };
-    open(sizes, &|program| program == name)?.load().map(drop)
+    open(sizes, true, &|program| program == name)?.load().map(drop)
 }
 
 fn can_do_without(choice: &Choice) -> bool {

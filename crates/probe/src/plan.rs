@@ -17,6 +17,8 @@ pub(crate) enum Attach {
 pub(crate) enum Role {
     /// Sees socket calls, for one of the fronts.
     Calls(Front),
+    /// Sees calls that the tracepoint front's programs missed.
+    Again,
     /// Sees addresses that the tracepoint front does not.
     Peers,
     /// Not attached from the start, but once it is wanted.
@@ -69,12 +71,14 @@ const NO_RELEASE: &str = "closed sockets of datagrams are noticed by the next sw
 pub(crate) const PROGRAMS: &[Program] = &{
     use Attach::{Cgroup, Function, Iterator, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Calls, Core, OnDemand, Peers, Release, Walk};
+    use Role::{Again, Calls, Core, OnDemand, Peers, Release, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
         program("fs_send", Tracepoint, "sock_send_length", TP, Required),
         program("fs_recv", Tracepoint, "sock_recv_length", TP, Required),
+        program("fs_send_again", Tracepoint, "sock_send_length", Again, Required),
+        program("fs_recv_again", Tracepoint, "sock_recv_length", Again, Required),
         program("fs_inet_sendmsg", Function, "inet_sendmsg", FX, Required),
         program("fs_inet6_sendmsg", Function, "inet6_sendmsg", FX, IfPresent),
         program("fs_inet_recvmsg", Function, "inet_recvmsg", FX, Required),
@@ -127,6 +131,13 @@ pub enum Front {
     Tracepoint,
     /// Exits of the protocol families' entry points.
     Fexit,
+}
+
+impl Plan {
+    /// True if this program is to be loaded.
+    pub(crate) fn loads(&self, name: &str) -> bool {
+        self.choices.iter().any(|choice| choice.load && choice.program.name == name)
+    }
 }
 
 impl Front {
@@ -257,6 +268,11 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
             Front::Fexit => yes("this kernel lacks the socket length tracepoints (Linux 6.3)"),
         },
         Role::Calls(_) => no("the other front sees the same calls"),
+        Role::Again if front == Front::Fexit => no("the fexit front has none"),
+        Role::Again if facts.preemptible => {
+            yes("this kernel may preempt the first one (Linux 7.0)")
+        }
+        Role::Again => no("this kernel does not preempt the first one"),
         Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
         Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
@@ -278,6 +294,7 @@ mod tests {
 
     fn kernel(without: &[&str]) -> Facts {
         Facts {
+            preemptible: false,
             present: PROGRAMS
                 .iter()
                 .filter(|p| !without.contains(&p.target))
@@ -298,6 +315,17 @@ mod tests {
         let names = loaded(&plan);
         assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
         assert!(!names.contains(&"fs_inet_sendmsg"));
+    }
+
+    #[test]
+    fn where_programs_are_preempted_each_has_a_second() {
+        let facts = Facts { preemptible: true, ..kernel(&[]) };
+        let doubled = loaded(&plan(&facts, FrontChoice::Auto, true).unwrap());
+        assert!(doubled.contains(&"fs_send_again") && doubled.contains(&"fs_recv_again"));
+        let single = loaded(&plan(&kernel(&[]), FrontChoice::Auto, true).unwrap());
+        assert!(!single.contains(&"fs_send_again"));
+        let fexit = plan(&facts, FrontChoice::Only(Front::Fexit), true).unwrap();
+        assert!(!loaded(&fexit).contains(&"fs_send_again"));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use crate::plan::{Attach, PROGRAMS};
 pub(crate) struct Facts {
     /// Tracepoints and functions that exist, by the name of the program that wants them.
     pub(crate) present: BTreeSet<&'static str>,
-    /// `uname -r`, for messages only: nothing is decided by it.
+    /// Tasks can be preempted in the middle of a tracepoint's program.
+    pub(crate) preemptible: bool,
+    /// `uname -r`.
     pub(crate) release: String,
 }
 
@@ -53,6 +55,29 @@ impl Facts {
             fs::read_to_string("/proc/sys/kernel/osrelease").map_err(|error: io::Error| {
                 ProbeError::Setup { what: "reading uname", source: error }
             })?;
-        Ok(Self { present, release: release.trim().to_owned() })
+        let release = release.trim().to_owned();
+        Ok(Self { present, preemptible: preempts_programs(&release), release })
+    }
+}
+
+/// Since 7.0 (RCU instead of disabled preemption around tracepoints). Nothing in the kernel's type
+/// information tells; a release that cannot be read counts as new, which costs time but no bytes.
+fn preempts_programs(release: &str) -> bool {
+    let major = release.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    major.is_none_or(|major| major >= 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_preempted_since_seven() {
+        for (release, preempted) in
+            [("6.1.0-56-amd64", false), ("6.18.44", false), ("7.0.0-rc1", true), ("10.2", true)]
+        {
+            assert_eq!(preempts_programs(release), preempted, "{release}");
+        }
+        assert!(preempts_programs("vendor"));
     }
 }
