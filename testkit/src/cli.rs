@@ -132,6 +132,13 @@ pub(crate) enum Job {
         #[arg(long, default_value = "")]
         tag: String,
     },
+    /// Frames by the rings of an AF_XDP socket, which stays open until standard input closes
+    Xdp {
+        #[arg(long)]
+        tag: String,
+        #[arg(long, default_value_t = 0)]
+        frames: u64,
+    },
     /// Loops and loads for measurements
     #[command(subcommand)]
     Bench(Bench),

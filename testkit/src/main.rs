@@ -61,6 +61,7 @@ fn run(job: Job) -> Result<()> {
         Job::Steps { tag, chunk, leaderless } => traffic::steps(&tag, chunk, leaderless),
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
+        Job::Xdp { frames, .. } => traffic::rings(frames),
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),

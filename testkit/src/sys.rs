@@ -8,6 +8,7 @@ pub mod ring;
 pub mod socket;
 pub mod tls;
 pub mod vectored;
+pub mod xdp;
 pub mod zerocopy;
 
 use std::io;

@@ -10,7 +10,7 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 	__u16 family = sk->__sk_common.skc_family;
 
 	if (!watched(family))
-		return 0;
+		return family == AF_XDP ? xdp_called(sk, FS_SEND) : 0;
 	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
 		call_without_bytes(sk, FS_SEND);
 	else
@@ -24,7 +24,7 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 	__u16 family = sk->__sk_common.skc_family;
 
 	if (!watched(family))
-		return 0;
+		return family == AF_XDP ? xdp_called(sk, FS_RECV) : 0;
 	/* A peek moves nothing; the error queue returns what was sent long ago. */
 	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
 		call_without_bytes(sk, FS_RECV);

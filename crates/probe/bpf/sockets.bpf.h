@@ -110,7 +110,7 @@ int fs_iter_files(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* On demand: which flows still have a socket (AF_PACKET and kernel sockets end unseen). */
+/* On demand: which flows still have a socket (AF_PACKET, AF_XDP and kernel sockets end unseen). */
 SEC("iter/bpf_sk_storage_map")
 int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 {

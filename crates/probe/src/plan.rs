@@ -21,6 +21,8 @@ pub(crate) enum Role {
     Peers,
     /// Sees addresses that nobody asked for: attached once there are such.
     Senders,
+    /// Tells at once of a socket whose bytes pass no call.
+    Rings,
     /// Without it nothing works.
     Core,
     /// Tells when a socket ends.
@@ -65,13 +67,14 @@ const fn program(
 const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
 const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2) does not ask for, \
                           stay unknown";
+const NO_RINGS: &str = "AF_XDP sockets that make no call are found by looking every half minute";
 const NO_RELEASE: &str = "closed sockets are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
     use Attach::{Cgroup, Function, Iterator, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Senders, Walk};
+    use Role::{Calls, Core, Peers, Release, ReleaseFallback, Rings, Senders, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
@@ -85,6 +88,9 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_packet_sendmsg", Function, "packet_sendmsg", FX, IfPresent),
         program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
         program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
+        program("fs_xdp_sendmsg", Function, "xsk_sendmsg", FX, IfPresent),
+        program("fs_xdp_recvmsg", Function, "xsk_recvmsg", FX, IfPresent),
+        program("fs_xdp_bind", Function, "xsk_bind", Rings, Optional(NO_RINGS)),
         program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", Core, Required),
         program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
         program("fs_exec", Tracepoint, "sched_process_exec", Core, Required),
@@ -119,11 +125,18 @@ pub(crate) const PROGRAMS: &[Program] = &{
             Optional("what older TCP connections read by splice before the start is counted too"),
         ),
         program(
+            "fs_iter_rings",
+            Iterator,
+            "iter/task_file",
+            Walk,
+            Optional("AF_XDP sockets that make no call stay unseen"),
+        ),
+        program(
             "fs_iter_sockets",
             Iterator,
             "iter/bpf_sk_storage_map",
             Walk,
-            Optional("flows of sockets that end unseen (AF_PACKET) are not given back"),
+            Optional("flows of sockets that end unseen (AF_PACKET, AF_XDP) are not given back"),
         ),
     ]
 };
@@ -256,6 +269,7 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
         Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
+        Role::Rings => yes("AF_XDP sockets, whose bytes pass no call"),
         Role::Core if program.name == "fs_tcp_read" => {
             yes("TCP reads that no receive call ends: splice, zero copy, io_uring")
         }
@@ -293,7 +307,8 @@ mod tests {
         assert_eq!(plan.front, Front::Tracepoint);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
-        assert!(!names.contains(&"fs_inet_sendmsg"));
+        assert!(!names.contains(&"fs_inet_sendmsg") && !names.contains(&"fs_xdp_sendmsg"));
+        assert!(names.contains(&"fs_xdp_bind"));
     }
 
     #[test]
@@ -303,6 +318,7 @@ mod tests {
         assert_eq!(plan.front, Front::Fexit);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_inet_sendpage"));
+        assert!(names.contains(&"fs_xdp_bind") && names.contains(&"fs_xdp_sendmsg"));
         assert!(!names.contains(&"fs_send") && !names.contains(&"fs_peer_send4"));
         assert!(!names.contains(&"fs_raw_send4"));
     }

@@ -11,6 +11,7 @@ mod lineage;
 mod live;
 mod spaces;
 pub(crate) mod traffic;
+mod xdp;
 
 use crate::runner::Scenario;
 
@@ -41,6 +42,9 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "greedy-user": bounds::greedy_user,
     "many-peers": bounds::many_peers,
     "port-scan": connections::port_scan,
+    "xdp": xdp::sender,
+    "xdp-older": xdp::older,
+    "xdp-silent": xdp::silent,
     "senders-found-out": connections::senders_found_out,
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,

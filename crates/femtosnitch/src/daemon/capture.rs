@@ -27,7 +27,7 @@ mod upkeep;
 
 /// Process events are read this long after the first, so that a storm of them costs few wake-ups.
 const GATHER: Duration = Duration::from_millis(2);
-/// How often flows without a socket and idle extra flows are looked for.
+/// How often flows without a socket, idle extra flows, and sockets that make no call are looked for.
 const TIDY: Duration = Duration::from_secs(30);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
@@ -106,6 +106,7 @@ impl Capture {
         self.engine.found(&before);
         drop(before);
         self.report.snapshot(&report);
+        self.look_around();
         self.try_hooks(0)?;
         self.carry_out(0);
         self.publish_status();
@@ -172,6 +173,9 @@ impl Capture {
         self.engine.tick(moment(agenda.tick));
         if now >= agenda.tidy {
             agenda.tidy = now + TIDY;
+            if self.probe.rings_are_hidden() {
+                self.look_around();
+            }
             self.engine.retire_idle(moment(agenda.tick));
             self.sweep(agenda.tick);
         } else if self.engine.gauges().flows * 4 > self.max_flows * 3 {
