@@ -3,6 +3,7 @@
 mod bad;
 mod bounds;
 mod connections;
+mod container;
 mod disk;
 mod download;
 mod ignore;
@@ -29,6 +30,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "short-child-of-a-shell": lineage::short_child,
     "orphaned-grandchild": lineage::orphaned_grandchild,
     "namespaces": spaces::traffic_inside,
+    "container": container::traffic_inside,
     "older-connection": life::older_connection,
     "older-without-leader": life::older_without_leader,
     "sigterm-loses-nothing": life::sigterm_loses_nothing,
