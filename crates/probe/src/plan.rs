@@ -89,7 +89,6 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
         program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
         program("fs_xdp_sendmsg", Function, "xsk_sendmsg", FX, IfPresent),
-        program("fs_xdp_recvmsg", Function, "xsk_recvmsg", FX, IfPresent),
         program("fs_xdp_bind", Function, "xsk_bind", Rings, Optional(NO_RINGS)),
         program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", Core, Required),
         program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
