@@ -1,6 +1,7 @@
 //! The kinds of traffic, each of exactly known volume.
 
 mod awkward;
+mod blocks;
 mod connects;
 mod datagrams;
 mod dressed;
@@ -26,6 +27,7 @@ use crate::Result;
 use crate::peer::stream::Dress;
 
 use crate::report::plain;
+pub use blocks::blocks;
 pub use handover::after_exec;
 pub use handover::receive_passed;
 pub use lineage::launch;

@@ -7,6 +7,7 @@ mod container;
 mod disk;
 mod download;
 mod ignore;
+mod kernel;
 mod life;
 mod lineage;
 mod live;
@@ -31,6 +32,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "orphaned-grandchild": lineage::orphaned_grandchild,
     "namespaces": spaces::traffic_inside,
     "container": container::traffic_inside,
+    "kernel-sockets": kernel::sockets,
+    "tunnel": kernel::tunnel,
     "older-connection": life::older_connection,
     "older-without-leader": life::older_without_leader,
     "sigterm-loses-nothing": life::sigterm_loses_nothing,
