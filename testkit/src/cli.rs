@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::Parser;
@@ -134,6 +135,23 @@ pub(crate) enum Job {
         bytes: usize,
         #[arg(long, default_value = "")]
         tag: String,
+    },
+    /// Frames by the rings of an AF_XDP socket, which stays open until standard input closes
+    Xdp {
+        #[arg(long)]
+        tag: String,
+        #[arg(long, default_value_t = 0)]
+        frames: u64,
+    },
+    /// A block device whose blocks the kernel fetches from a server (nbd)
+    Nbd {
+        #[arg(long)]
+        tag: String,
+        /// Has to be unused
+        #[arg(long)]
+        device: PathBuf,
+        #[arg(long, default_value_t = 1_000_000)]
+        bytes: u32,
     },
     /// Loops and loads for measurements
     #[command(subcommand)]
@@ -269,6 +287,15 @@ pub(crate) enum PeerKind {
         /// The first packet may carry data
         #[arg(long)]
         fast_open: bool,
+        #[arg(long)]
+        tag: String,
+    },
+    /// A server of blocks (nbd)
+    Blocks {
+        #[arg(long)]
+        bind: SocketAddr,
+        #[arg(long)]
+        bytes: usize,
         #[arg(long)]
         tag: String,
     },

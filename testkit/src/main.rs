@@ -18,6 +18,7 @@ use femtosnitch_testkit::Result;
 use femtosnitch_testkit::UNSUPPORTED;
 use femtosnitch_testkit::bench;
 use femtosnitch_testkit::emit;
+use femtosnitch_testkit::peer::blocks;
 use femtosnitch_testkit::peer::datagram;
 use femtosnitch_testkit::peer::httpd;
 use femtosnitch_testkit::peer::sink;
@@ -64,6 +65,8 @@ fn run(job: Job) -> Result<()> {
         }
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
+        Job::Xdp { frames, .. } => traffic::rings(frames),
+        Job::Nbd { tag, device, bytes } => traffic::blocks(&tag, &device, bytes),
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
@@ -81,6 +84,7 @@ fn serve(peer: PeerKind) -> Result<()> {
             stream::serve(bind, dress, reading, chunk)
         }
         PeerKind::Sink { bind, fast_open, .. } => sink::serve(bind, fast_open),
+        PeerKind::Blocks { bind, bytes, .. } => blocks::serve(bind, bytes),
         PeerKind::Closed { bind, .. } => sink::refuse(bind),
         PeerKind::Datagram { medium, bind, receiving, join, .. } => {
             datagram::serve(medium, bind, receiving, join)

@@ -3,6 +3,7 @@
 //! A peer prints its address first, answers `ok` to every order it has carried out, and prints
 //! what it counted ([`End`]s) when its standard input closes.
 
+pub mod blocks;
 pub mod datagram;
 pub mod httpd;
 pub mod sink;

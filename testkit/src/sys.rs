@@ -1,6 +1,7 @@
 //! Small safe helpers over the system calls that the standard library does not offer.
 
 pub mod address;
+pub mod block;
 pub mod interface;
 pub mod memory;
 pub mod process;
@@ -8,6 +9,7 @@ pub mod ring;
 pub mod socket;
 pub mod tls;
 pub mod vectored;
+pub mod xdp;
 pub mod zerocopy;
 
 use std::io;

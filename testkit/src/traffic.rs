@@ -1,6 +1,7 @@
 //! The kinds of traffic, each of exactly known volume.
 
 mod awkward;
+mod blocks;
 mod connects;
 mod datagrams;
 mod dressed;
@@ -11,6 +12,7 @@ mod lineage;
 mod many;
 mod plan;
 mod prefork;
+mod rings;
 mod special;
 mod steps;
 mod streams;
@@ -25,6 +27,7 @@ use crate::Result;
 use crate::peer::stream::Dress;
 
 use crate::report::plain;
+pub use blocks::blocks;
 pub use handover::after_exec;
 pub use handover::receive_passed;
 pub use lineage::launch;
@@ -35,6 +38,8 @@ pub use plan::Plan;
 use plan::V4;
 use plan::V6;
 use plan::Where;
+pub use rings::Rings;
+pub use rings::rings;
 pub use steps::Moved;
 pub use steps::steps;
 use uring::Sending;

@@ -20,6 +20,9 @@ use crate::process;
 /// Real programs for the guest: tests want traffic from what people run, not from applets.
 const PROGRAMS: [&str; 4] = ["curl", "ip", "nft", "ping"];
 
+/// The same where they are installed: a full shell, a container runtime.
+const OPTIONAL: [&str; 2] = ["bash", "crun"];
+
 /// Where the tests' own programs are in the guest.
 pub(crate) const GUEST_BIN: &str = "/usr/local/bin";
 
@@ -64,9 +67,9 @@ pub(crate) fn build(file: &Path, kernel_modules: &Path, payload: &Payload<'_>) -
     // Busybox's own shell runs its applets whatever the path says.
     tree.copy("/usr/bin/sh", &std::fs::canonicalize("/bin/sh")?);
     tree.libraries(Path::new("/bin/sh"))?;
-    // Not needed to pass; tests that care about a full shell look for it.
-    if let Some(bash) = process::find("bash") {
-        tree.program(&bash, None)?;
+    // Not needed to pass; tests that care about them look for them.
+    for program in OPTIONAL.into_iter().filter_map(process::find) {
+        tree.program(&program, None)?;
     }
     for program in &payload.programs {
         tree.program(program, Some(GUEST_BIN))?;

@@ -28,6 +28,9 @@ const WANTED: &[&str] = &[
     "nft_ct",
     "nft_objref",
     "sch_netem",
+    // Traffic of the kernel's own: by socket calls, and without.
+    "nbd",
+    "vxlan",
     // TLS by the kernel, and the ciphers that it asks for by name: the guest has no modprobe.
     "tls",
     "ctr",

@@ -45,6 +45,8 @@ pub(crate) struct Tracked {
     closing: bool,
     /// The last sweep found no socket for it.
     orphaned: bool,
+    /// An AF_XDP socket that was told of.
+    told: bool,
 }
 
 impl Tracked {
@@ -72,6 +74,12 @@ impl Tracked {
             self.flow.local.port = reading.flow.local.port;
         }
         let mut news = News { counters, ..News::default() };
+        let own = matches!(self.kind, FlowKind::First | FlowKind::Orphan);
+        if self.flow.family == FlowKey::AF_XDP && own {
+            // Not one byte of it is ever seen: that there is such a socket is the news.
+            news.connections.begun = u32::from(!std::mem::replace(&mut self.told, true));
+            news.connections.ended = u32::from(reading.closed);
+        }
         if let Some(now) = &reading.tcp {
             let before = self.tcp.replace(now.clone());
             news.connections = News::of_connection(before.as_deref(), now, reading.closed);
@@ -169,6 +177,7 @@ impl Flows {
             place: None,
             closing: false,
             orphaned: false,
+            told: false,
         });
         if let Some(place) = self.slots.get_mut(index) {
             *place = Some(tracked);
@@ -358,7 +367,7 @@ impl Flows {
     pub(crate) fn any_ends_unseen(&self) -> bool {
         self.slots.iter().flatten().any(|tracked| {
             tracked.kind == FlowKind::First
-                && (tracked.flow.family == FlowKey::AF_PACKET
+                && (matches!(tracked.flow.family, FlowKey::AF_PACKET | FlowKey::AF_XDP)
                     || tracked.process.key == ProcKey::KERNEL)
         })
     }

@@ -23,7 +23,9 @@ pub(crate) fn is_known(kind: FlowKind, flow: &FlowKey, headers: Headers) -> bool
     match kind {
         FlowKind::Bucket | FlowKind::Executable { .. } | FlowKind::CatchAll => false,
         FlowKind::First | FlowKind::Orphan | FlowKind::Extra | FlowKind::ManyPeers => {
-            flow.family == FlowKey::AF_PACKET || headers.raw || PROTOCOLS.contains(&flow.protocol)
+            flow.family == FlowKey::AF_PACKET
+                || (headers.raw && flow.family != FlowKey::AF_XDP)
+                || PROTOCOLS.contains(&flow.protocol)
         }
     }
 }

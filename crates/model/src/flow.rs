@@ -32,7 +32,7 @@ pub struct FlowKey {
     pub cookie: u64,
     /// `AF_*`; [`FlowKey::AF_INET`] also for an IPv4 conversation over an `AF_INET6` socket.
     pub family: u16,
-    /// `IPPROTO_*`, 0 where unknown (AF_PACKET); 262 is `IPPROTO_MPTCP`.
+    /// `IPPROTO_*`, 0 where unknown (AF_PACKET, AF_XDP); 262 is `IPPROTO_MPTCP`.
     pub protocol: u16,
     /// This machine's end.
     pub local: Endpoint,
@@ -49,6 +49,8 @@ impl FlowKey {
     pub const AF_INET6: u16 = 10;
     /// `AF_PACKET`.
     pub const AF_PACKET: u16 = 17;
+    /// `AF_XDP`: frames pass by rings, not by calls, and their bytes cannot be known.
+    pub const AF_XDP: u16 = 44;
     /// `IPPROTO_ICMP`.
     pub const ICMP: u16 = 1;
     /// `IPPROTO_TCP`.
@@ -61,11 +63,12 @@ impl FlowKey {
     pub const UDPLITE: u16 = 136;
 }
 
-/// The usual name of an `IPPROTO_*` number (or of AF_PACKET), or the number itself.
+/// The usual name of an `IPPROTO_*` number (or of AF_PACKET and AF_XDP), or the number itself.
 #[must_use]
 pub fn protocol_name(family: u16, protocol: u16) -> String {
     let name = match (family, protocol) {
         (FlowKey::AF_PACKET, _) => "packet",
+        (FlowKey::AF_XDP, _) => "xdp",
         (_, 1) => "icmp",
         (_, 2) => "igmp",
         (_, 6) => "tcp",
@@ -104,6 +107,7 @@ mod tests {
     fn protocols_have_their_usual_names() {
         assert_eq!(protocol_name(2, 6), "tcp");
         assert_eq!(protocol_name(17, 0), "packet");
+        assert_eq!(protocol_name(44, 0), "xdp");
         assert_eq!(protocol_name(2, 253), "253");
     }
 }

@@ -61,7 +61,7 @@ static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
 	flow->raddr[0] = peer->addr[0];
 	flow->raddr[1] = peer->addr[1];
 	flow->rport = peer->port;
-	if (family == AF_PACKET)
+	if (family == AF_PACKET || family == AF_XDP)
 		return;
 	if (has_ports(flow->protocol))
 		flow->lport = sk->__sk_common.skc_num;
@@ -80,6 +80,8 @@ static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
 /* Who began: TCP knows, of datagrams it is who was first. */
 static __always_inline __u32 began_by(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
 {
+	if (sk->__sk_common.skc_family == AF_XDP)
+		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return dir == FS_SEND ? FS_FLOW_OUT : FS_FLOW_IN;
 	if (s->tcp & FS_TCP_LISTENER)

@@ -90,3 +90,13 @@ int BPF_PROG(fs_inet_sendpage, struct socket *sock, void *page, int offset, size
 		return 0;
 	return fexit_done(sock, NULL, FS_SEND, 0, ret);
 }
+
+/*
+ * AF_XDP moves nothing here, whatever is returned: see xdp.bpf.h. recvfrom(2), which few use to wake
+ * the kernel, would cost one more large program.
+ */
+SEC("fexit/xsk_sendmsg")
+int BPF_PROG(fs_xdp_sendmsg, struct socket *sock)
+{
+	return sock->sk ? xdp_called(sock->sk, FS_SEND) : 0;
+}

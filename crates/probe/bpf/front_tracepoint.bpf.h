@@ -29,7 +29,7 @@ int BPF_PROG(fs_send, struct sock *sk, int ret, int flags)
 	__u16 family = sk->__sk_common.skc_family;
 
 	if (!watched(family))
-		return 0;
+		return family == AF_XDP ? xdp_called(sk, FS_SEND) : 0;
 	done_once(sk, FS_SEND, ret);
 	return send_ends(sk, family, ret);
 }
@@ -40,7 +40,7 @@ int BPF_PROG(fs_recv, struct sock *sk, int ret, int flags)
 	__u16 family = sk->__sk_common.skc_family;
 
 	if (!watched(family))
-		return 0;
+		return family == AF_XDP ? xdp_called(sk, FS_RECV) : 0;
 	done_once(sk, FS_RECV, ret);
 	return recv_ends(sk, family, ret, flags);
 }

@@ -9,6 +9,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_PACKET 17
+#define AF_XDP 44
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_DCCP 33

@@ -9,6 +9,7 @@
  *   sample    what TCP itself counted         connection     its begin and end
  *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
+ *   xdp       sockets whose bytes pass no call
  */
 #include "vmlinux.h"
 
@@ -41,6 +42,8 @@
 #include "call.bpf.h"
 
 #include "tcp.bpf.h"
+
+#include "xdp.bpf.h"
 
 #include "again.bpf.h"
 #include "front_fexit.bpf.h"

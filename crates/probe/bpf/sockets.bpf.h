@@ -112,7 +112,7 @@ int fs_iter_files(struct bpf_iter__task_file *ctx)
 }
 
 /*
- * On demand: which flows still have a socket (AF_PACKET and kernel sockets end unseen), and whether
+ * On demand: which flows still have a socket (AF_PACKET, AF_XDP and kernel sockets end unseen), and whether
  * TCP is read in ways that are to be watched.
  */
 SEC("iter/bpf_sk_storage_map")

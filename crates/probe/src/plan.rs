@@ -23,6 +23,8 @@ pub(crate) enum Role {
     Peers,
     /// Not attached from the start, but once it is wanted.
     OnDemand,
+    /// Tells at once of a socket whose bytes pass no call.
+    Rings,
     /// Without it nothing works.
     Core,
     /// Tells when a socket ends.
@@ -65,13 +67,14 @@ const fn program(
 const NO_PEERS: &str = "the peers of unconnected UDP sockets stay unknown";
 const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2) does not ask for, \
                           stay unknown";
+const NO_RINGS: &str = "AF_XDP sockets that make no call are found by looking every half minute";
 const NO_RELEASE: &str = "closed sockets of datagrams are noticed by the next sweep only";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
     use Attach::{Cgroup, Function, Iterator, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Again, Calls, Core, OnDemand, Peers, Release, Walk};
+    use Role::{Again, Calls, Core, OnDemand, Peers, Release, Rings, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
@@ -87,6 +90,8 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_packet_sendmsg", Function, "packet_sendmsg", FX, IfPresent),
         program("fs_packet_recvmsg", Function, "packet_recvmsg", FX, IfPresent),
         program("fs_inet_sendpage", Function, "inet_sendpage", FX, IfPresent),
+        program("fs_xdp_sendmsg", Function, "xsk_sendmsg", FX, IfPresent),
+        program("fs_xdp_bind", Function, "xsk_bind", Rings, Optional(NO_RINGS)),
         program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", OnDemand, Required),
         program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
         program("fs_tcp_destroy", Tracepoint, "tcp_destroy_sock", Core, Required),
@@ -115,11 +120,18 @@ pub(crate) const PROGRAMS: &[Program] = &{
             Optional("what older TCP connections read by splice is counted late, or not at all"),
         ),
         program(
+            "fs_iter_rings",
+            Iterator,
+            "iter/task_file",
+            Walk,
+            Optional("AF_XDP sockets that make no call stay unseen"),
+        ),
+        program(
             "fs_iter_sockets",
             Iterator,
             "iter/bpf_sk_storage_map",
             Walk,
-            Optional("flows of sockets that end unseen (AF_PACKET) are not given back"),
+            Optional("flows of sockets that end unseen (AF_PACKET, AF_XDP) are not given back"),
         ),
     ]
 };
@@ -276,6 +288,7 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::Peers if front == Front::Fexit => no("the fexit front sees addresses itself"),
         Role::Peers if program.attach == Attach::Function => yes("addresses of raw datagrams"),
         Role::Peers => yes("addresses of datagrams"),
+        Role::Rings => yes("AF_XDP sockets, whose bytes pass no call"),
         Role::Core if program.name == "fs_tcp_state" => yes("begin and end of TCP connections"),
         Role::Core if program.name == "fs_tcp_destroy" => yes("ends of TCP sockets"),
         Role::Core => yes("program runs and their lineage"),
@@ -314,7 +327,8 @@ mod tests {
         assert_eq!(plan.front, Front::Tracepoint);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
-        assert!(!names.contains(&"fs_inet_sendmsg"));
+        assert!(!names.contains(&"fs_inet_sendmsg") && !names.contains(&"fs_xdp_sendmsg"));
+        assert!(names.contains(&"fs_xdp_bind"));
     }
 
     #[test]
@@ -335,6 +349,7 @@ mod tests {
         assert_eq!(plan.front, Front::Fexit);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_inet_sendpage"));
+        assert!(names.contains(&"fs_xdp_bind") && names.contains(&"fs_xdp_sendmsg"));
         assert!(!names.contains(&"fs_send") && !names.contains(&"fs_peer_send4"));
         assert!(!names.contains(&"fs_raw_send4"));
     }

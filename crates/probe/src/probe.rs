@@ -187,6 +187,24 @@ impl Probe {
         self.is_attached("fs_iter_files") && self.loaded.walk("fs_iter_files", None).is_ok()
     }
 
+    /// Looks for AF_XDP sockets that nothing else tells of: those that make no call, and are older
+    /// than the hooks or on a kernel without function tracing. A walk over all open files.
+    ///
+    /// # Errors
+    /// If the kernel's walk fails.
+    pub fn look_for_rings(&self) -> io::Result<()> {
+        if !self.is_attached("fs_iter_rings") {
+            return Ok(());
+        }
+        self.loaded.walk("fs_iter_rings", None).map(drop)
+    }
+
+    /// True if only a look finds such sockets.
+    #[must_use]
+    pub fn rings_are_hidden(&self) -> bool {
+        !self.is_attached("fs_xdp_bind")
+    }
+
     fn is_attached(&self, name: &str) -> bool {
         self.hooks.iter().any(|hook| hook.program == name && hook.state == HookState::Attached)
     }

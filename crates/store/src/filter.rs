@@ -35,8 +35,8 @@ enum Match {
     Net(IpNet),
     /// Reverse notation.
     Domain(String),
-    /// `protocol=packet`: what `protocol_name` calls AF_PACKET.
-    Packet,
+    /// `protocol=packet` or `xdp`: what `protocol_name` calls a family without protocols.
+    Family(u16),
     User(String),
     /// A word, and its place in the dimension's list.
     Word(&'static str, usize),
@@ -111,7 +111,7 @@ impl Filter {
                 },
                 Dimension::Family => match family(value) {
                     Some(found) => found,
-                    None => number("inet, inet6, packet, or an AF_* number")?,
+                    None => number("inet, inet6, packet, xdp, or an AF_* number")?,
                 },
                 Dimension::Minute | Dimension::Hour => Match::Number(
                     value.parse().map_err(|_| bad("the unix second at which it begins"))?,
@@ -139,7 +139,7 @@ impl Filter {
                 let code = i64::try_from(*at).unwrap_or(i64::MAX);
                 format!("({column}) = {}", value(code.into()))
             }
-            Match::Packet => format!("family = {}", value(i64::from(FlowKey::AF_PACKET).into())),
+            Match::Family(family) => format!("family = {}", value(i64::from(*family).into())),
             Match::User(name) => {
                 let uid = users.uid(name).or_else(|| name.parse().ok()).ok_or_else(|| {
                     StoreError::BadQuery(format!("there is no user `{name}`; see `getent passwd`"))
@@ -205,7 +205,7 @@ impl fmt::Display for Filter {
             Match::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
             Match::Net(net) => net.fmt(f),
             Match::Domain(name) => f.write_str(&reversed(name)),
-            Match::Packet => f.write_str("packet"),
+            Match::Family(family) => f.write_str(&protocol_name(*family, 0)),
             Match::Word(word, _) => f.write_str(word),
         }
     }
@@ -250,8 +250,9 @@ fn domain(text: &str) -> Option<Match> {
 
 fn protocol(name: &str) -> Option<Match> {
     let name = name.to_ascii_lowercase();
-    if name == "packet" {
-        return Some(Match::Packet);
+    let mut families = [FlowKey::AF_PACKET, FlowKey::AF_XDP].into_iter();
+    if let Some(family) = families.find(|family| protocol_name(*family, 0) == name) {
+        return Some(Match::Family(family));
     }
     // 262, MPTCP, is the largest there is.
     (0..=262_u16)
@@ -264,6 +265,7 @@ fn family(name: &str) -> Option<Match> {
         "inet" | "ipv4" => FlowKey::AF_INET,
         "inet6" | "ipv6" => FlowKey::AF_INET6,
         "packet" => FlowKey::AF_PACKET,
+        "xdp" => FlowKey::AF_XDP,
         _ => return None,
     };
     Some(Match::Number(number.into()))
@@ -290,6 +292,7 @@ mod tests {
             "domain!=",
             "user=root",
             "protocol=packet",
+            "protocol=xdp",
             "pexe=/bin/sh",
             "direction=incoming",
             "outcome=refused",

@@ -55,6 +55,14 @@ impl RawAddr {
         ])
     }
 
+    /// The first queue of an interface (`sockaddr_xdp`), with frames copied (`XDP_COPY`).
+    #[must_use]
+    pub fn rings(ifindex: u32) -> Self {
+        let flags = 2_u16.to_ne_bytes();
+        let family = family_bytes(libc::AF_XDP);
+        Self::from_parts(&[&family, &flags, &ifindex.to_ne_bytes(), &[0; 8]])
+    }
+
     /// The internet address in it.
     ///
     /// # Errors

@@ -41,6 +41,18 @@ pub fn with_address(ip: IpAddr) -> io::Result<i32> {
     Err(io::Error::new(io::ErrorKind::AddrNotAvailable, format!("no interface has {ip}")))
 }
 
+/// Index of the interface of this name.
+///
+/// # Errors
+/// If there is none.
+pub fn named(name: &CStr) -> io::Result<u32> {
+    // SAFETY: `name` is a C string.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index),
+    }
+}
+
 fn address_of(entry: &libc::ifaddrs) -> Option<IpAddr> {
     // SAFETY: the address is null or points to a structure of at least its family's field.
     let family = i32::from(unsafe { entry.ifa_addr.as_ref() }?.sa_family);
@@ -62,5 +74,7 @@ mod tests {
     fn loopback_is_an_interface() {
         assert_eq!(with_address([127, 0, 0, 1].into()).unwrap(), 1);
         assert!(with_address([203, 0, 113, 9].into()).is_err());
+        assert_eq!(named(c"lo").unwrap(), 1);
+        assert!(named(c"none-such").is_err());
     }
 }

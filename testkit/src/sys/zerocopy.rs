@@ -22,9 +22,14 @@ pub(super) struct Mapping {
 impl Mapping {
     /// Maps `len` bytes of `fd`, shared.
     pub(super) fn of(fd: &impl AsFd, len: usize, access: i32) -> io::Result<Self> {
+        Self::at(fd, len, access, 0)
+    }
+
+    /// The same from some offset on.
+    pub(super) fn at(fd: &impl AsFd, len: usize, access: i32, offset: i64) -> io::Result<Self> {
         let (raw, anywhere) = (fd.as_fd().as_raw_fd(), std::ptr::null_mut());
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe { libc::mmap(anywhere, len, access, libc::MAP_SHARED, raw, 0) };
+        let start = unsafe { libc::mmap(anywhere, len, access, libc::MAP_SHARED, raw, offset) };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }

@@ -17,7 +17,7 @@ use crate::sys::socket;
 const TRAIN: u64 = 5;
 
 /// A frame to everybody.
-fn frame(payload: usize) -> Vec<u8> {
+pub(super) fn frame(payload: usize) -> Vec<u8> {
     let header = [&[0xff; 6][..], &[2, 0, 0, 0, 0, 1], &ETHERTYPE.to_be_bytes()].concat();
     [header, vec![b'r'; payload]].concat()
 }

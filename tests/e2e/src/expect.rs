@@ -130,7 +130,7 @@ fn processes(rows: &[&Value], report: &Report) -> Result<()> {
 }
 
 /// Every row names the right file.
-fn identities(rows: &[&Value], exe: &Path, sha256: &str) -> Result<()> {
+pub(crate) fn identities(rows: &[&Value], exe: &Path, sha256: &str) -> Result<()> {
     for row in rows.iter().map(|row| Row(row)) {
         let right = Path::new(row.text("exe")) == exe && row.text("sha256") == sha256;
         ensure!(right, "not {} with {sha256}: {}", exe.display(), row.0);

@@ -3,14 +3,17 @@
 mod bad;
 mod bounds;
 mod connections;
+mod container;
 mod disk;
 mod download;
 mod ignore;
+mod kernel;
 mod life;
 mod lineage;
 mod live;
 mod spaces;
 pub(crate) mod traffic;
+mod xdp;
 
 use crate::runner::Scenario;
 
@@ -28,6 +31,9 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "short-child-of-a-shell": lineage::short_child,
     "orphaned-grandchild": lineage::orphaned_grandchild,
     "namespaces": spaces::traffic_inside,
+    "container": container::traffic_inside,
+    "kernel-sockets": kernel::sockets,
+    "tunnel": kernel::tunnel,
     "older-connection": life::older_connection,
     "older-without-leader": life::older_without_leader,
     "sigterm-loses-nothing": life::sigterm_loses_nothing,
@@ -41,6 +47,9 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "greedy-user": bounds::greedy_user,
     "many-peers": bounds::many_peers,
     "port-scan": connections::port_scan,
+    "xdp": xdp::sender,
+    "xdp-older": xdp::older,
+    "xdp-silent": xdp::silent,
     "senders-found-out": connections::senders_found_out,
     "splices-found-out": connections::splices_found_out,
     "broken-config": bad::broken_config,

@@ -161,3 +161,23 @@ fn the_end_of_an_idle_bucket_does_not_touch_its_successor() {
     flows.end(Slot(4));
     assert_eq!(flows.closing_buckets(&[key(1, 1)]), [(Slot(5), FlowKind::Bucket)]);
 }
+
+#[test]
+fn a_socket_without_calls_is_told_of_once_and_its_bytes_never() {
+    let mut rings = reading(3, key(1, 1), 0, 0);
+    rings.flow = FlowKey { family: FlowKey::AF_XDP, protocol: 0, ..rings.flow };
+    rings.headers.raw = true;
+    let mut flows = begun(&rings);
+    flows.grow(&rings, 1);
+    let taken = flows.take_unwritten();
+    assert_eq!(taken.len(), 1);
+    assert_eq!((taken[0].unwritten.connections.begun, taken[0].wire()), (1, None));
+    flows.grow(&rings, 2);
+    assert!(flows.take_unwritten().is_empty(), "told of already");
+    rings.closed = true;
+    flows.grow(&rings, 3);
+    flows.end(rings.slot);
+    let ends = flows.take_unwritten();
+    let connections = ends[0].unwritten.connections;
+    assert_eq!((connections.begun, connections.ended), (0, 1));
+}

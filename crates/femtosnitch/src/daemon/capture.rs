@@ -27,7 +27,7 @@ mod upkeep;
 
 /// Process events are read this long after the first, so that a storm of them costs few wake-ups.
 const GATHER: Duration = Duration::from_millis(2);
-/// How often flows without a socket and idle extra flows are looked for.
+/// How often flows without a socket, idle extra flows, and sockets that make no call are looked for.
 const TIDY: Duration = Duration::from_secs(30);
 /// How often TCP sockets are looked at for reads that are not watched yet: never more often than
 /// the first, and not so often that many sockets make it expensive.
@@ -111,6 +111,7 @@ impl Capture {
         self.engine.found(&before);
         drop(before);
         self.report.snapshot(&report);
+        self.look_around();
         self.try_hooks(0)?;
         self.carry_out(0);
         self.publish_status();
@@ -178,6 +179,9 @@ impl Capture {
         self.engine.tick(moment(agenda.tick));
         if now >= agenda.tidy {
             agenda.tidy = now + TIDY;
+            if self.probe.rings_are_hidden() {
+                self.look_around();
+            }
             self.engine.retire_idle(moment(agenda.tick));
             self.sweep(agenda.tick);
         } else if self.engine.gauges().flows * 4 > self.max_flows * 3 {

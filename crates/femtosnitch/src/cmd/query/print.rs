@@ -41,7 +41,11 @@ fn shaped(shape: &Shape, by: &[By], answers: &[Answer], lines: usize) -> Table {
     let mut table = Table::new(columns);
     for answer in answers.iter().take(lines) {
         let keys = by.iter().zip(&answer.keys).map(|(by, key)| shown(by.dimension, key));
-        table.row(keys.chain(shape.amounts(answer)));
+        let mut amounts = shape.amounts(answer);
+        if bytes_are_unknown(by, answer) {
+            amounts.iter_mut().take(2).for_each(|bytes| "?".clone_into(bytes));
+        }
+        table.row(keys.chain(amounts));
     }
     let total = answers.iter().fold(Answer::default(), |sum, answer| Answer {
         keys: Vec::new(),
@@ -145,6 +149,13 @@ fn is_number(dimension: Dimension) -> bool {
     matches!(dimension, Uid | Rport | Lport | Netns | Pid)
 }
 
+/// True of a line about AF_XDP sockets: no call moves their bytes, so 0 would be a lie.
+fn bytes_are_unknown(by: &[By], answer: &Answer) -> bool {
+    by.iter().zip(&answer.keys).any(|(by, key)| {
+        by.dimension == Dimension::Family && *key == Key::Number(FlowKey::AF_XDP.into())
+    })
+}
+
 /// A key as people know it.
 fn shown(dimension: Dimension, key: &Key) -> String {
     match key {
@@ -164,6 +175,7 @@ fn named(dimension: Dimension, number: i64) -> Option<String> {
             FlowKey::AF_INET => Some("inet".to_owned()),
             FlowKey::AF_INET6 => Some("inet6".to_owned()),
             FlowKey::AF_PACKET => Some("packet".to_owned()),
+            FlowKey::AF_XDP => Some("xdp".to_owned()),
             _ => None,
         },
         Dimension::Minute | Dimension::Hour => {
@@ -314,6 +326,14 @@ mod tests {
         let printed = table(&by(&["exe", "rport"]), &answers, 9).render(Style::plain());
         assert!(printed.contains("wire sent") && printed.contains("9 B"), "{printed}");
         assert!(printed.lines().nth(2).unwrap().contains('-'), "{printed}");
+    }
+
+    #[test]
+    fn bytes_that_pass_no_call_are_not_said_to_be_none() {
+        let xdp = Answer { recv: 0, ..answer(&["/usr/bin/xsk"], 44, 0, None) };
+        let printed = table(&by(&["exe", "family"]), &[xdp], 9).render(Style::plain());
+        let line = printed.lines().nth(1).unwrap();
+        assert_eq!(line, "/usr/bin/xsk  xdp        ?         ?  1,000");
     }
 
     #[test]

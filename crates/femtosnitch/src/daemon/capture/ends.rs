@@ -1,4 +1,4 @@
-//! Flows that end unseen, or are given up.
+//! Flows that begin or end unseen, or are given up.
 
 use std::io;
 
@@ -23,6 +23,13 @@ impl Capture {
                 self.report.retire_failed(&io::ErrorKind::NotFound.into());
                 self.engine.retire_failed(&[*retired]);
             }
+        }
+    }
+
+    /// Finds sockets that no hook has told of.
+    pub(super) fn look_around(&self) {
+        if let Err(error) = self.probe.look_for_rings() {
+            tracing::debug!(%error, "cannot look for AF_XDP sockets");
         }
     }
 
