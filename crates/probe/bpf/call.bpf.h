@@ -84,29 +84,29 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 {
 	__u16 family = sk->__sk_common.skc_family;
 	__u16 protocol = sk->sk_protocol;
-	struct fs_who who;
-	struct fs_peer peer;
+	struct fs_pair pair = {};
+	struct fs_peer *peer = &pair.peer;
 
-	owner_of(bpf_get_current_task_btf(), &who);
-	if (!who.tgid)
+	owner_of(bpf_get_current_task_btf(), &pair.who);
+	if (!pair.who.tgid)
 		count(FS_COUNT_KERNEL_CALLS);
 	if (!s) {
-		account_to_bucket(&who, dir, bytes);
+		account_to_bucket(&pair.who, dir, bytes);
 		return 0;
 	}
 	if (named) {
-		peer = *named;
-	} else if (any_number(protocol) == IPPROTO_TCP || !unstash(s, dir, &peer)) {
-		peer_connected(sk, any_number(family), &peer);
-		if (any_number(family) != AF_PACKET && !(peer.addr[0] | peer.addr[1])) {
+		*peer = *named;
+	} else if (any_number(protocol) == IPPROTO_TCP || !unstash(s, dir, peer)) {
+		peer_connected(sk, any_number(family), peer);
+		if (any_number(family) != AF_PACKET && !(peer->addr[0] | peer->addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
 			if (dir == FS_RECV)
 				fs_senders_wanted = 1;
 		}
 	}
 	if (!has_ports(any_number(protocol)))
-		peer.port = 0;
-	account(sk, s, &who, &peer, dir, any_number(bytes));
+		peer->port = 0;
+	account(sk, s, &pair, dir, any_number(bytes));
 	return 0;
 }
 

@@ -86,8 +86,8 @@ static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, _
 
 static __always_inline bool header_included(struct sock *sk, __u16 family)
 {
-	return family == AF_INET && sk->sk_type == SOCK_RAW &&
-	       (sk->sk_protocol == IPPROTO_RAW || inet_hdrincl(sk));
+	return family == AF_INET && BPF_CORE_READ(sk, sk_type) == SOCK_RAW &&
+	       (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_RAW || inet_hdrincl(sk));
 }
 
 #endif
