@@ -96,17 +96,17 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 	}
 	if (named) {
 		*peer = *named;
-	} else if (any_number(protocol) == IPPROTO_TCP || !unstash(s, dir, peer)) {
-		peer_connected(sk, any_number(family), peer);
-		if (any_number(family) != AF_PACKET && !(peer->addr[0] | peer->addr[1])) {
+	} else if (opaque(protocol) == IPPROTO_TCP || !unstash(s, dir, peer)) {
+		peer_connected(sk, opaque(family), peer);
+		if (family != AF_PACKET && !(peer->addr[0] | peer->addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
 			if (dir == FS_RECV)
 				fs_senders_wanted = 1;
 		}
 	}
-	if (!has_ports(any_number(protocol)))
+	if (!has_ports(opaque(protocol)))
 		peer->port = 0;
-	account(sk, s, &pair, dir, any_number(bytes));
+	account(sk, s, &pair, dir, bytes);
 	return 0;
 }
 

@@ -63,7 +63,6 @@ static __always_inline void describe(struct fs_flow *flow, const struct fs_pair 
 		flags |= FS_FLOW_RAW;
 	if (header_included(sk, family))
 		flags |= FS_FLOW_HDRINCL;
-	flags = any_number(flags);
 
 	begin_flow(flow, &pair->who);
 	flow->cookie = pair->cookie;
@@ -228,7 +227,6 @@ static __always_inline void account(struct sock *sk, struct fs_sk *s, struct fs_
 		over_socket(pair, sk, dir);
 		slot = slot ? extra_slot(s, pair) : first_slot(s, pair);
 	}
-	slot = any_number(slot);
 	flow = flow_at(slot);
 	if (!flow)
 		return;
