@@ -9,12 +9,17 @@
 
 static __always_inline bool watched(__u16 family)
 {
+	family = opaque(family);
 	return family == AF_INET || family == AF_INET6 || family == AF_PACKET;
 }
 
-/* True if a call that returned 0 moved nothing, not even an empty datagram. */
-static __always_inline bool nothing_moved(const struct sock *sk, enum fs_dir dir)
+/* True if a call that returned `ret` moved nothing, not even an empty datagram. */
+static __always_inline bool nothing_moved(const struct sock *sk, enum fs_dir dir, int ret)
 {
+	if (ret < 0)
+		return true;
+	if (opaque(ret))
+		return false;
 	return sk->sk_type == SOCK_STREAM || (dir == FS_RECV && sk->sk_shutdown & RCV_SHUTDOWN);
 }
 
@@ -111,46 +116,22 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 }
 
 /*
- * False if the call is counted elsewhere: TCP's receive side is counted here only in calls that
- * receive, see tcp.bpf.h for the others. Otherwise gives what belongs to the socket, if anything.
+ * One finished call, of which the front may have seen the peer. TCP's receive side is counted here
+ * only in calls that receive, see tcp.bpf.h for the others.
  */
-static __always_inline bool call_counts(struct sock *sk, struct task_struct *task, enum fs_dir dir,
-					__u64 bytes, struct fs_sk **found)
+static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes,
+				      const struct fs_peer *named)
 {
 	bool tcp_recv = sk->sk_protocol == IPPROTO_TCP && dir == FS_RECV;
-	struct fs_sk *s;
-
-	if (tcp_recv && !in_recv_call(task))
-		return false;
-	s = storage(sk);
-	if (s && tcp_recv)
-		__sync_fetch_and_add(&s->counted, (__u32)bytes);
-	*found = s;
-	return true;
-}
-
-/* The tracepoint front's way: the peer comes from the stash or the socket. */
-static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes)
-{
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_sk *s;
 
-	if (!call_counts(sk, task, dir, bytes, &s))
+	if (tcp_recv && !in_recv_call(task))
 		return;
-	if (!s || !call_fast(sk, s, task, family, sk->sk_protocol, dir, bytes))
-		call_slow(sk, s, dir, bytes, NULL);
-}
-
-/*
- * The fexit front's way: it may have seen the peer. No short cut for the common case, since the
- * verifiers of its kernels walk all that follows anew for every way out of it.
- */
-static __always_inline void call_done_named(struct sock *sk, enum fs_dir dir, __u64 bytes,
-					    const struct fs_peer *named)
-{
-	struct fs_sk *s;
-
-	if (call_counts(sk, bpf_get_current_task_btf(), dir, bytes, &s))
+	s = storage(sk);
+	if (s && tcp_recv)
+		__sync_fetch_and_add(&s->counted, (__u32)bytes);
+	if (named || !s || !call_fast(sk, s, task, family, sk->sk_protocol, dir, bytes))
 		call_slow(sk, s, dir, bytes, named);
 }
 
