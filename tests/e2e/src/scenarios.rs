@@ -11,6 +11,7 @@ mod lineage;
 mod live;
 mod spaces;
 pub(crate) mod traffic;
+mod verifier;
 
 use crate::runner::Scenario;
 
@@ -51,6 +52,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "live-flows": live::flows,
     "slow-reader": live::slow_reader,
     "status-json": live::status,
+    "verifier-work": verifier::work,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
     "ignore-sha256": ignore::sha256,
