@@ -41,43 +41,59 @@ static __always_inline bool same_peer(const struct fs_flow *flow, const struct f
 
 /*
  * An owner, a peer, and the socket between them, for the functions below that are not static: the
- * verifier looks at those once, not along every path that leads there. All they know of the socket
- * is its address, so they read from it as from any memory.
+ * verifier looks at those once, not along every path that leads there. They get the socket as a
+ * number only (pointers to it can be handed over since 6.8), so what they want of it is here.
  */
 struct fs_pair {
 	struct fs_who who;
 	struct fs_peer peer;
 	__u64 sk;
 	__u64 cookie;
-	__u64 dir; /* of the call that needs a slot */
+	__u32 netns;
+	__u32 dir; /* of the call that needs a slot */
+	__u16 family;
+	__u16 protocol;
+	__u16 type;
+	__u16 lport;
 };
+
+static __always_inline void over_socket(struct fs_pair *pair, struct sock *sk, enum fs_dir dir)
+{
+	pair->sk = (__u64)sk;
+	pair->cookie = bpf_get_socket_cookie(sk);
+	pair->netns = sk->__sk_common.skc_net.net->ns.inum;
+	pair->dir = dir;
+	pair->family = sk->__sk_common.skc_family;
+	pair->protocol = sk->sk_protocol;
+	pair->type = sk->sk_type;
+	pair->lport = sk->__sk_common.skc_num;
+}
 
 /* Fills in what identifies the flow; its counters are zero. */
 static __always_inline void describe(struct fs_flow *flow, const struct fs_pair *pair,
 				     const struct fs_peer *peer, __u32 flags)
 {
 	struct sock *sk = (void *)pair->sk;
-	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
 
-	if (BPF_CORE_READ(sk, sk_type) == SOCK_RAW)
+	if (pair->type == SOCK_RAW)
 		flags |= FS_FLOW_RAW;
-	if (header_included(sk, family))
+	if (header_included(sk, pair->family, pair->type, pair->protocol))
 		flags |= FS_FLOW_HDRINCL;
 
 	begin_flow(flow, &pair->who);
 	flow->cookie = pair->cookie;
-	flow->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	flow->family = family;
-	flow->protocol = BPF_CORE_READ(sk, sk_protocol);
+	flow->netns = pair->netns;
+	flow->family = pair->family;
+	flow->protocol = pair->protocol;
 	flow->flags = flags;
 	flow->raddr[0] = peer->addr[0];
 	flow->raddr[1] = peer->addr[1];
 	flow->rport = peer->port;
-	if (family == AF_PACKET)
+	if (pair->family == AF_PACKET)
 		return;
-	if (has_ports(flow->protocol))
-		flow->lport = BPF_CORE_READ(sk, __sk_common.skc_num);
-	if (family == AF_INET) {
+	if (has_ports(pair->protocol))
+		flow->lport = pair->lport;
+	if (pair->family == AF_INET) {
 		struct fs_peer local;
 
 		peer_v4(&local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr), 0);
@@ -88,19 +104,10 @@ static __always_inline void describe(struct fs_flow *flow, const struct fs_pair 
 	}
 }
 
-static __always_inline void over_socket(struct fs_pair *pair, struct sock *sk, enum fs_dir dir)
-{
-	pair->sk = (__u64)sk;
-	pair->cookie = bpf_get_socket_cookie(sk);
-	pair->dir = dir;
-}
-
 /* Who began: TCP knows, of datagrams it is who was first. */
 static __always_inline __u32 began_by(const struct fs_sk *s, const struct fs_pair *pair)
 {
-	struct sock *sk = (void *)pair->sk;
-
-	if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (pair->protocol != IPPROTO_TCP)
 		return pair->dir == FS_SEND ? FS_FLOW_OUT : FS_FLOW_IN;
 	if (s->tcp & FS_TCP_LISTENER)
 		return FS_FLOW_LISTEN;
@@ -189,7 +196,7 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 		count(FS_COUNT_FLOWS_FULL);
 		return bucket_slot(&pair->who);
 	}
-	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP) {
+	if (pair->protocol == IPPROTO_TCP) {
 		struct fs_tcp *tcp = bpf_map_lookup_elem(&tcp_totals, &slot);
 
 		if (tcp)
@@ -217,7 +224,7 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 static __always_inline void account(struct sock *sk, struct fs_sk *s, struct fs_pair *pair,
 				    enum fs_dir dir, __u64 bytes)
 {
-	bool tcp = sk->sk_protocol == IPPROTO_TCP;
+	bool tcp = opaque(sk->sk_protocol) == IPPROTO_TCP;
 	__u32 first = s->slot;
 	__u32 slot = first;
 	struct fs_flow *flow = flow_at(slot);
