@@ -41,8 +41,8 @@ static __always_inline bool same_peer(const struct fs_flow *flow, const struct f
 
 /*
  * An owner, a peer, and the socket between them, for the functions below that are not static: the
- * verifier looks at those once, not along every path that leads there. They get the socket as a
- * number only (pointers to it can be handed over since 6.8), so what they want of it is here.
+ * verifier looks at those once, not along every path that leads there. Older kernels hand them a
+ * socket as a number only, so most of what they want of it is here.
  */
 struct fs_pair {
 	struct fs_who who;
