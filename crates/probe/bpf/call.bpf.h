@@ -9,12 +9,17 @@
 
 static __always_inline bool watched(__u16 family)
 {
+	family = opaque(family);
 	return family == AF_INET || family == AF_INET6 || family == AF_PACKET;
 }
 
-/* True if a call that returned 0 moved nothing, not even an empty datagram. */
-static __always_inline bool nothing_moved(const struct sock *sk, enum fs_dir dir)
+/* True if a call that returned `ret` moved nothing, not even an empty datagram. */
+static __always_inline bool nothing_moved(const struct sock *sk, enum fs_dir dir, int ret)
 {
+	if (ret < 0)
+		return true;
+	if (opaque(ret))
+		return false;
 	return sk->sk_type == SOCK_STREAM || (dir == FS_RECV && sk->sk_shutdown & RCV_SHUTDOWN);
 }
 
@@ -84,73 +89,49 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 {
 	__u16 family = sk->__sk_common.skc_family;
 	__u16 protocol = sk->sk_protocol;
-	struct fs_who who;
-	struct fs_peer peer;
+	struct fs_pair pair = {};
+	struct fs_peer *peer = &pair.peer;
 
-	owner_of(bpf_get_current_task_btf(), &who);
-	if (!who.tgid)
+	owner_of(bpf_get_current_task_btf(), &pair.who);
+	if (!pair.who.tgid)
 		count(FS_COUNT_KERNEL_CALLS);
 	if (!s) {
-		account_to_bucket(&who, dir, bytes);
+		account_to_bucket(&pair.who, dir, bytes);
 		return 0;
 	}
 	if (named) {
-		peer = *named;
-	} else if (any_number(protocol) == IPPROTO_TCP || !unstash(s, dir, &peer)) {
-		peer_connected(sk, any_number(family), &peer);
-		if (any_number(family) != AF_PACKET && !(peer.addr[0] | peer.addr[1])) {
+		*peer = *named;
+	} else if (opaque(protocol) == IPPROTO_TCP || !unstash(s, dir, peer)) {
+		peer_connected(sk, opaque(family), peer);
+		if (family != AF_PACKET && !(peer->addr[0] | peer->addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
 			if (dir == FS_RECV)
 				fs_senders_wanted = 1;
 		}
 	}
-	if (!has_ports(any_number(protocol)))
-		peer.port = 0;
-	account(sk, s, &who, &peer, dir, any_number(bytes));
+	if (!has_ports(opaque(protocol)))
+		peer->port = 0;
+	account(sk, s, &pair, dir, bytes);
 	return 0;
 }
 
 /*
- * False if the call is counted elsewhere: where TCP's reads are watched (tcp.bpf.h), its receive
- * side is counted here only in calls that receive. Otherwise gives what belongs to the socket, if anything.
+ * One finished call, of which the front may have seen the peer. Where TCP's reads are watched
+ * (tcp.bpf.h), its receive side is counted here only in calls that receive.
  */
-static __always_inline bool call_counts(struct sock *sk, struct task_struct *task, enum fs_dir dir,
-					__u64 bytes, struct fs_sk **found)
+static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes,
+				      const struct fs_peer *named)
 {
 	bool tcp_recv = sk->sk_protocol == IPPROTO_TCP && dir == FS_RECV;
-	struct fs_sk *s;
-
-	if (tcp_recv && fs_reads_watched && !in_recv_call(task))
-		return false;
-	s = storage(sk);
-	if (s && tcp_recv)
-		__sync_fetch_and_add(&s->counted, bytes);
-	*found = s;
-	return true;
-}
-
-/* The tracepoint front's way: the peer comes from the stash or the socket. */
-static __always_inline void call_done(struct sock *sk, __u16 family, enum fs_dir dir, __u64 bytes)
-{
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fs_sk *s;
 
-	if (!call_counts(sk, task, dir, bytes, &s))
+	if (tcp_recv && fs_reads_watched && !in_recv_call(task))
 		return;
-	if (!s || !call_fast(sk, s, task, family, sk->sk_protocol, dir, bytes))
-		call_slow(sk, s, dir, bytes, NULL);
-}
-
-/*
- * The fexit front's way: it may have seen the peer. No short cut for the common case, since the
- * verifiers of its kernels walk all that follows anew for every way out of it.
- */
-static __always_inline void call_done_named(struct sock *sk, enum fs_dir dir, __u64 bytes,
-					    const struct fs_peer *named)
-{
-	struct fs_sk *s;
-
-	if (call_counts(sk, bpf_get_current_task_btf(), dir, bytes, &s))
+	s = storage(sk);
+	if (s && tcp_recv)
+		__sync_fetch_and_add(&s->counted, bytes);
+	if (named || !s || !call_fast(sk, s, task, family, sk->sk_protocol, dir, bytes))
 		call_slow(sk, s, dir, bytes, named);
 }
 

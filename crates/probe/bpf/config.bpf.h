@@ -35,9 +35,8 @@ static __always_inline __u64 opaque(__u64 number)
 volatile __u64 fs_zero = 0;
 
 /*
- * A number of which nothing is known any more, so that paths which differ in nothing else are
- * walked once. Before 6.4 every number counts as a difference where there are subprograms. Costs
- * a load.
+ * A number of which nothing is known any more, so that the rounds of a loop which differ in nothing
+ * else are walked once. Costs a load.
  */
 static __always_inline __u64 any_number(__u64 number)
 {

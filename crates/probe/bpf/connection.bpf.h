@@ -19,12 +19,12 @@ static __always_inline void closed(__u32 slot)
 /* The first flow of a socket that has moved nothing, owned by the current task. */
 static __always_inline __u32 flow_without_bytes(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
 {
-	struct fs_who who;
-	struct fs_peer peer;
+	struct fs_pair pair = {};
 
-	owner_of(bpf_get_current_task_btf(), &who);
-	peer_connected(sk, sk->__sk_common.skc_family, &peer);
-	return first_slot(sk, s, &who, &peer, dir);
+	owner_of(bpf_get_current_task_btf(), &pair.who);
+	peer_connected(sk, sk->__sk_common.skc_family, &pair.peer);
+	over_socket(&pair, sk, dir);
+	return first_slot(s, &pair);
 }
 
 /* connect(2) changes the state before it has found a port. */

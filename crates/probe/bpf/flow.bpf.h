@@ -39,51 +39,78 @@ static __always_inline bool same_peer(const struct fs_flow *flow, const struct f
 	       flow->rport == peer->port;
 }
 
-/* Fills in what identifies the flow; its counters are zero. */
-static __always_inline void describe(struct fs_flow *flow, struct sock *sk,
-				     const struct fs_who *who, const struct fs_peer *peer,
-				     __u32 flags)
+/*
+ * An owner, a peer, and the socket between them, for the functions below that are not static: the
+ * verifier looks at those once, not along every path that leads there. Older kernels hand them a
+ * socket as a number only, so most of what they want of it is here.
+ */
+struct fs_pair {
+	struct fs_who who;
+	struct fs_peer peer;
+	__u64 sk;
+	__u64 cookie;
+	__u32 netns;
+	__u32 dir; /* of the call that needs a slot */
+	__u16 family;
+	__u16 protocol;
+	__u16 type;
+	__u16 lport;
+};
+
+static __always_inline void over_socket(struct fs_pair *pair, struct sock *sk, enum fs_dir dir)
 {
-	__u16 family = sk->__sk_common.skc_family;
+	pair->sk = (__u64)sk;
+	pair->cookie = bpf_get_socket_cookie(sk);
+	pair->netns = sk->__sk_common.skc_net.net->ns.inum;
+	pair->dir = dir;
+	pair->family = sk->__sk_common.skc_family;
+	pair->protocol = sk->sk_protocol;
+	pair->type = sk->sk_type;
+	pair->lport = sk->__sk_common.skc_num;
+}
 
-	if (sk->sk_type == SOCK_RAW)
+/* Fills in what identifies the flow; its counters are zero. */
+static __always_inline void describe(struct fs_flow *flow, const struct fs_pair *pair,
+				     const struct fs_peer *peer, __u32 flags)
+{
+	struct sock *sk = (void *)pair->sk;
+
+	if (pair->type == SOCK_RAW)
 		flags |= FS_FLOW_RAW;
-	if (header_included(sk, family))
+	if (header_included(sk, pair->family, pair->type, pair->protocol))
 		flags |= FS_FLOW_HDRINCL;
-	flags = any_number(flags);
 
-	begin_flow(flow, who);
-	flow->cookie = bpf_get_socket_cookie(sk);
-	flow->netns = sk->__sk_common.skc_net.net->ns.inum;
-	flow->family = family;
-	flow->protocol = sk->sk_protocol;
+	begin_flow(flow, &pair->who);
+	flow->cookie = pair->cookie;
+	flow->netns = pair->netns;
+	flow->family = pair->family;
+	flow->protocol = pair->protocol;
 	flow->flags = flags;
 	flow->raddr[0] = peer->addr[0];
 	flow->raddr[1] = peer->addr[1];
 	flow->rport = peer->port;
-	if (family == AF_PACKET || family == AF_XDP)
+	if (pair->family == AF_PACKET || pair->family == AF_XDP)
 		return;
-	if (has_ports(flow->protocol))
-		flow->lport = sk->__sk_common.skc_num;
-	if (family == AF_INET) {
+	if (has_ports(pair->protocol))
+		flow->lport = pair->lport;
+	if (pair->family == AF_INET) {
 		struct fs_peer local;
 
-		peer_v4(&local, sk->__sk_common.skc_rcv_saddr, 0);
+		peer_v4(&local, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr), 0);
 		flow->laddr[0] = local.addr[0];
 		flow->laddr[1] = local.addr[1];
 	} else {
-		flow->laddr[0] = *(__u64 *)&sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[0];
-		flow->laddr[1] = *(__u64 *)&sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2];
+		BPF_CORE_READ_INTO(&flow->laddr, sk, __sk_common.skc_v6_rcv_saddr);
 	}
 }
 
 /* Who began: TCP knows, of datagrams it is who was first. */
-static __always_inline __u32 began_by(struct sock *sk, struct fs_sk *s, enum fs_dir dir)
+static __always_inline __u32 began_by(const struct fs_sk *s, const struct fs_pair *pair)
 {
-	if (sk->__sk_common.skc_family == AF_XDP)
+	if (pair->family == AF_XDP)
 		return 0;
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return dir == FS_SEND ? FS_FLOW_OUT : FS_FLOW_IN;
+	if (pair->protocol != IPPROTO_TCP)
+		return pair->dir == FS_SEND ? FS_FLOW_OUT : FS_FLOW_IN;
 	if (s->tcp & FS_TCP_LISTENER)
 		return FS_FLOW_LISTEN;
 	if (s->tcp & FS_TCP_OLDER)
@@ -104,23 +131,26 @@ static __always_inline bool peer_budget(struct fs_sk *s)
 }
 
 /* Slot of a pair that is not the socket's first. */
-static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
-				   const struct fs_peer *peer, enum fs_dir dir)
+__noinline __u32 extra_slot(struct fs_sk *s, const struct fs_pair *pair)
 {
-	struct fs_extra_key key = {
-		.cookie = bpf_get_socket_cookie(sk),
-		.who = *who,
-		.raddr = { peer->addr[0], peer->addr[1] },
-		.rport = peer->port,
-	};
-	struct fs_peer whom = *peer;
-	__u32 flags = any_number(FS_FLOW_EXTRA | began_by(sk, s, dir));
-	__u32 *known = bpf_map_lookup_elem(&extras, &key);
+	struct fs_extra_key key = {};
 	struct fs_flow *flow;
+	struct fs_peer whom;
+	__u32 *known;
+	__u32 flags;
 	__u32 slot;
 	long err;
 
+	if (!s || !pair)
+		return 0;
+	key.cookie = pair->cookie;
+	key.who = pair->who;
+	key.raddr[0] = whom.addr[0] = pair->peer.addr[0];
+	key.raddr[1] = whom.addr[1] = pair->peer.addr[1];
+	key.rport = whom.port = pair->peer.port;
+	flags = FS_FLOW_EXTRA | began_by(s, pair);
 	__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
+	known = bpf_map_lookup_elem(&extras, &key);
 	if (known)
 		return *known;
 	if (!peer_budget(s)) {
@@ -137,9 +167,9 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 	flow = slot ? flow_at(slot) : NULL;
 	if (!flow) {
 		count(FS_COUNT_FLOWS_FULL);
-		return bucket_slot(who);
+		return bucket_slot(&pair->who);
 	}
-	describe(flow, sk, who, &whom, flags);
+	describe(flow, pair, &whom, flags);
 	err = bpf_map_update_elem(&extras, &key, &slot, BPF_NOEXIST);
 	if (!err)
 		return slot;
@@ -148,24 +178,27 @@ static __noinline __u32 extra_slot(struct sock *sk, struct fs_sk *s, const struc
 	if (known)
 		return *known;
 	count(FS_COUNT_EXTRA_FAILED);
-	return bucket_slot(who);
+	return bucket_slot(&pair->who);
 }
 
 /* Gives the socket its first flow; a bucket's slot if there is none left. */
-static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
-				   const struct fs_peer *peer, enum fs_dir dir)
+__noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 {
-	__u32 slot = take_flow();
-	struct fs_flow *flow = slot ? flow_at(slot) : NULL;
-	__u32 flags =
-		any_number(began_by(sk, s, dir) | (s->flags & FS_SK_ORPHAN ? FS_FLOW_ORPHAN : 0));
+	struct fs_flow *flow;
+	__u32 flags;
+	__u32 slot;
 
+	if (!s || !pair)
+		return 0;
+	flags = began_by(s, pair) | (s->flags & FS_SK_ORPHAN ? FS_FLOW_ORPHAN : 0);
+	slot = take_flow();
+	flow = slot ? flow_at(slot) : NULL;
 	if (!flow) {
 		count(FS_COUNT_FLOWS_FULL);
 		__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
-		return bucket_slot(who);
+		return bucket_slot(&pair->who);
 	}
-	if (sk->sk_protocol == IPPROTO_TCP) {
+	if (pair->protocol == IPPROTO_TCP) {
 		struct fs_tcp *tcp = bpf_map_lookup_elem(&tcp_totals, &slot);
 
 		if (tcp)
@@ -174,32 +207,32 @@ static __noinline __u32 first_slot(struct sock *sk, struct fs_sk *s, const struc
 		if (!(s->tcp & (FS_TCP_ACTIVE | FS_TCP_LISTENER)))
 			s->tcp |= FS_TCP_ESTABLISHED;
 	}
-	describe(flow, sk, who, peer, flags);
+	describe(flow, pair, &pair->peer, flags);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
 		return slot;
 	return_flow(slot);
 	/* Another thread was quicker, most likely of the same program and to the same peer. */
 	slot = s->slot;
 	flow = flow_at(slot);
-	if (flow && same_owner(&flow->who, who) && same_peer(flow, peer))
+	if (flow && same_owner(&flow->who, &pair->who) && same_peer(flow, &pair->peer))
 		return slot;
-	return extra_slot(sk, s, who, peer, dir);
+	return extra_slot(s, pair);
 }
 
-/* Counts `bytes` of one call that `who` made with `peer`. */
-static __always_inline void account(struct sock *sk, struct fs_sk *s, const struct fs_who *who,
-				    const struct fs_peer *peer, enum fs_dir dir, __u64 bytes)
+/* Counts `bytes` of one call that `pair`'s owner made with its peer. */
+static __always_inline void account(struct sock *sk, struct fs_sk *s, struct fs_pair *pair,
+				    enum fs_dir dir, __u64 bytes)
 {
-	bool tcp = sk->sk_protocol == IPPROTO_TCP;
+	bool tcp = opaque(sk->sk_protocol) == IPPROTO_TCP;
 	__u32 first = s->slot;
 	__u32 slot = first;
 	struct fs_flow *flow = flow_at(slot);
 
-	if (!slot)
-		slot = first_slot(sk, s, who, peer, dir);
-	else if (!flow || !same_owner(&flow->who, who) || !same_peer(flow, peer))
-		slot = extra_slot(sk, s, who, peer, dir);
-	slot = any_number(slot);
+	if (!slot || !flow || !same_owner(&flow->who, &pair->who) ||
+	    !same_peer(flow, &pair->peer)) {
+		over_socket(pair, sk, dir);
+		slot = slot ? extra_slot(s, pair) : first_slot(s, pair);
+	}
 	flow = flow_at(slot);
 	if (!flow)
 		return;

@@ -14,7 +14,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	__u16 family;
 	__u64 bytes;
 
-	if (!sk || ret < 0 || (!ret && nothing_moved(sk, dir)))
+	if (!sk || nothing_moved(sk, dir, ret))
 		return 0;
 	if (dir == FS_RECV && flags & (MSG_PEEK | MSG_ERRQUEUE))
 		return 0;
@@ -25,7 +25,7 @@ static __always_inline int fexit_done(struct socket *sock, struct msghdr *msg, e
 	if (family != AF_PACKET && sk->sk_protocol != IPPROTO_TCP && msg &&
 	    peer_in_message(msg, &peer))
 		named = &peer;
-	call_done_named(sk, dir, bytes, named);
+	call_done(sk, family, dir, bytes, named);
 	return 0;
 }
 

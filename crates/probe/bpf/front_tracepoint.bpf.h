@@ -6,20 +6,20 @@
  */
 static __always_inline int send_ends(struct sock *sk, __u16 family, int ret)
 {
-	if (ret < 0 || (!ret && nothing_moved(sk, FS_SEND)))
+	if (nothing_moved(sk, FS_SEND, ret))
 		call_without_bytes(sk, FS_SEND);
 	else
-		call_done(sk, family, FS_SEND, with_what_follows(sk, ret));
+		call_done(sk, family, FS_SEND, with_what_follows(sk, ret), NULL);
 	return 0;
 }
 
 static __always_inline int recv_ends(struct sock *sk, __u16 family, int ret, int flags)
 {
 	/* A peek moves nothing; the error queue returns what was sent long ago. */
-	if (ret < 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || (!ret && nothing_moved(sk, FS_RECV)))
+	if (nothing_moved(sk, FS_RECV, ret) || flags & (MSG_PEEK | MSG_ERRQUEUE))
 		call_without_bytes(sk, FS_RECV);
 	else
-		call_done(sk, family, FS_RECV, ret);
+		call_done(sk, family, FS_RECV, ret, NULL);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static __always_inline __u32 append_name(struct fs_proc *out, __u32 off, const v
 		count(FS_COUNT_READ_FAILED);
 		return off;
 	}
-	return off + (__u32)len;
+	return any_number(off + (__u32)len);
 }
 
 static long path_step(__u32 i, struct path_walk *walk)

@@ -127,9 +127,8 @@ static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
 static __always_inline void tcp_bytes_read(struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
+	struct fs_pair pair = {};
 	struct tcp_sock *tp;
-	struct fs_peer peer;
-	struct fs_who who;
 	struct fs_sk *s;
 	__s64 bytes;
 
@@ -142,8 +141,8 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp)
 		return;
-	owner_of(task, &who);
-	if (!who.tgid)
+	owner_of(task, &pair.who);
+	if (!pair.who.tgid)
 		count(FS_COUNT_KERNEL_CALLS);
 	s = storage(sk);
 	if (!s) {
@@ -156,8 +155,8 @@ static __always_inline void tcp_bytes_read(struct sock *sk)
 	if (bytes <= 0)
 		return;
 	__sync_fetch_and_add(&s->counted, bytes);
-	peer_connected(sk, sk->__sk_common.skc_family, &peer);
-	account(sk, s, &who, &peer, FS_RECV, bytes);
+	peer_connected(sk, sk->__sk_common.skc_family, &pair.peer);
+	account(sk, s, &pair, FS_RECV, bytes);
 }
 
 /* Notes how far an older socket has been read. Runs without the socket lock: one load decides. */

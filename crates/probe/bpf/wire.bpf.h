@@ -84,10 +84,11 @@ static __always_inline void add_headers(struct sock *sk, struct fs_flow *flow, _
 		__sync_fetch_and_add(dir == FS_SEND ? &flow->send_more : &flow->recv_more, more);
 }
 
-static __always_inline bool header_included(struct sock *sk, __u16 family)
+static __always_inline bool header_included(struct sock *sk, __u16 family, __u16 type,
+					    __u16 protocol)
 {
-	return family == AF_INET && sk->sk_type == SOCK_RAW &&
-	       (sk->sk_protocol == IPPROTO_RAW || inet_hdrincl(sk));
+	return family == AF_INET && type == SOCK_RAW &&
+	       (protocol == IPPROTO_RAW || inet_hdrincl(sk));
 }
 
 #endif

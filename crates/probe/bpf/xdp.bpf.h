@@ -42,16 +42,16 @@ static __always_inline void charge(struct fs_flow *flow, struct task_struct *tas
 /* `task`, which is not the current one, has a descriptor of the socket. */
 static __always_inline void xdp_held(struct sock *sk, struct task_struct *task)
 {
-	const struct fs_peer nobody = {};
 	struct fs_sk *s = storage(sk);
+	struct fs_pair pair = {};
 	struct fs_flow *flow;
-	struct fs_who who;
 	__u32 slot;
 
 	if (!s || s->slot)
 		return;
-	owner_of(task, &who);
-	slot = first_slot(sk, s, &who, &nobody, FS_SEND);
+	owner_of(task, &pair.who);
+	over_socket(&pair, sk, FS_SEND);
+	slot = first_slot(s, &pair);
 	flow = flow_at(slot);
 	if (!slot || slot != s->slot || !flow)
 		return;

@@ -13,6 +13,7 @@ mod lineage;
 mod live;
 mod spaces;
 pub(crate) mod traffic;
+mod verifier;
 mod xdp;
 
 use crate::runner::Scenario;
@@ -61,6 +62,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "live-flows": live::flows,
     "slow-reader": live::slow_reader,
     "status-json": live::status,
+    "verifier-work": verifier::work,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
     "ignore-sha256": ignore::sha256,
