@@ -75,11 +75,10 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         let syn = header + SYN_OPTIONS;
         return Wire { send: syn * segs_out, recv: (ip_header(flow) + BARE) * segs_in };
     }
-    // What was not taken is among the segments but not in the payload.
-    let drops = u64::from(now.drops.wrapping_sub(before.drops)).min(segs_in);
+    let dropped = dropped_payload(now).saturating_sub(dropped_payload(before));
     let mut wire = Wire {
         send: payload.send + header * segs_out,
-        recv: payload.recv + header * segs_in + drops * u64::from(now.rcv_mss),
+        recv: payload.recv + header * segs_in + dropped,
     };
     let again = before.ended && !now.ended;
     if now.established && (!before.established || again) && !now.older {
@@ -100,6 +99,14 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         }
     }
     wire
+}
+
+/// Payload of the segments that were not taken: among the segments, but not in the payload. They
+/// count as large as those that were taken are on average, which may come later.
+fn dropped_payload(tcp: &TcpTotals) -> u64 {
+    let drops = tcp.drops.min(tcp.segs_in);
+    let taken = tcp.data_segs_in.saturating_sub(drops).max(1);
+    u64::from(drops) * (tcp.bytes_received / u64::from(taken))
 }
 
 /// Shares `whole` out in proportion to `parts`; what does not divide goes to the first. All to
@@ -201,10 +208,15 @@ mod tests {
     fn what_arrived_and_was_not_taken_was_on_the_wire() {
         let open = TcpTotals { header_len: 32, established: true, ..TcpTotals::default() };
         let later =
-            TcpTotals { segs_in: 10, bytes_received: 11_584, drops: 2, rcv_mss: 1448, ..open };
+            TcpTotals { segs_in: 10, data_segs_in: 10, bytes_received: 11_584, drops: 2, ..open };
         assert_eq!(tcp(&flow(2, 6), &open, &later).recv, 10 * 1500);
-        let odd = TcpTotals { segs_in: 1, drops: 9, ..later };
-        assert_eq!(tcp(&flow(2, 6), &open, &odd).recv, 11_584 + 52 + 1448, "no more than came");
+        let odd = TcpTotals { segs_in: 1, drops: 11, ..later };
+        assert_eq!(tcp(&flow(2, 6), &open, &odd).recv, 11_584 + 52 + 1287, "no more than came");
+        // Dropped before anything was taken.
+        let early = TcpTotals { segs_in: 1, drops: 1, ..open };
+        let late = TcpTotals { segs_in: 3, data_segs_in: 2, bytes_received: 1448, ..early };
+        let parts = [tcp(&flow(2, 6), &open, &early), tcp(&flow(2, 6), &early, &late)];
+        assert_eq!(parts.iter().map(|wire| wire.recv).sum::<u64>(), 3 * 52 + 2 * 1448);
     }
 
     #[test]

@@ -44,8 +44,9 @@ pub struct TcpTotals {
     pub srtt_us: u32,
     /// Segments that arrived and were not taken: duplicates, or no room (`sock.sk_drops`).
     pub drops: u32,
-    /// Payload of most segments received.
-    pub rcv_mss: u16,
+    /// Segments that arrived with payload, also those that were not taken
+    /// (`tcp_sock.data_segs_in`).
+    pub data_segs_in: u32,
     /// Bytes of TCP header, with the options that most segments have.
     pub header_len: u16,
     /// errno of the connection's end, 0 for none.

@@ -98,8 +98,7 @@ struct fs_tcp {
 	__u16 error;          /* errno of its end */
 	__u32 flags;          /* enum fs_tcp_flags */
 	__u32 drops;          /* segments that arrived and were not taken, wraps */
-	__u16 rcv_mss;        /* payload of most segments received */
-	__u16 _pad1;
+	__u32 data_segs_in;   /* segments that arrived with payload, wraps */
 	__u64 _pad[2];
 };
 

@@ -46,8 +46,10 @@ static __always_inline void tcp_connects(struct sock *sk, struct fs_sk *s)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	__sync_fetch_and_and(&s->flags, ~(FS_SK_BASED | FS_SK_BEHIND));
+	__sync_fetch_and_or(&s->flags, FS_SK_BORN);
 	/* A second connection of the same socket shares its flow with the first. */
-	__sync_fetch_and_or(&s->flags, s->slot ? FS_SK_BORN | FS_SK_SHARED : FS_SK_BORN);
+	if (s->tcp & FS_TCP_ENDED)
+		__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
 	s->counted = 0;
 	s->read_before = 0;
 	s->tcp = FS_TCP_ACTIVE;

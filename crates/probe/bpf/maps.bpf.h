@@ -126,6 +126,7 @@ struct fs_sk {
 			__u64 received_before;
 			__u32 out_before;
 			__u32 in_before;
+			__u32 data_in_before;
 			__u32 retrans_before;
 			__u32 drops_before;
 		};

@@ -40,7 +40,7 @@ static __always_inline void tcp_sample(struct sock *sk, const struct fs_sk *s, _
 	/* Later the kernel also counts acknowledgements that it has no use for. */
 	if (sk->__sk_common.skc_state == TCP_ESTABLISHED)
 		out->drops = sk->sk_drops.counter - s->drops_before;
-	out->rcv_mss = tp->inet_conn.icsk_ack.rcv_mss;
+	out->data_segs_in = tp->data_segs_in - s->data_in_before;
 }
 
 /* From here on `s` counts: what TCP has counted so far is not ours. */
@@ -52,6 +52,7 @@ static __always_inline void tcp_begin_counting(struct sock *sk, struct fs_sk *s,
 	s->received_before = tp->bytes_received;
 	s->out_before = tp->segs_out;
 	s->in_before = tp->segs_in;
+	s->data_in_before = tp->data_segs_in;
 	s->retrans_before = tp->total_retrans;
 }
 
@@ -67,6 +68,7 @@ static __always_inline void tcp_go_on_counting(struct fs_sk *s, struct tcp_sock 
 	s->received_before = tp->bytes_received - out->bytes_received;
 	s->out_before = tp->segs_out - out->segs_out;
 	s->in_before = tp->segs_in - out->segs_in;
+	s->data_in_before = tp->data_segs_in - out->data_segs_in;
 	s->retrans_before = tp->total_retrans - out->retrans;
 }
 

@@ -175,9 +175,6 @@ struct udp_sock {
 
 struct inet_connection_sock {
 	const struct tcp_ulp_ops *icsk_ulp_ops;
-	struct {
-		u16 rcv_mss;
-	} icsk_ack;
 };
 
 struct tcp_sock {
@@ -188,6 +185,7 @@ struct tcp_sock {
 	u64 bytes_sent;
 	u64 bytes_retrans;
 	u32 segs_in;
+	u32 data_segs_in;
 	u32 segs_out;
 	u32 total_retrans;
 	u32 srtt_us;

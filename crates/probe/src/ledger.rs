@@ -220,7 +220,7 @@ fn totals(raw: RawTcp) -> TcpTotals {
         retrans: raw.retrans,
         srtt_us: raw.srtt_us,
         drops: raw.drops,
-        rcv_mss: raw.rcv_mss,
+        data_segs_in: raw.data_segs_in,
         header_len: raw.header_len,
         error: raw.error,
         active: has(abi::TCP_ACTIVE),

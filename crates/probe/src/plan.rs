@@ -94,6 +94,7 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_xdp_bind", Function, "xsk_bind", Rings, Optional(NO_RINGS)),
         program("fs_tcp_read", Tracepoint, "tcp_rcv_space_adjust", OnDemand, Required),
         program("fs_tcp_state", Tracepoint, "inet_sock_set_state", Core, Required),
+        program("fs_tcp_state_again", Tracepoint, "inet_sock_set_state", Again, Required),
         program("fs_tcp_destroy", Tracepoint, "tcp_destroy_sock", Core, Required),
         program("fs_exec", Tracepoint, "sched_process_exec", Core, Required),
         program("fs_fork", Tracepoint, "sched_process_fork", Core, Required),
