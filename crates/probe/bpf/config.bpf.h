@@ -50,6 +50,9 @@ __u32 fs_senders_wanted = 0;
 __u32 fs_reads_wanted = 0;
 __u32 fs_reads_watched = 0;
 
+/* By user space: nothing is attached any more, and this is the last look at the sockets. */
+__u32 fs_last_look = 0;
+
 struct fs_usage fs_usage[FS_USAGE_MAX] = {};
 
 /* enum fs_count. Written by all programs, read by user space. */

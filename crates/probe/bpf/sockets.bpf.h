@@ -143,11 +143,11 @@ int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 
 	if (!s || !sk)
 		return 0;
-	if (!fs_reads_wanted) {
-		tp = bpf_skc_to_tcp_sock(sk);
-		if (tp && tcp_is_behind(s, tp, sk))
-			fs_reads_wanted = 1;
-	}
+	tp = fs_reads_wanted && !fs_last_look ? NULL : bpf_skc_to_tcp_sock(sk);
+	if (tp && fs_last_look)
+		tcp_complete_so_far(s, tp, sk);
+	else if (tp && tcp_is_behind(s, tp, sk))
+		fs_reads_wanted = 1;
 	slot = s->slot;
 	group = slot / FS_MARKS;
 	marks = bpf_map_lookup_elem(&alive, &group);

@@ -95,20 +95,13 @@ static __always_inline bool tcp_is_behind(struct fs_sk *s, struct tcp_sock *tp, 
 }
 
 /*
- * The end of the socket: no call is under way or will come. What TCP has moved and nobody has
- * counted goes to its first flow: reads that were not watched, and calls whose end the kernel did
- * not tell (runs_missed).
+ * What TCP has moved and nobody has counted goes to the socket's first flow: reads that were not
+ * watched (`bytes`), and calls whose end the kernel did not tell (runs_missed).
  */
-static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
+static __always_inline void tcp_add_missing(struct fs_sk *s, struct tcp_sock *tp, __s64 bytes)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct fs_flow *flow = flow_at(s->slot);
-	__s64 bytes;
 
-	if (!tp || !tcp_is_plain(sk, tp))
-		return;
-	tcp_base(s, tp, sk);
-	bytes = tcp_uncounted(s, tp, sk);
 	if (bytes > 0) {
 		fs_reads_wanted = 1;
 		count(s->slot && flow ? FS_COUNT_COMPLETED : FS_COUNT_READS_UNCOUNTED);
@@ -122,6 +115,35 @@ static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
 		count(FS_COUNT_COMPLETED);
 		__sync_fetch_and_add(&flow->send_bytes, bytes);
 	}
+}
+
+/* The end of the socket: no call is under way or will come. */
+static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp || !tcp_is_plain(sk, tp))
+		return;
+	tcp_base(s, tp, sk);
+	tcp_add_missing(s, tp, tcp_uncounted(s, tp, sk));
+}
+
+/*
+ * The end of the daemon: calls that end now are counted here too, since nothing else does. Without
+ * the lock, so what looks like the least of two looks is taken.
+ */
+static __always_inline void tcp_complete_so_far(struct fs_sk *s, struct tcp_sock *tp,
+						struct sock *sk)
+{
+	__s64 once, again;
+
+	if (!(s->flags & (FS_SK_BASED | FS_SK_BORN)) || !s->slot || !tcp_is_plain(sk, tp))
+		return;
+	once = tcp_uncounted(s, tp, sk);
+	barrier();
+	again = tcp_uncounted(s, tp, sk);
+	tcp_add_missing(s, tp, once < again ? once : again);
+	mark_dirty(s->slot);
 }
 
 static __always_inline void tcp_bytes_read(struct sock *sk)

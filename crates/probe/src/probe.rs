@@ -325,9 +325,15 @@ impl Probe {
         self.bss.u64(offset).map_or(0, |count| count.load(Relaxed))
     }
 
-    /// Stops counting, so that the totals read afterwards are the last.
+    /// Stops counting, so that the totals read afterwards are the last. What TCP has moved by then
+    /// without a call that told of it is added.
     pub fn detach(&mut self) {
         self.links.clear();
+        if let Some(last) = self.bss.u32(offset_of!(Bss, fs_last_look)) {
+            last.store(1, SeqCst);
+            // A kernel without this walk has watched for splices all the time.
+            self.look_for_splices().ok();
+        }
         for hook in &mut self.hooks {
             if hook.state == HookState::Attached {
                 "femtosnitch is stopping".clone_into(&mut hook.why);

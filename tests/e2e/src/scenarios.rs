@@ -53,6 +53,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "xdp-silent": xdp::silent,
     "senders-found-out": connections::senders_found_out,
     "splices-found-out": connections::splices_found_out,
+    "splices-at-the-end": connections::splices_at_the_end,
     "broken-config": bad::broken_config,
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,

@@ -77,3 +77,14 @@ pub(super) fn splices_found_out(world: &World) -> Result<Outcome> {
     expect::exactly(&root, &mark, &steps.finish()?)?;
     Ok(Outcome::Passed)
 }
+
+/// The daemon is stopped before it has found out that somebody splices.
+pub(super) fn splices_at_the_end(world: &World) -> Result<Outcome> {
+    let (root, mark) = (Root::new(world)?, world.mark("splices-end"));
+    let daemon = root.start()?;
+    let mut steps = Steps::splicing(world, &mark)?;
+    steps.go(10, 100_000)?;
+    daemon.stop()?;
+    expect::exactly(&root, &mark, &steps.finish()?)?;
+    Ok(Outcome::Passed)
+}
