@@ -30,9 +30,9 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How often flows without a socket, idle extra flows, and sockets that make no call are looked for.
 const TIDY: Duration = Duration::from_secs(30);
 /// How often TCP sockets are looked at for reads that are not watched yet: never more often than
-/// the first, and not so often that many sockets make it expensive.
+/// the first, and not so often that many sockets make it expensive (0.4 µs each).
 const LOOK: Duration = Duration::from_secs(5);
-const LOOK_PER_FLOW: Duration = Duration::from_millis(1);
+const LOOK_PER_FLOW: Duration = Duration::from_millis(4);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
 /// How often the hooks are tried.

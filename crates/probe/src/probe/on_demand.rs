@@ -77,7 +77,7 @@ impl Probe {
         self.waiting.contains(&Program::Splices)
     }
 
-    /// Has the kernel side look whether TCP is read in such ways: some 150 ns for each socket. What
+    /// Has the kernel side look whether TCP is read in such ways: some 0.4 µs for each socket. What
     /// two looks find, [`Probe::attach_what_is_wanted`] acts upon.
     ///
     /// # Errors
