@@ -9,7 +9,7 @@
  *   sample    what TCP itself counted         connection     its begin and end
  *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
- *   xdp       sockets whose bytes pass no call
+ *   xdp       bytes that pass no call         again          calls that a first program missed
  */
 #include "vmlinux.h"
 

@@ -5,12 +5,12 @@
  * every way of reading (a peek does not move it), and the difference to what was counted is what
  * they took.
  *
- * The hook where it moves runs for each buffer that is read, whoever reads it, and costs more than
- * all others together. So it is attached only once somebody reads like that (fs_reads_watched):
- * which a look at all sockets finds out (tcp_is_behind), or the end of the connection, where what
- * is missing is made up for (tcp_complete). Then bytes that io_uring receives are counted here too,
- * since the hook cannot tell them from splices. It runs under the socket lock, so differences of
- * copied_seq need no other.
+ * The hook where it moves runs for each buffer that is read, whoever reads it, and took half of what
+ * a download paid for being watched. So it is attached only once somebody reads like that
+ * (fs_reads_watched): which a look at all sockets finds out (tcp_is_behind), or the end of the
+ * connection, where what is missing is made up for (tcp_complete). Then bytes that io_uring
+ * receives are counted here too, since the hook cannot tell them from splices. It runs under the
+ * socket lock, so differences of copied_seq need no other.
  */
 #ifndef FS_TCP_H
 #define FS_TCP_H
