@@ -104,59 +104,26 @@ pub(crate) struct Limit {
     aspect: Aspect,
     why: &'static str,
     /// With this hook (a program of the BPF object) it does not.
-    mended_by: Option<&'static str>,
+    mended_by: &'static str,
 }
 
-const fn limit_of(scenario: &'static str, aspect: Aspect, why: &'static str) -> Limit {
-    Limit { scenario, aspect, why, mended_by: None }
-}
-
-const COOKIE: &str = "the Fast Open cookie in a SYN, 12 bytes a connection, is not counted";
-const DSS: &str = "MPTCP's own options, 8 to 20 bytes a segment, are not counted";
-const SUBFLOWS: &str = "subflows of an accepted MPTCP connection belong to no descriptor";
-const CHUNKS: &str = "SCTP's chunks and acknowledgements are not counted: NULL";
 const UNBOUND: &str =
-    "a socket bound to no address, used without connect: the route decides, unseen";
+    "bound to no address, not connected: needs function tracing, which this kernel lacks";
 
 /// Known limits.
 const LIMITS: &[Limit] = &[
-    limit_of("tcp-fastopen", Aspect::WireSend, COOKIE),
-    limit_of("tcp-fastopen", Aspect::PeerWireRecv, COOKIE),
-    limit_of("mptcp", Aspect::WireSend, DSS),
-    limit_of("mptcp", Aspect::WireRecv, DSS),
-    limit_of("mptcp", Aspect::PeerWireSend, SUBFLOWS),
-    limit_of("mptcp", Aspect::PeerWireRecv, SUBFLOWS),
-    limit_of(
-        "udp-gso-cmsg",
-        Aspect::WireSend,
-        "UDP_SEGMENT in a control message passes no hook: one header is counted for the call",
-    ),
-    limit_of(
-        "packet-txring",
-        Aspect::WireSend,
-        "one call sends many frames: the link header of one is taken off, not of each",
-    ),
-    limit_of("udp-mapped-unconnected", Aspect::Peer, UNBOUND),
-    limit_of("udp-v4-on-v6", Aspect::Peer, UNBOUND),
+    Limit {
+        scenario: "udp-mapped-unconnected",
+        aspect: Aspect::Peer,
+        why: UNBOUND,
+        mended_by: "fs_sent4",
+    },
+    Limit { scenario: "udp-v4-on-v6", aspect: Aspect::Peer, why: UNBOUND, mended_by: "fs_sent4" },
     Limit {
         scenario: "udp-recv-plain",
         aspect: Aspect::Peer,
         why: "recv(2) without an address: needs function tracing, which this kernel lacks",
-        mended_by: Some("fs_received"),
-    },
-    limit_of("sctp-stream", Aspect::WireSend, CHUNKS),
-    limit_of("sctp-stream", Aspect::WireRecv, CHUNKS),
-    limit_of("sctp-stream", Aspect::PeerWireSend, CHUNKS),
-    limit_of("sctp-stream", Aspect::PeerWireRecv, CHUNKS),
-    limit_of("sctp-datagram", Aspect::WireSend, CHUNKS),
-    limit_of("sctp-datagram", Aspect::WireRecv, CHUNKS),
-    limit_of("sctp-datagram", Aspect::PeerWireSend, CHUNKS),
-    limit_of("sctp-datagram", Aspect::PeerWireRecv, CHUNKS),
-    Limit {
-        scenario: "sctp-datagram",
-        aspect: Aspect::Peer,
-        why: "one-to-many SCTP: the tracepoints of socket calls do not tell the peer",
-        mended_by: Some("fs_inet_recvmsg"),
+        mended_by: "fs_received",
     },
 ];
 
@@ -187,7 +154,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// Why this aspect of this scenario is known to differ where these hooks are attached.
 pub(crate) fn limit(scenario: &str, aspect: Aspect, hooks: &[String]) -> Option<&'static str> {
-    let attached = |hook: Option<&str>| hooks.iter().any(|attached| Some(&**attached) == hook);
+    let attached = |hook: &str| hooks.iter().any(|attached| attached == hook);
     let of_this = |limit: &&Limit| limit.scenario == scenario && limit.aspect == aspect;
     let limit = LIMITS.iter().find(of_this)?;
     (!attached(limit.mended_by)).then_some(limit.why)

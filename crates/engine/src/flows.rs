@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Counters, Direction, FlowKey, FlowKind, Headers, ProcKey, Process, Reading, Slot, TcpTotals,
-    Wire,
+    Counters, Direction, FlowKey, FlowKind, Headers, ProcKey, Process, Reading, SctpTotals, Slot,
+    TcpTotals, Wire,
 };
 
 use crate::news::News;
+use crate::sctp;
 use crate::wire;
 
 /// A flow that need not live as long as its socket is given back when it did not move for this
@@ -33,6 +34,7 @@ pub(crate) struct Tracked {
     /// As last read.
     seen: Counters,
     tcp: Option<Box<TcpTotals>>,
+    sctp: Option<Box<SctpTotals>>,
     /// Since the last row.
     pub(crate) unwritten: News,
     /// Application bytes since the socket's bytes on the wire were last shared out.
@@ -52,7 +54,8 @@ pub(crate) struct Tracked {
 impl Tracked {
     /// Bytes on the wire since the last row, where they can be told.
     pub(crate) fn wire(&self) -> Option<Wire> {
-        wire::is_known(self.kind, &self.flow, self.headers).then_some(self.unwritten.wire)
+        let known = self.sctp.is_some() || wire::is_known(self.kind, &self.flow, self.headers);
+        known.then_some(self.unwritten.wire)
     }
 
     /// Smoothed round-trip time, if TCP has one.
@@ -73,6 +76,10 @@ impl Tracked {
             // A connection is seen before it has its port.
             self.flow.local.port = reading.flow.local.port;
         }
+        if reading.flow.local.addr.is_some() {
+            // Of a socket that is bound to none it shows with a packet.
+            self.flow.local.addr = reading.flow.local.addr;
+        }
         let mut news = News { counters, ..News::default() };
         let own = matches!(self.kind, FlowKind::First | FlowKind::Orphan);
         if self.flow.family == FlowKey::AF_XDP && own {
@@ -86,6 +93,10 @@ impl Tracked {
             let before = before.unwrap_or_default();
             news.wire = wire::tcp(&self.flow, &before, now);
             news.retrans = u64::from(now.retrans.wrapping_sub(before.retrans));
+        } else if let Some(now) = &reading.sctp {
+            let before = self.sctp.replace(now.clone());
+            let before = before.as_deref();
+            news.wire = sctp::wire(&self.flow, self.direction, counters, more, before, now);
         } else if self.flow.protocol != FlowKey::TCP
             && wire::is_known(self.kind, &self.flow, self.headers)
         {
@@ -170,6 +181,7 @@ impl Flows {
             headers: Headers { send_more: 0, recv_more: 0, ..reading.headers },
             seen: Counters::default(),
             tcp: None,
+            sctp: None,
             unwritten: News::default(),
             unshared: 0,
             first_at: 0,

@@ -15,6 +15,7 @@ mod images;
 mod news;
 mod processes;
 mod rows;
+mod sctp;
 mod table;
 #[cfg(test)]
 mod testing;

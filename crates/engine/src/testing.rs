@@ -53,5 +53,6 @@ pub(crate) fn reading(slot: u32, owner: ProcKey, send: u64, recv: u64) -> Readin
         direction: Direction::Outgoing,
         headers: Headers::default(),
         tcp: None,
+        sctp: None,
     }
 }

@@ -18,6 +18,14 @@ const BARE: u64 = 20;
 /// permission of SACK, where time stamps are on (the default).
 const SYN_OPTIONS: u64 = 8;
 
+/// The option with a cookie of TCP Fast Open as Linux makes them, and the one that asks for it
+/// (RFC 7413, section 4.1.1).
+const COOKIE: u64 = 12;
+const NO_COOKIE: u64 = 4;
+/// MPTCP's Data Sequence Signal (RFC 8684, section 3.3): with a mapping and an acknowledgement, and
+/// with an acknowledgement alone.
+const MAPPING: u64 = 28;
+const DATA_ACK: u64 = 12;
 /// True if the bytes on the wire of such a flow can be told.
 pub(crate) fn is_known(kind: FlowKind, flow: &FlowKey, headers: Headers) -> bool {
     match kind {
@@ -30,17 +38,19 @@ pub(crate) fn is_known(kind: FlowKind, flow: &FlowKey, headers: Headers) -> bool
     }
 }
 
-fn ip_header(flow: &FlowKey) -> u64 {
+pub(crate) fn ip_header(flow: &FlowKey) -> u64 {
     if flow.family == FlowKey::AF_INET { 20 } else { 40 }
 }
 
 /// What calls that moved `delta` had on the wire; `more` is the growth of the two counters of
 /// further headers. Not for TCP.
 pub(crate) fn datagrams(flow: &FlowKey, headers: Headers, delta: Counters, more: [u32; 2]) -> Wire {
+    let [send_more, recv_more] = more.map(|more| i64::from(more.cast_signed()));
     if flow.family == FlowKey::AF_PACKET {
         let link = if headers.raw { ETHERNET } else { 0 };
+        let send = delta.send.saturating_sub(link * delta.send_calls);
         return Wire {
-            send: delta.send.saturating_sub(link * delta.send_calls),
+            send: send.saturating_add_signed(send_more),
             recv: delta.recv.saturating_sub(link * delta.recv_calls),
         };
     }
@@ -54,7 +64,6 @@ pub(crate) fn datagrams(flow: &FlowKey, headers: Headers, delta: Counters, more:
         }
         (false, _) => (ip_header(flow) + 8, ip_header(flow) + 8),
     };
-    let [send_more, recv_more] = more.map(|more| i64::from(more.cast_signed()));
     Wire {
         send: (delta.send + send * delta.send_calls).saturating_add_signed(send_more),
         recv: (delta.recv + recv * delta.recv_calls).saturating_add_signed(recv_more),
@@ -63,7 +72,7 @@ pub(crate) fn datagrams(flow: &FlowKey, headers: Headers, delta: Counters, more:
 
 /// What a TCP socket had on the wire between two readings of its counters.
 pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
-    let payload = Wire {
+    let mut payload = Wire {
         send: now.bytes_sent.saturating_sub(before.bytes_sent),
         recv: now.bytes_received.saturating_sub(before.bytes_received),
     };
@@ -74,6 +83,12 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         // SYNs, and a reset or nothing.
         let syn = header + SYN_OPTIONS;
         return Wire { send: syn * segs_out, recv: (ip_header(flow) + BARE) * segs_in };
+    }
+    if now.subflow {
+        let out = u64::from(now.data_segs_out.wrapping_sub(before.data_segs_out));
+        let inward = u64::from(now.data_segs_in.wrapping_sub(before.data_segs_in));
+        payload.send += MAPPING * out + DATA_ACK * segs_out.saturating_sub(out);
+        payload.recv += MAPPING * inward + DATA_ACK * segs_in.saturating_sub(inward);
     }
     let dropped = dropped_payload(now).saturating_sub(dropped_payload(before));
     let mut wire = Wire {
@@ -86,6 +101,7 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         wire.send += SYN_OPTIONS + if now.active { 0 } else { header };
         wire.recv += SYN_OPTIONS;
     }
+    wire += cookies(before, now);
     if now.ended && !before.ended {
         if now.reset {
             wire.send += header;
@@ -99,6 +115,16 @@ pub(crate) fn tcp(flow: &FlowKey, before: &TcpTotals, now: &TcpTotals) -> Wire {
         }
     }
     wire
+}
+
+/// What TCP Fast Open adds to the handshake.
+fn cookies(before: &TcpTotals, now: &TcpTotals) -> Wire {
+    let shown = if now.cookie_shown && !before.cookie_shown { COOKIE } else { 0 };
+    if !now.active {
+        return Wire { send: 0, recv: shown };
+    }
+    let asked = now.cookie_asked && !before.cookie_asked;
+    Wire { send: shown + if asked { NO_COOKIE } else { 0 }, recv: if asked { COOKIE } else { 0 } }
 }
 
 /// Payload of the segments that were not taken: among the segments, but not in the payload. They
@@ -253,6 +279,53 @@ mod tests {
         };
         let wire = tcp(&flow(2, 6), &TcpTotals::default(), &refused);
         assert_eq!((wire.send, wire.recv), (60, 40));
+    }
+
+    #[test]
+    fn fast_open_carries_its_cookie_once() {
+        let asks = TcpTotals {
+            segs_out: 1,
+            header_len: 32,
+            established: true,
+            active: true,
+            cookie_asked: true,
+            ..TcpTotals::default()
+        };
+        let wire = tcp(&flow(2, 6), &TcpTotals::default(), &asks);
+        assert_eq!((wire.send, wire.recv), (60 + 4, 8 + 12), "the answer has it");
+        let shows = TcpTotals { cookie_asked: false, cookie_shown: true, ..asks };
+        let wire = tcp(&flow(2, 6), &TcpTotals::default(), &shows);
+        assert_eq!((wire.send, wire.recv), (60 + 12, 8));
+        let server = TcpTotals { active: false, segs_out: 0, segs_in: 1, ..shows };
+        let wire = tcp(&flow(2, 6), &TcpTotals::default(), &server);
+        assert_eq!((wire.send, wire.recv), (60, 60 + 12));
+        assert_eq!(tcp(&flow(2, 6), &shows, &shows), Wire::default());
+    }
+
+    #[test]
+    fn each_segment_of_mptcp_has_its_options() {
+        let open = TcpTotals { header_len: 32, established: true, ..TcpTotals::default() };
+        let later = TcpTotals {
+            subflow: true,
+            bytes_sent: 2800,
+            segs_out: 3,
+            data_segs_out: 2,
+            segs_in: 1,
+            ..open
+        };
+        let wire = tcp(&flow(2, 6), &open, &later);
+        assert_eq!((wire.send, wire.recv), (2800 + 3 * 52 + 2 * 28 + 12, 52 + 12));
+        let spoken_to_one_that_does_not = TcpTotals { subflow: false, ..later };
+        let wire = tcp(&flow(2, 6), &open, &spoken_to_one_that_does_not);
+        assert_eq!(wire.send, 2800 + 3 * 52);
+    }
+
+    #[test]
+    fn frames_of_a_ring_have_a_link_header_each() {
+        let raw = Headers { raw: true, ..Headers::default() };
+        let counters = Counters { send: 3 * 100, send_calls: 1, ..Counters::default() };
+        let more = [(2 * 14u32).wrapping_neg(), 0];
+        assert_eq!(datagrams(&flow(17, 0), raw, counters, more).send, 3 * 86);
     }
 
     proptest! {

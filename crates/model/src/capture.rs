@@ -1,6 +1,6 @@
 //! What the kernel side of capture reports: readings of its counters, and process events.
 
-use crate::{Counters, Direction, FileId, FlowKey, Headers, ProcKey, TcpTotals};
+use crate::{Counters, Direction, FileId, FlowKey, Headers, ProcKey, SctpTotals, TcpTotals};
 
 /// Number of a flow in the kernel's ledger. Reused after it was given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +56,8 @@ pub struct Reading {
     pub headers: Headers,
     /// What TCP counted, of the socket's first flow only: for all flows of the socket together.
     pub tcp: Option<Box<TcpTotals>>,
+    /// The same of SCTP, where it can be told.
+    pub sctp: Option<Box<SctpTotals>>,
 }
 
 /// Something happened to a process.

@@ -61,6 +61,8 @@ impl FlowKey {
     pub const ICMPV6: u16 = 58;
     /// `IPPROTO_UDPLITE`.
     pub const UDPLITE: u16 = 136;
+    /// `IPPROTO_SCTP`.
+    pub const SCTP: u16 = 132;
 }
 
 /// The usual name of an `IPPROTO_*` number (or of AF_PACKET and AF_XDP), or the number itself.

@@ -23,4 +23,4 @@ pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};
 pub use process::{Image, ImageId, ProcKey, Process};
 pub use row::{Executable, Row};
 pub use text::{escape_bytes, printable};
-pub use wire::{Headers, TcpTotals, Wire};
+pub use wire::{Headers, SctpTotals, TcpTotals, Wire};

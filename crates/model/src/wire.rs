@@ -67,6 +67,32 @@ pub struct TcpTotals {
     pub ended: bool,
     /// This side ended it by a reset, which is not among the segments.
     pub reset: bool,
+    /// Its SYN asked for a cookie of TCP Fast Open (RFC 7413).
+    pub cookie_asked: bool,
+    /// Its SYN carried such a cookie, and data.
+    pub cookie_shown: bool,
+    /// A subflow of MPTCP (RFC 8684), whose options are on each segment.
+    pub subflow: bool,
+    /// Segments sent with payload; of subflows only.
+    pub data_segs_out: u32,
+}
+
+/// What the kernel's SCTP counted of a socket's association: sent, received. All wrap.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct SctpTotals {
+    /// Packets.
+    pub packets: [u32; 2],
+    /// Chunks with payload, also those that were sent again.
+    pub data: [u32; 2],
+    /// Of those sent, how many were sent again; received, how many came again, which are not in
+    /// `data`.
+    pub again: [u32; 2],
+    /// Chunks that acknowledge (SACK).
+    pub acks: [u32; 2],
+    /// Chunks that control the association, those included that acknowledge.
+    pub others: [u32; 2],
+    /// The socket is older than the daemon: only what comes after the first reading is ours.
+    pub older: bool,
 }
 
 /// What is known of a flow's headers.

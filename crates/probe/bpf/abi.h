@@ -83,7 +83,10 @@ enum fs_tcp_flags {
 	FS_TCP_FIN = 16,      /* the peer's FIN was received; bytes_received counts it */
 	FS_TCP_TIMEWAIT = 32, /* went on as a time-wait stub, which counts nothing */
 	FS_TCP_ENDED = 64,
-	FS_TCP_RESET = 128, /* this side ended it by a reset, sent after the last look */
+	FS_TCP_RESET = 128,        /* this side ended it by a reset, sent after the last look */
+	FS_TCP_COOKIE_ASKED = 256, /* TCP Fast Open: its SYN asked for a cookie */
+	FS_TCP_COOKIE_SHOWN = 512, /* TCP Fast Open: its SYN carried one, and data */
+	FS_TCP_SUBFLOW = 1024,     /* of MPTCP, whose options are on each segment */
 };
 
 /* TCP's own counters, as they were when the socket was last used; of a socket's first flow. */
@@ -99,7 +102,53 @@ struct fs_tcp {
 	__u32 flags;          /* enum fs_tcp_flags */
 	__u32 drops;          /* segments that arrived and were not taken, wraps */
 	__u32 data_segs_in;   /* segments that arrived with payload, wraps */
-	__u64 _pad[2];
+	__u32 data_segs_out;  /* segments sent with payload, wraps; of a subflow only */
+	__u32 _pad[3];
+};
+
+/*
+ * What SCTP counted of an association, in the place of an fs_tcp. Packets, and the chunks in them;
+ * each wraps, and begins anew if the socket gets another association.
+ */
+struct fs_sctp {
+	__u32 packets_out;
+	__u32 packets_in;
+	__u32 data_out; /* with payload, also what was sent again */
+	__u32 data_in;
+	__u32 acks_out;
+	__u32 acks_in;
+	__u32 others_out; /* that control the association */
+	__u32 others_in;
+	__u32 again_out; /* with payload, sent again */
+	__u32 again_in;  /* with payload, received before: not among data_in */
+	__u32 known;     /* 1: there was something to look at */
+	__u32 older;     /* 1: the socket was there before */
+	__u32 _pad[4];
+};
+
+/*
+ * Where SCTP's module keeps things: its types are not in the kernel's own BTF, and it may be loaded
+ * later than these programs. Offsets in bytes, by user space (src/sctp.rs).
+ */
+enum fs_sctp_at {
+	FS_SCTP_EP = 0,        /* sctp_sock.ep */
+	FS_SCTP_EP_LIST,       /* sctp_endpoint.asocs */
+	FS_SCTP_LIST,          /* sctp_association.asocs */
+	FS_SCTP_PRIMARY,       /* sctp_association.peer.primary_addr */
+	FS_SCTP_STATS,         /* sctp_association.stats, and within: */
+	FS_SCTP_PACKETS_OUT,   /* opackets */
+	FS_SCTP_PACKETS_IN,    /* ipackets */
+	FS_SCTP_ORDERED_OUT,   /* oodchunks */
+	FS_SCTP_ORDERED_IN,    /* iodchunks */
+	FS_SCTP_UNORDERED_OUT, /* ouodchunks */
+	FS_SCTP_UNORDERED_IN,  /* iuodchunks */
+	FS_SCTP_AGAIN_OUT,     /* rtxchunks */
+	FS_SCTP_AGAIN_IN,      /* idupchunks */
+	FS_SCTP_ACKS_OUT,      /* osacks */
+	FS_SCTP_ACKS_IN,       /* isacks */
+	FS_SCTP_OTHERS_OUT,    /* octrlchunks */
+	FS_SCTP_OTHERS_IN,     /* ictrlchunks */
+	FS_SCTP_MAX,
 };
 
 /* Key of a flow that is not its socket's first: another owner, another peer. */
@@ -218,6 +267,7 @@ enum fs_count {
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
 _Static_assert(sizeof(struct fs_tcp) == 64, "one cache line");
+_Static_assert(sizeof(struct fs_sctp) == sizeof(struct fs_tcp), "the same place");
 _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");

@@ -103,6 +103,8 @@ static __noinline int call_slow(struct sock *sk, struct fs_sk *s, enum fs_dir di
 		*peer = *named;
 	} else if (opaque(protocol) == IPPROTO_TCP || !unstash(s, dir, peer)) {
 		peer_connected(sk, opaque(family), peer);
+		if (opaque(protocol) == IPPROTO_SCTP && !peer->addr[1])
+			sctp_peer(sk, peer);
 		if (family != AF_PACKET && !(peer->addr[0] | peer->addr[1])) {
 			count(FS_COUNT_PEER_UNKNOWN);
 			if (dir == FS_RECV)

@@ -46,6 +46,14 @@ static __always_inline __u64 any_number(__u64 number)
 /* Datagrams were received whose sender nobody asked for: see received.bpf.h. */
 __u32 fs_senders_wanted = 0;
 
+/* A socket that is bound to no address is used without connect: see own.bpf.h. */
+__u32 fs_own_wanted = 0;
+
+/* A socket of SCTP was seen; by user space: where its module keeps things, and that this is known. */
+__u32 fs_sctp_wanted = 0;
+__u32 fs_sctp_known = 0;
+__u32 fs_sctp_at[FS_SCTP_MAX] = {};
+
 /* TCP was read by other means than calls that receive; by user space: that is watched. */
 __u32 fs_reads_wanted = 0;
 __u32 fs_reads_watched = 0;

@@ -77,6 +77,22 @@ static __always_inline void tcp_is_over(struct sock *sk, struct fs_sk *s, int fr
 	}
 }
 
+/* What its handshake carries besides: known once it is over. */
+static __always_inline void note_options(struct sock *sk, struct fs_sk *s)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp)
+		return;
+	if (BPF_CORE_READ_BITFIELD_PROBED(tp, syn_data) ||
+	    BPF_CORE_READ_BITFIELD_PROBED(tp, syn_data_acked))
+		s->tcp |= FS_TCP_COOKIE_SHOWN;
+	else if (BPF_CORE_READ_BITFIELD_PROBED(tp, syn_fastopen))
+		s->tcp |= FS_TCP_COOKIE_ASKED;
+	if (bpf_core_field_exists(tp->is_mptcp) && BPF_CORE_READ(tp, is_mptcp))
+		s->tcp |= FS_TCP_SUBFLOW;
+}
+
 static __always_inline void tcp_changes(struct sock *sk, int from, int to)
 {
 	bool begins = to == TCP_SYN_SENT || to == TCP_LISTEN;
@@ -93,7 +109,11 @@ static __always_inline void tcp_changes(struct sock *sk, int from, int to)
 		s->tcp |= FS_TCP_ESTABLISHED;
 		if (accepted)
 			__sync_fetch_and_or(&s->flags, FS_SK_BORN);
+		note_options(sk, s);
 	}
+	/* In a kernel's worker thread, or in an interrupt, the current task says nothing. */
+	if (!s->slot && !accepted)
+		subflow_is_held(sk, s, to == TCP_SYN_SENT ? FS_SEND : FS_RECV);
 	/* Accepted, closed, and nothing moved: whoever closes it had it. */
 	if (!s->slot &&
 	    (begins || (sk->sk_lock.owned && to != TCP_ESTABLISHED && to != TCP_CLOSE_WAIT &&

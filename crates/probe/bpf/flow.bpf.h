@@ -69,9 +69,27 @@ static __always_inline void over_socket(struct fs_pair *pair, struct sock *sk, e
 	pair->lport = sk->__sk_common.skc_num;
 }
 
+/* True for 0.0.0.0 and ::. */
+static __always_inline bool is_unspecified(const __u64 *addr)
+{
+	return !addr[0] && !((const __u32 *)addr)[3];
+}
+
+/* Of a socket that is bound to no address: the one that this call's packet has, if it was seen. */
+static __always_inline void own_address(struct fs_flow *flow, const struct fs_sk *s)
+{
+	if (s->own.task == (__u64)bpf_get_current_task_btf()) {
+		flow->laddr[0] = s->own.addr[0];
+		flow->laddr[1] = s->own.addr[1];
+	} else {
+		fs_own_wanted = 1;
+	}
+}
+
 /* Fills in what identifies the flow; its counters are zero. */
-static __always_inline void describe(struct fs_flow *flow, const struct fs_pair *pair,
-				     const struct fs_peer *peer, __u32 flags)
+static __always_inline void describe(struct fs_flow *flow, const struct fs_sk *s,
+				     const struct fs_pair *pair, const struct fs_peer *peer,
+				     __u32 flags)
 {
 	struct sock *sk = (void *)pair->sk;
 
@@ -102,6 +120,8 @@ static __always_inline void describe(struct fs_flow *flow, const struct fs_pair 
 	} else {
 		BPF_CORE_READ_INTO(&flow->laddr, sk, __sk_common.skc_v6_rcv_saddr);
 	}
+	if (pair->protocol != IPPROTO_TCP && is_unspecified(flow->laddr))
+		own_address(flow, s);
 }
 
 /* Who began: TCP knows, of datagrams it is who was first. */
@@ -169,7 +189,7 @@ __noinline __u32 extra_slot(struct fs_sk *s, const struct fs_pair *pair)
 		count(FS_COUNT_FLOWS_FULL);
 		return bucket_slot(&pair->who);
 	}
-	describe(flow, pair, &whom, flags);
+	describe(flow, s, pair, &whom, flags);
 	err = bpf_map_update_elem(&extras, &key, &slot, BPF_NOEXIST);
 	if (!err)
 		return slot;
@@ -179,6 +199,19 @@ __noinline __u32 extra_slot(struct fs_sk *s, const struct fs_pair *pair)
 		return *known;
 	count(FS_COUNT_EXTRA_FAILED);
 	return bucket_slot(&pair->who);
+}
+
+/* For the subflows of this MPTCP connection. A frame of its own: the stack is short below it. */
+static __noinline void note_holder(const struct fs_flow *flow)
+{
+	__u64 cookie = flow->cookie;
+	struct fs_holder holder = {
+		.who = flow->who,
+		.cgroup_id = flow->cgroup_id,
+		.uid = flow->uid,
+	};
+
+	bpf_map_update_elem(&holders, &cookie, &holder, BPF_NOEXIST);
 }
 
 /* Gives the socket its first flow; a bucket's slot if there is none left. */
@@ -198,16 +231,20 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 		__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
 		return bucket_slot(&pair->who);
 	}
-	if (pair->protocol == IPPROTO_TCP) {
+	if (pair->family == AF_PACKET || pair->protocol == IPPROTO_SCTP)
+		__sync_fetch_and_or(&s->flags, FS_SK_CLOSER);
+	if (pair->protocol == IPPROTO_TCP || pair->protocol == IPPROTO_SCTP) {
 		struct fs_tcp *tcp = bpf_map_lookup_elem(&tcp_totals, &slot);
 
 		if (tcp)
 			__builtin_memset(tcp, 0, sizeof(*tcp));
 		/* One that was accepted, seen for the first time. */
-		if (!(s->tcp & (FS_TCP_ACTIVE | FS_TCP_LISTENER)))
+		if (pair->protocol == IPPROTO_TCP && !(s->tcp & (FS_TCP_ACTIVE | FS_TCP_LISTENER)))
 			s->tcp |= FS_TCP_ESTABLISHED;
 	}
-	describe(flow, pair, &pair->peer, flags);
+	describe(flow, s, pair, &pair->peer, flags);
+	if (pair->protocol == IPPROTO_MPTCP)
+		note_holder(flow);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
 		return slot;
 	return_flow(slot);
@@ -217,44 +254,6 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 	if (flow && same_owner(&flow->who, &pair->who) && same_peer(flow, &pair->peer))
 		return slot;
 	return extra_slot(s, pair);
-}
-
-/* Counts `bytes` of one call that `pair`'s owner made with its peer. */
-static __always_inline void account(struct sock *sk, struct fs_sk *s, struct fs_pair *pair,
-				    enum fs_dir dir, __u64 bytes)
-{
-	bool tcp = opaque(sk->sk_protocol) == IPPROTO_TCP;
-	__u32 first = s->slot;
-	__u32 slot = first;
-	struct fs_flow *flow = flow_at(slot);
-
-	if (!slot || !flow || !same_owner(&flow->who, &pair->who) ||
-	    !same_peer(flow, &pair->peer)) {
-		over_socket(pair, sk, dir);
-		slot = slot ? extra_slot(s, pair) : first_slot(s, pair);
-	}
-	flow = flow_at(slot);
-	if (!flow)
-		return;
-	first = s->slot;
-	if (tcp && first)
-		tcp_sample(sk, s, first);
-	if (!tcp && opaque(bytes) > FS_ONE_PACKET)
-		add_headers(sk, flow, dir, bytes);
-	add(flow, slot, dir, bytes);
-	if (tcp && first && first != slot)
-		mark_dirty(first); /* it carries what TCP counted for both */
-}
-
-/* A call on a socket for which there is no room at all: the process still gets its bytes. */
-static __noinline void account_to_bucket(const struct fs_who *who, enum fs_dir dir, __u64 bytes)
-{
-	__u32 slot = bucket_slot(who);
-	struct fs_flow *flow = flow_at(slot);
-
-	count(FS_COUNT_STORAGE_FAILED);
-	if (flow)
-		add(flow, slot, dir, bytes);
 }
 
 #endif

@@ -18,7 +18,10 @@ struct {
 	__type(value, struct fs_flow);
 } flows SEC(".maps");
 
-/* What TCP counted, by slot; only of sockets' first flows. Written and read as the ledger is. */
+/*
+ * What TCP counted, or SCTP (struct fs_sctp), by slot; only of sockets' first flows. Written and
+ * read as the ledger is.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -115,6 +118,8 @@ struct fs_sk {
 		struct { /* datagrams */
 			struct fs_stash send;
 			struct fs_stash recv;
+			struct fs_stash own; /* the address here that a task's packet has */
+			__u32 ring_head;     /* AF_PACKET: how far a ring was sent */
 		};
 		struct {                   /* TCP */
 			__u64 counted;     /* bytes of reads that were counted */
@@ -134,11 +139,12 @@ struct fs_sk {
 };
 
 enum fs_sk_flags {
-	FS_SK_ORPHAN = 1, /* lies in `orphans`, not with its socket */
-	FS_SK_SHARED = 2, /* not all that it moved is in its first flow */
-	FS_SK_BASED = 4,  /* TCP: `base` is known */
-	FS_SK_BEHIND = 8, /* TCP: `seen` is known */
-	FS_SK_BORN = 16,  /* TCP: its connection began under our eyes */
+	FS_SK_ORPHAN = 1,  /* lies in `orphans`, not with its socket */
+	FS_SK_SHARED = 2,  /* not all that it moved is in its first flow */
+	FS_SK_BASED = 4,   /* TCP: `base` is known */
+	FS_SK_BEHIND = 8,  /* TCP: `seen` is known */
+	FS_SK_BORN = 16,   /* TCP: its connection began under our eyes */
+	FS_SK_CLOSER = 32, /* its bytes on the wire want a closer look at each call */
 };
 
 /* Allocation can fail (optmem_max, which socket filters use up too; memory): then `orphans`. */
@@ -176,6 +182,25 @@ struct {
 	__type(key, struct fs_spill_key);
 	__type(value, struct fs_stash);
 } spill SEC(".maps");
+
+/* A flow's owner, for those that run as somebody else. */
+struct fs_holder {
+	struct fs_who who;
+	__u64 cgroup_id;
+	__u32 uid;
+	__u32 _pad;
+};
+
+/*
+ * Cookie of an MPTCP connection -> who has it. Evicts the longest unused: subflows that begin or
+ * are first looked at later are then the kernel's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct fs_holder);
+} holders SEC(".maps");
 
 /* exec, fork, exit. Written by the process programs, read by user space. Full: counted as lost. */
 struct {

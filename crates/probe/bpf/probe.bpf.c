@@ -9,6 +9,8 @@
  *   sample    what TCP itself counted         connection     its begin and end
  *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
+ *   mptcp, sctp  what these counted           account        one call and the ledger
+ *   own       the address here                received       the address there
  *   xdp       bytes that pass no call         again          calls that a first program missed
  */
 #include "vmlinux.h"
@@ -35,7 +37,13 @@
 
 #include "flow.bpf.h"
 
+#include "mptcp.bpf.h"
+
 #include "connection.bpf.h"
+
+#include "sctp.bpf.h"
+
+#include "account.bpf.h"
 
 #include "recv_call.bpf.h"
 
@@ -49,17 +57,20 @@
 #include "front_fexit.bpf.h"
 #include "front_tracepoint.bpf.h"
 #include "process.bpf.h"
+#include "own.bpf.h"
 #include "received.bpf.h"
 #include "sockets.bpf.h"
 
-/* Types that travel through the ring buffer only; named here so that they reach Rust. */
+/* Types that no map is made of; named here so that they reach Rust. */
 const struct fs_fork *_emit_fork __attribute__((unused));
 const struct fs_exit *_emit_exit __attribute__((unused));
+const struct fs_sctp *_emit_sctp __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
 const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
 const volatile enum fs_usage_of _emit_usage = FS_USAGE_FLOWS;
 const volatile enum fs_tcp_flags _emit_tcp_flags = FS_TCP_ACTIVE;
+const volatile enum fs_sctp_at _emit_sctp_at = FS_SCTP_EP;
 const volatile enum fs_mark _emit_mark = FS_MARK_MOVED;
 const volatile enum fs_proc_flags _emit_proc_flags = FS_PROC_MEMFD;
 const volatile enum fs_event_kind _emit_event_kind = FS_EVENT_EXEC;

@@ -10,12 +10,6 @@
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 
-/* Where the fields are in the headers (RFC 791, 8200, 768). */
-#define IPV4_PROTOCOL 9
-#define IPV4_SOURCE 12
-#define IPV6_NEXT 6
-#define IPV6_SOURCE 8
-
 static __always_inline bool sender_in(const struct sk_buff *skb, struct fs_peer *peer)
 {
 	const unsigned char *head = BPF_CORE_READ(skb, head);
@@ -47,19 +41,34 @@ static __always_inline bool sender_in(const struct sk_buff *skb, struct fs_peer 
 	return true;
 }
 
+/* The address that it was sent to; a group's is not this machine's. */
+static __always_inline bool receiver_in(const struct sk_buff *skb, struct fs_peer *own)
+{
+	const unsigned char *ip = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, network_header);
+	bool v4 = BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP);
+	const __u8 *bytes = (const __u8 *)own->addr;
+
+	if (!address_at(ip + (v4 ? IPV4_DESTINATION : IPV6_DESTINATION), v4, own))
+		return false;
+	return v4 ? bytes[12] < 224 : bytes[0] != 0xff;
+}
+
 SEC("fexit/__skb_recv_udp")
 int BPF_PROG(fs_received, struct sock *sk, unsigned int flags, int *off, int *err,
 	     struct sk_buff *skb)
 {
-	struct fs_peer peer = {};
+	struct fs_peer peer = {}, own = {};
 	struct fs_sk *s;
 
 	/* A connected socket has but one sender. */
 	if (!skb || sk->__sk_common.skc_dport || !sender_in(skb, &peer))
 		return 0;
 	s = storage(sk);
-	if (s)
-		stash(s, FS_RECV, &peer);
+	if (!s)
+		return 0;
+	stash(s, FS_RECV, &peer);
+	if (!has_own_address(sk) && receiver_in(skb, &own))
+		note_own(s, &own);
 	return 0;
 }
 

@@ -18,6 +18,17 @@ enum fs_tcp_state {
 
 #define SOCK_DONE 1
 
+/* MPTCP's own options are on each segment, if the other end speaks it. */
+static __always_inline void subflow_sample(struct tcp_sock *tp, struct fs_tcp *out)
+{
+	struct mptcp_subflow_context *context = BPF_CORE_READ(tp, inet_conn.icsk_ulp_data);
+
+	out->data_segs_out = tp->data_segs_out;
+	if (!context || !(BPF_CORE_READ_BITFIELD_PROBED(context, mp_capable) |
+			  BPF_CORE_READ_BITFIELD_PROBED(context, mp_join)))
+		out->flags &= ~FS_TCP_SUBFLOW;
+}
+
 /*
  * Takes TCP's counters down for user space; before the mark that makes it look. The socket lock is
  * not needed: each is one load, and the next call, or the end, brings them up to date.
@@ -41,6 +52,8 @@ static __always_inline void tcp_sample(struct sock *sk, const struct fs_sk *s, _
 	if (sk->__sk_common.skc_state == TCP_ESTABLISHED)
 		out->drops = sk->sk_drops.counter - s->drops_before;
 	out->data_segs_in = tp->data_segs_in - s->data_in_before;
+	if (s->tcp & FS_TCP_SUBFLOW)
+		subflow_sample(tp, out);
 }
 
 /* From here on `s` counts: what TCP has counted so far is not ours. */

@@ -71,6 +71,17 @@ static __always_inline void begin_flow(struct fs_flow *flow, const struct fs_who
 	flow->cgroup_id = bpf_get_current_cgroup_id();
 }
 
+/* The slot was taken on the current task's account; it is somebody else's. */
+static __always_inline void charge(struct fs_flow *flow, __u32 uid, __u64 cgroup_id)
+{
+	__u32 *of_uid = fs_usage[FS_USAGE_FLOWS].of_uid;
+
+	__sync_fetch_and_add(&of_uid[flow->uid % FS_UIDS], -1);
+	__sync_fetch_and_add(&of_uid[uid % FS_UIDS], 1);
+	flow->uid = uid;
+	flow->cgroup_id = cgroup_id;
+}
+
 /* The slot of a bucket in `map`, a new one if need be; 0 if the user may have no more. */
 static __always_inline __u32 bucket_in(void *map, const void *key, const struct fs_who *who,
 				       enum fs_usage_of of, __u32 max, const struct fs_exe_key *exe)

@@ -13,6 +13,8 @@ int BPF_PROG(fs_tcp_read, struct sock *sk)
 
 static __always_inline int state_changes(struct sock *sk, int from, int to)
 {
+	if (sk->sk_protocol == IPPROTO_SCTP)
+		sctp_changes(sk);
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	switch (to) {
@@ -109,7 +111,7 @@ int fs_iter_tasks(struct bpf_iter__task *ctx)
 	return 0;
 }
 
-/* At start: how far the TCP sockets that are open already have been read. */
+/* At start: how far the connections that are open already have come. */
 SEC("iter/task_file")
 int fs_iter_files(struct bpf_iter__task_file *ctx)
 {
@@ -123,8 +125,12 @@ int fs_iter_files(struct bpf_iter__task_file *ctx)
 	if (!sock)
 		return 0;
 	sk = sock->sk;
-	if (sk && sk->sk_protocol == IPPROTO_TCP && watched(sk->__sk_common.skc_family))
+	if (!sk || !watched(sk->__sk_common.skc_family))
+		return 0;
+	if (sk->sk_protocol == IPPROTO_TCP)
 		tcp_note_older(sk);
+	else if (sk->sk_protocol == IPPROTO_SCTP)
+		sctp_note_older(sk);
 	return 0;
 }
 
@@ -148,6 +154,8 @@ int fs_iter_sockets(struct bpf_iter__bpf_sk_storage_map *ctx)
 		tcp_complete_so_far(s, tp, sk);
 	else if (tp && tcp_is_behind(s, tp, sk))
 		fs_reads_wanted = 1;
+	if (s->tcp & FS_TCP_SUBFLOW && bpf_skc_to_tcp_sock(sk))
+		subflow_looked_at(sk, s);
 	slot = s->slot;
 	group = slot / FS_MARKS;
 	marks = bpf_map_lookup_elem(&alive, &group);

@@ -108,6 +108,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -138,6 +142,7 @@ struct sock_common {
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 	unsigned long skc_flags;
+	atomic64_t skc_cookie;
 };
 
 typedef struct {
@@ -173,8 +178,38 @@ struct udp_sock {
 	u16 gso_size;
 };
 
+struct ipv6_pinfo {
+	u8 pmtudisc;
+};
+
+struct inet_sock {
+	u8 pmtudisc;
+	struct ipv6_pinfo *pinet6;
+};
+
 struct inet_connection_sock {
 	const struct tcp_ulp_ops *icsk_ulp_ops;
+	void *icsk_ulp_data;
+};
+
+struct mptcp_subflow_context {
+	u32 mp_capable : 1;
+	u32 mp_join : 1;
+	struct sock *conn;
+};
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+struct packet_ring_buffer {
+	void *pg_vec;
+	unsigned int head;
+	unsigned int frame_max;
+};
+
+struct packet_sock {
+	struct packet_ring_buffer tx_ring;
 };
 
 struct tcp_sock {
@@ -187,12 +222,18 @@ struct tcp_sock {
 	u32 segs_in;
 	u32 data_segs_in;
 	u32 segs_out;
+	u32 data_segs_out;
 	u32 total_retrans;
 	u32 srtt_us;
 	u16 tcp_header_len;
+	u8 syn_data : 1;
+	u8 syn_fastopen : 1;
+	u8 syn_data_acked : 1;
+	bool is_mptcp;
 };
 
 struct sk_buff {
+	struct sock *sk;
 	__be16 protocol;
 	__u16 transport_header;
 	__u16 network_header;

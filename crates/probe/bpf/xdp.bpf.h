@@ -27,18 +27,6 @@ static __always_inline void xdp_bound(struct sock *sk)
 		mark_dirty(s->slot);
 }
 
-/* The slot was taken on the daemon's account; it is the owner's. */
-static __always_inline void charge(struct fs_flow *flow, struct task_struct *task)
-{
-	__u32 *of_uid = fs_usage[FS_USAGE_FLOWS].of_uid;
-	__u32 uid = task->cred->uid.val;
-
-	__sync_fetch_and_add(&of_uid[flow->uid % FS_UIDS], -1);
-	__sync_fetch_and_add(&of_uid[uid % FS_UIDS], 1);
-	flow->uid = uid;
-	flow->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-}
-
 /* `task`, which is not the current one, has a descriptor of the socket. */
 static __always_inline void xdp_held(struct sock *sk, struct task_struct *task)
 {
@@ -55,7 +43,7 @@ static __always_inline void xdp_held(struct sock *sk, struct task_struct *task)
 	flow = flow_at(slot);
 	if (!slot || slot != s->slot || !flow)
 		return;
-	charge(flow, task);
+	charge(flow, task->cred->uid.val, BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id));
 	mark_dirty(slot);
 }
 

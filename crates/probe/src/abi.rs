@@ -12,6 +12,7 @@ pub(crate) use types::fs_exe_key as RawExeKey;
 pub(crate) use types::fs_extra_key as RawExtraKey;
 pub(crate) use types::fs_flow as RawFlow;
 pub(crate) use types::fs_proc as RawProc;
+pub(crate) use types::fs_sctp as RawSctp;
 pub(crate) use types::fs_tcp as RawTcp;
 pub(crate) use types::fs_usage as RawUsage;
 pub(crate) use types::fs_who as RawWho;
@@ -51,6 +52,9 @@ pub(crate) const TCP_FIN: u32 = types::fs_tcp_flags::FS_TCP_FIN.0;
 pub(crate) const TCP_TIMEWAIT: u32 = types::fs_tcp_flags::FS_TCP_TIMEWAIT.0;
 pub(crate) const TCP_RESET: u32 = types::fs_tcp_flags::FS_TCP_RESET.0;
 pub(crate) const TCP_ENDED: u32 = types::fs_tcp_flags::FS_TCP_ENDED.0;
+pub(crate) const TCP_COOKIE_ASKED: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_ASKED.0;
+pub(crate) const TCP_COOKIE_SHOWN: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_SHOWN.0;
+pub(crate) const TCP_SUBFLOW: u32 = types::fs_tcp_flags::FS_TCP_SUBFLOW.0;
 
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;
 pub(crate) const EVENT_FORK: u32 = types::fs_event_kind::FS_EVENT_FORK.0;
@@ -70,6 +74,7 @@ const _: () = assert!(offset_of!(RawFlow, who) == 40);
 const _: () = assert!(offset_of!(RawFlow, cookie) == 64);
 const _: () = assert!(offset_of!(RawFlow, flags) == 104);
 const _: () = assert!(size_of::<RawTcp>() == 64);
+const _: () = assert!(size_of::<RawSctp>() == size_of::<RawTcp>());
 const _: () = assert!(size_of::<RawExtraKey>() == 48);
 const _: () = assert!(size_of::<RawWho>() == 16);
 const _: () = assert!(size_of::<RawFork>() == 40);
@@ -95,6 +100,8 @@ unsafe impl Wire for RawExit {}
 unsafe impl Wire for RawFlow {}
 // SAFETY: as above.
 unsafe impl Wire for RawTcp {}
+// SAFETY: as above.
+unsafe impl Wire for RawSctp {}
 // SAFETY: as above.
 unsafe impl Wire for RawExtraKey {}
 // SAFETY: as above.

@@ -5,10 +5,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use femtosnitch_model::{
-    Counters, Direction, Endpoint, FlowKey, FlowKind, Headers, Reading, Slot, TcpTotals,
+    Counters, Direction, Endpoint, FlowKey, FlowKind, Headers, Reading, SctpTotals, Slot, TcpTotals,
 };
 
-use crate::abi::{self, RawExeKey, RawExtraKey, RawFlow, RawTcp, RawWho};
+use crate::abi::{self, RawExeKey, RawExtraKey, RawFlow, RawSctp, RawTcp, RawWho};
 use crate::event;
 use crate::mapping::Mapping;
 use crate::segments::Segments;
@@ -131,7 +131,16 @@ impl Ledger {
                 included: raw.flags & abi::FLOW_HDRINCL != 0,
             },
             tcp,
+            sctp: own.then(|| self.sctp(slot, &raw)).flatten(),
         })
+    }
+
+    fn sctp(&mut self, slot: Slot, flow: &RawFlow) -> Option<Box<SctpTotals>> {
+        if flow.protocol != FlowKey::SCTP {
+            return None;
+        }
+        let raw: RawSctp = self.tcp.read_as(slot)?;
+        (raw.known != 0).then(|| Box::new(sctp_totals(raw)))
     }
 
     /// Forgets a slot that goes back to the kernel side. Its mark may be from additions that its
@@ -231,6 +240,21 @@ fn totals(raw: RawTcp) -> TcpTotals {
         time_wait: has(abi::TCP_TIMEWAIT),
         ended: has(abi::TCP_ENDED),
         reset: has(abi::TCP_RESET),
+        cookie_asked: has(abi::TCP_COOKIE_ASKED),
+        cookie_shown: has(abi::TCP_COOKIE_SHOWN),
+        subflow: has(abi::TCP_SUBFLOW),
+        data_segs_out: raw.data_segs_out,
+    }
+}
+
+fn sctp_totals(raw: RawSctp) -> SctpTotals {
+    SctpTotals {
+        packets: [raw.packets_out, raw.packets_in],
+        data: [raw.data_out, raw.data_in],
+        again: [raw.again_out, raw.again_in],
+        acks: [raw.acks_out, raw.acks_in],
+        others: [raw.others_out, raw.others_in],
+        older: raw.older != 0,
     }
 }
 

@@ -16,6 +16,7 @@ mod load;
 mod mapping;
 mod plan;
 mod probe;
+mod sctp;
 mod segments;
 mod skel;
 mod support;

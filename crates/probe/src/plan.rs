@@ -111,6 +111,8 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_ping_send6", Function, "ping_v6_sendmsg", Peers, Optional(NO_TRACING)),
         program("fs_ping_recv", Function, "ping_recvmsg", Peers, Optional(NO_TRACING)),
         program("fs_received", Function, "__skb_recv_udp", OnDemand, Optional(NO_TRACING)),
+        program("fs_sent4", Function, "ip_send_skb", OnDemand, Optional(NO_TRACING)),
+        program("fs_sent6", Function, "ip6_send_skb", OnDemand, Optional(NO_TRACING)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
         program("fs_iter_tasks", Iterator, "iter/task", Walk, Required),
         program(
@@ -296,7 +298,10 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
         Role::OnDemand if program.name == "fs_tcp_read" => {
             yes("attached once TCP is read by splice or zero copy")
         }
-        Role::OnDemand => yes("attached once datagrams are received without asking for the sender"),
+        Role::OnDemand if program.name == "fs_received" => {
+            yes("attached once datagrams are received without asking for the sender")
+        }
+        Role::OnDemand => yes("attached once a socket that is bound to no address sends datagrams"),
         Role::Release => yes("ends of other sockets"),
         Role::Walk => yes("runs at start and on demand"),
     }

@@ -70,6 +70,8 @@ pub struct Probe {
     max_flows: u32,
     /// Programs that wait for being wanted.
     waiting: Vec<on_demand::Program>,
+    /// Whether it was tried to find out where SCTP keeps things.
+    sctp_tried: bool,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -131,6 +133,7 @@ impl Probe {
             front: loaded.front(),
             max_flows: sizes.flows,
             waiting: on_demand::waiting(options.senders),
+            sctp_tried: false,
             links,
             loaded,
         };

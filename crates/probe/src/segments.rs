@@ -29,6 +29,12 @@ impl<T: Wire> Segments<T> {
 
     /// A slot as it is now, each word of it at some moment.
     pub(crate) fn read(&mut self, slot: Slot) -> Option<T> {
+        self.read_as(slot)
+    }
+
+    /// The same, where the slot holds something else of that size.
+    pub(crate) fn read_as<U: Wire>(&mut self, slot: Slot) -> Option<U> {
+        const { assert!(size_of::<U>() == size_of::<T>()) };
         let (piece, base) = self.at(slot)?;
         let mut bytes = [0u8; 128];
         let bytes = bytes.get_mut(..size_of::<T>())?;

@@ -49,10 +49,12 @@ pub(super) fn merged(plan: &Plan) -> Result<Report> {
     datagrams::report(end, [peer])
 }
 
-/// The size of segments comes with each call.
+/// The size of segments comes with each call, and fragments are not allowed: as QUIC's libraries do.
 pub(super) fn segments_by_call(plan: &Plan) -> Result<Report> {
     let mut peer = datagrams::peer(plan, "udp", V4, "plain")?;
     let (fd, mut end) = datagrams::client(plan, &peer, V4)?;
+    let discover = (libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE);
+    socket::set_option(&fd, libc::SOL_IP, discover.0, discover.1).doing("refusing fragments")?;
     let (kind, size) = ([libc::SOL_UDP, UDP_SEGMENT], SEGMENT.to_ne_bytes());
     for _ in 0..plan.rounds {
         peer.order(&[CARS, 0])?;

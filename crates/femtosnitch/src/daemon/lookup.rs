@@ -104,6 +104,7 @@ mod tests {
             direction: Direction::Unknown,
             headers: Headers::default(),
             tcp: None,
+            sctp: None,
         }
     }
 

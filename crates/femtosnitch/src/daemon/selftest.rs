@@ -166,6 +166,7 @@ mod tests {
             direction: Direction::Outgoing,
             headers: Headers::default(),
             tcp: None,
+            sctp: None,
         }
     }
 

@@ -22,16 +22,9 @@ struct Known {
     why: &'static str,
     /// In the first line of what the comparison says of it: anything else is a failure.
     says: &'static str,
-    /// First kernel that this is so on.
-    since: [u32; 2],
     /// With this hook (a program of the BPF object) it is right.
-    mended_by: Option<&'static str>,
+    mended_by: &'static str,
 }
-
-/// Every kernel.
-const ALWAYS: [u32; 2] = [0, 0];
-/// Kernels with tracepoints for socket calls; what replaces those on older ones sees addresses.
-const TRACEPOINTS: [u32; 2] = [6, 3];
 
 /// Whoever repairs one of these removes it: it fails for passing.
 const KNOWN: &[Known] = &[
@@ -39,29 +32,19 @@ const KNOWN: &[Known] = &[
         kind: "udp-recv-plain",
         why: "recv(2) without an address: bytes are right, the senders are not known here",
         says: "server 127.0.0.1:",
-        since: ALWAYS,
-        mended_by: Some("fs_received"),
+        mended_by: "fs_received",
     },
     Known {
         kind: "udp-mapped-unconnected",
         why: "bytes and peers are right, the local address that was used is not known",
         says: "client 127.0.0.1:",
-        since: ALWAYS,
-        mended_by: None,
+        mended_by: "fs_sent4",
     },
     Known {
         kind: "udp-v4-on-v6",
         why: "bytes and peers are right, the local address that was used is not known",
         says: "client 127.0.0.1:",
-        since: ALWAYS,
-        mended_by: None,
-    },
-    Known {
-        kind: "sctp-datagram",
-        why: "bytes are right, the peers of one-to-many SCTP are not known",
-        says: "127.0.0.1:",
-        since: TRACEPOINTS,
-        mended_by: None,
+        mended_by: "fs_sent4",
     },
 ];
 
@@ -95,22 +78,11 @@ pub(crate) fn run(world: &World, chosen: &dyn Fn(&str) -> bool, tally: &mut Tall
     }
 }
 
-/// Version of the running kernel; of an unknown one everything is expected.
-fn kernel() -> [u32; 2] {
-    version(&std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default())
-}
-
-fn version(release: &str) -> [u32; 2] {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    let mut next = || numbers.next().and_then(std::result::Result::ok).unwrap_or(0);
-    [next(), next()]
-}
-
 /// What a kind's traffic and the comparison of it come to.
 fn judge(name: &str, hooks: &[String], compared: Result<Result<()>>) -> Result<Outcome> {
-    let attached = |hook: Option<&str>| hooks.iter().any(|attached| Some(&**attached) == hook);
+    let attached = |hook: &str| hooks.iter().any(|attached| attached == hook);
     let known = KNOWN.iter().find(|known| name == format!("traffic/{}", known.kind));
-    let known = known.filter(|known| kernel() >= known.since && !attached(known.mended_by));
+    let known = known.filter(|known| !attached(known.mended_by));
     match (compared, known) {
         (Err(error), _) => match error.downcast_ref::<Error>() {
             Some(Error::Unsupported(why)) => Ok(Outcome::Skipped(why.clone())),
@@ -177,13 +149,6 @@ mod tests {
             assert!(matches!(judge(name, &[], absent), Ok(Outcome::Skipped(_))));
             assert!(judge(name, &[], Err(anyhow!("generator failed"))).is_err());
         }
-    }
-
-    #[test]
-    fn kernels_have_an_order() {
-        assert_eq!(version("6.18.44-fc-v669\n"), [6, 18]);
-        assert!(version("6.1.0-56-cloud-amd64") < TRACEPOINTS);
-        assert!(version("7.0-rc1") > TRACEPOINTS && version("") == ALWAYS);
     }
 
     #[test]
