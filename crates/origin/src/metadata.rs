@@ -105,8 +105,8 @@ pub enum Unknown {
 ///
 /// Below the system's own directories it follows links (`/var/lib/docker` may be one, made by
 /// root). In a user's home it follows none, leaves neither the home nor its file system, and
-/// takes only that user's own files; a look-up there may cost a second of parsing in the worst
-/// case, so each user gets 30 a minute.
+/// takes only that user's own files; a user can make a look-up there cost some tens of
+/// milliseconds, so each gets 30 a minute.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -140,6 +140,11 @@ impl Store {
     }
 
     fn read(&mut self, container: &Container, now: Instant) -> Result<Metadata, Unknown> {
+        // An identifier is part of paths; a parsed one is harmless, and the fields are public.
+        let id = container.id.as_str();
+        if id.is_empty() || id.starts_with('.') || id.contains(['/', '\0']) {
+            return Err(Unknown::NotFound);
+        }
         let found = match container.claim {
             Claim::ByContainer => Err(Unknown::Inside),
             Claim::ByRoot | Claim::ByDelegate => {
@@ -161,7 +166,7 @@ impl Store {
         };
         let mut found = found?;
         if named && found.name.is_none() {
-            found.name = Some(container.id.clone());
+            found.name = Some(id.to_owned());
         }
         Ok(found.into_metadata(container.claim))
     }

@@ -7,8 +7,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Claim {
     /// Only root could: a unit of the system's manager, a container directly in a slice of the
-    /// system or in a directory that a runtime keeps at the top of the hierarchy. An
-    /// administrator who gave such a directory away (`chown`) gave this away with it.
+    /// system or in a directory that a runtime keeps at the top of the hierarchy. That includes
+    /// daemons of root's that do it for somebody they were told to trust (polkit, the group
+    /// docker); and an administrator who gave such a directory away gave this away with it.
     ByRoot,
     /// This user could: it is below `user@UID.service` or in a session of theirs.
     ByUser(u32),

@@ -75,14 +75,17 @@ impl Running {
     }
 }
 
-/// For a person, cleaned: the path, `module http.server`, `class org.example.Main`, `(inline)`,
+/// For a person, cleaned: the path (`./` before a relative one), `module http.server`, `class org.example.Main`, `(inline)`,
 /// `(stdin)`, `(unknown)`; empty for no interpreter.
 impl fmt::Display for Running {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotInterpreter => Ok(()),
             Self::CannotTell => out.write_str("(unknown)"),
-            Self::File(script) => out.write_str(&clean(&script.path)),
+            Self::File(script) => {
+                out.write_str(if script.absolute { "" } else { "./" })?;
+                out.write_str(&clean(&script.path))
+            }
             Self::Module(name) => write!(out, "module {name}"),
             Self::MainClass(name) => write!(out, "class {name}"),
             Self::Inline => out.write_str("(inline)"),

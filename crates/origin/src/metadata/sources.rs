@@ -12,7 +12,7 @@ use crate::text::clean;
 /// For the file of a single container; real ones have a few kilobytes.
 const FILE_LIMIT: u64 = 1 << 20;
 
-/// For a list of all containers; real ones have about a kilobyte a container.
+/// For all lists of containers together; real ones have about a kilobyte a container.
 const LIST_LIMIT: u64 = 4 << 20;
 
 /// containerd's namespaces that are looked into.
@@ -123,21 +123,26 @@ fn containerd(place: &Place, id: &str) -> Answer {
 
 fn storage(place: &Place, bases: &[&str], id: &str) -> Answer {
     let mut why = Unknown::NotFound;
-    for base in bases {
-        for path in DRIVERS.iter().flat_map(|driver| {
-            LISTS.iter().map(move |list| format!("{base}/{driver}-containers/{list}"))
-        }) {
-            let found = match place.read(Path::new(&path), LIST_LIMIT) {
-                Ok(Some(text)) => json::storage(&text, id).ok_or(Unknown::Malformed { path }),
-                Ok(None) => continue,
-                Err(error) => Err(error),
-            };
-            match found {
-                Ok(Some(found)) => return Ok(found),
-                Ok(None) => {}
-                Err(error) if why == Unknown::NotFound => why = error,
-                Err(_) => {}
+    let mut left = LIST_LIMIT;
+    let paths = bases.iter().flat_map(|base| {
+        let of_driver =
+            move |driver| LISTS.map(|list| format!("{base}/{driver}-containers/{list}"));
+        DRIVERS.into_iter().flat_map(of_driver)
+    });
+    for path in paths {
+        let found = match place.read(Path::new(&path), left) {
+            Ok(Some(text)) => {
+                left = left.saturating_sub(text.len() as u64);
+                json::storage(&text, id).ok_or(Unknown::Malformed { path })
             }
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            Err(error) if why == Unknown::NotFound => why = error,
+            Err(_) => {}
         }
     }
     Err(why)

@@ -44,10 +44,14 @@ pub(super) enum Does {
     Level,
     /// What follows is the program: decides.
     Inline,
+    /// The next word is the program, unless it is an option: decides.
+    InlineWord,
     /// Takes an argument that is program text, yet a script may follow.
     AlsoInline,
-    /// Takes an address to serve at; without a script it serves files.
+    /// Takes an address to serve at; without a script nothing is run.
     Serves,
+    /// Alone; without a script it cannot be told what is run (`-v` ends, `-i` asks a person).
+    NeedsScript,
     /// Takes the name of a module, which decides.
     Module,
     /// Takes the script, which decides.

@@ -23,13 +23,13 @@ impl Grammar {
             search: false,
             moved: false,
             archive: false,
-            serves: false,
+            needs_script: false,
             commands: true,
         };
         match reader.all() {
             Err(decided) => decided.0,
             Ok(()) if open => Running::CannotTell,
-            Ok(()) if reader.serves => Running::CannotTell,
+            Ok(()) if reader.needs_script => Running::CannotTell,
             Ok(()) if reader.inline => Running::Inline,
             Ok(()) if reader.stdin => Running::Stdin,
             Ok(()) => special(self.nothing).unwrap_or(Running::CannotTell),
@@ -52,7 +52,7 @@ struct Reader<'g, 'c, W> {
     search: bool,
     moved: bool,
     archive: bool,
-    serves: bool,
+    needs_script: bool,
     commands: bool,
 }
 
@@ -138,16 +138,23 @@ impl<'a, W: Iterator<Item = &'a [u8]>> Reader<'_, '_, W> {
             Does::Flag if attached.is_none() => {}
             Does::Rest => {}
             Does::Attached if attached.is_some_and(|text| !text.is_empty()) => {}
-            Does::Next if attached.is_none() => self.value(None).map(drop)?,
+            Does::Next if attached.is_none() => {
+                // ksh93's -o goes without an argument where the next word is an option.
+                let next = self.value(None)?;
+                if self.grammar.plus && matches!(next.first(), None | Some(b'-' | b'+')) {
+                    return Err(CANNOT_TELL);
+                }
+            }
             Does::Value => self.value(attached).map(drop)?,
             Does::AlsoInline => {
                 self.inline = true;
                 self.value(attached).map(drop)?;
             }
             Does::Serves => {
-                self.serves = true;
+                self.needs_script = true;
                 self.value(attached).map(drop)?;
             }
+            Does::NeedsScript => self.needs_script = true,
             Does::Moves => {
                 self.moved = true;
                 self.value(attached).map(drop)?;
@@ -157,6 +164,10 @@ impl<'a, W: Iterator<Item = &'a [u8]>> Reader<'_, '_, W> {
                 return Err(Decided(if stdin { Running::Stdin } else { Running::Inline }));
             }
             Does::Inline => return Err(Decided(Running::Inline)),
+            Does::InlineWord => {
+                let option = self.value(attached)?.starts_with(b"-");
+                return Err(if option { CANNOT_TELL } else { Decided(Running::Inline) });
+            }
             Does::Module => {
                 let name = clean(&self.value(attached)?);
                 return Err(Decided(Running::Module(name)));
@@ -186,6 +197,10 @@ impl<'a, W: Iterator<Item = &'a [u8]>> Reader<'_, '_, W> {
             Some(value) => value,
             None => self.words.next().ok_or(CANNOT_TELL)?,
         };
+        // PHP takes it as the argument, and as the end of the options, too.
+        if value == b"--" {
+            return Err(CANNOT_TELL);
+        }
         Ok(value.to_vec())
     }
 
@@ -201,6 +216,7 @@ impl<'a, W: Iterator<Item = &'a [u8]>> Reader<'_, '_, W> {
         }
         Err(match self.grammar.operand {
             _ if word.is_empty() => CANNOT_TELL,
+            Operand::File if word == b"-" && self.grammar.dash != Word::Stdin => CANNOT_TELL,
             Operand::Code => Decided(Running::Inline),
             Operand::File => self.file(word),
             Operand::Unclear => CANNOT_TELL,

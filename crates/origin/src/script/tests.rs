@@ -80,6 +80,7 @@ fn shells() {
         (bash, "sh|-l", "(stdin)"),
         (bash, "bash|--|x.sh", "/srv/x.sh"),
         (bash, "bash|-|x.sh", "/srv/x.sh"),
+        (bash, "bash|--|-", "(unknown)"),
         (bash, "bash|--|-x.sh", "/srv/-x.sh"),
         (bash, "bash|-oe|pipefail|x.sh", "(unknown)"),
         (bash, "bash|--unheard|x.sh", "(unknown)"),
@@ -98,7 +99,9 @@ fn shells() {
         (zsh, "-zsh", "(stdin)"),
         ("/bin/ksh93", "ksh|x", "/srv/x"),
         ("/bin/mksh", "mksh|-T|/dev/tty1|x", "(unknown)"),
+        ("/bin/ksh93", "ksh|-eo|-c|true", "(unknown)"),
         ("/bin/tcsh", "tcsh|-f|x.csh", "/srv/x.csh"),
+        ("/bin/tcsh", "tcsh|-t|x.csh", "(unknown)"),
         ("/usr/bin/fish", "fish|-C|set x|y.fish", "/srv/y.fish"),
         ("/usr/bin/fish", "fish|--command=x|y.fish", "(inline)"),
         ("/usr/bin/fish", "-fish", "(stdin)"),
@@ -162,6 +165,7 @@ fn other_languages() {
         ("/usr/bin/php", "php|-n|-dfoo=1|x.php", "/srv/x.php"),
         ("/usr/bin/php", "php|-r|echo 1;", "(inline)"),
         ("/usr/bin/php", "php|--|x.php", "(stdin)"),
+        ("/usr/bin/php", "php|-c|--|x.php", "(unknown)"),
         ("/usr/bin/php", "php|-S|localhost:80|-t|web", "(unknown)"),
         ("/usr/bin/php", "php|-S|localhost:80|router.php", "/srv/router.php"),
         ("/usr/sbin/php-fpm8.2", "php-fpm: pool www", ""),
@@ -169,15 +173,21 @@ fn other_languages() {
         ("/usr/bin/lua5.4", "lua|-e|x=1|x.lua", "/srv/x.lua"),
         ("/usr/bin/lua5.4", "lua|-e|print(1)", "(inline)"),
         ("/usr/bin/lua5.4", "lua|-ix|x.lua", "(unknown)"),
+        ("/usr/bin/lua5.4", "lua|-v", "(unknown)"),
+        ("/usr/bin/lua5.4", "lua|-i|-e|x=1", "(unknown)"),
+        ("/usr/bin/lua5.4", "lua|-i|x.lua", "/srv/x.lua"),
         ("/usr/bin/luajit-2.1.0-beta3", "luajit|-joff|-O3|x.lua", "/srv/x.lua"),
         ("/usr/bin/luajit", "luajit|-b|x.lua|x.out", "(unknown)"),
-        ("/usr/bin/tclsh8.6", "tclsh|-encoding|utf-8|x.tcl", "/srv/x.tcl"),
+        ("/usr/bin/tclsh8.6", "tclsh|-encoding|utf-8|x.tcl", "(unknown)"),
         ("/usr/bin/tclsh8.6", "tclsh|x.tcl|-y", "/srv/x.tcl"),
         ("/usr/bin/tclsh8.6", "tclsh|-x|y", "(unknown)"),
         ("/usr/bin/gawk", "awk|-F:|-v|a=1|-f|x.awk|y", "/srv/x.awk"),
         ("/usr/bin/gawk", "gawk|--file=x.awk", "/srv/x.awk"),
         ("/usr/bin/gawk", "gawk|--csv|{print}|x", "(inline)"),
         ("/usr/bin/gawk", "gawk|-f|-|x", "(stdin)"),
+        ("/usr/bin/gawk", "gawk|-e|BEGIN{}|-f|x.awk", "/srv/x.awk"),
+        ("/usr/bin/gawk", "gawk|-e|{print}|x", "(inline)"),
+        ("/usr/bin/gawk", "gawk|-e|BEGIN{}", "(inline)"),
         ("/usr/bin/mawk", "awk|{print}|x", "(inline)"),
         ("/usr/bin/mawk", "awk|-W|exec|x", "(unknown)"),
         ("/usr/bin/mawk", "mawk", "(unknown)"),
@@ -238,6 +248,8 @@ fn javascript() {
         (node, "node|--expose_gc|x.js", "/srv/x.js"),
         (node, "node|-e|1", "(inline)"),
         (node, "node|-pe|1", "(inline)"),
+        (node, "node|-p|1", "(inline)"),
+        (node, "node|-p|--|x.js", "(unknown)"),
         (node, "node|-|x", "(stdin)"),
         (node, "node", "(stdin)"),
         (node, "node|inspect|x.js", "(unknown)"),
@@ -313,6 +325,10 @@ fn without_a_working_directory_a_path_stays_relative() {
     let script = found.file().unwrap();
     assert_eq!((script.path.as_slice(), script.absolute), (b"../x.pl".as_slice(), false));
     assert_eq!(script.source, Source::Argv);
+    assert_eq!(found.to_string(), "./../x.pl");
+    // So that no file's name reads like another answer.
+    let argv = split(b"perl\0(inline)\0", false);
+    assert_eq!(running(b"/usr/bin/perl", None, &argv, None).to_string(), "./(inline)");
 }
 
 fn exe() -> impl Strategy<Value = String> {

@@ -1,8 +1,8 @@
 //! Script languages whose options are letters.
 
 use super::super::grammar::Does::{
-    AlsoInline, Attached, Colon, Digits, File, Flag, Inline, Level, Module, Moves, Next, Rest,
-    Search, Serves, Stop, Value,
+    AlsoInline, Attached, Colon, Digits, File, Flag, Inline, Level, Module, Moves, NeedsScript,
+    Next, Rest, Search, Serves, Stop, Value,
 };
 use super::super::grammar::{Family, Grammar, Operand, Word};
 
@@ -43,7 +43,8 @@ pub(super) const ROWS: &[Grammar] = &[
         names: &["ruby"],
         family: Family::Ruby,
         letters: &[
-            ("acdlnpsUvwy", Flag),
+            ("acdlnpsUwy", Flag),
+            ("v", NeedsScript),
             ("0T", Digits),
             ("W", Level),
             ("Fi", Rest),
@@ -116,7 +117,7 @@ pub(super) const ROWS: &[Grammar] = &[
         names: &["lua"],
         family: Family::Lua,
         letters: &[("l", Value), ("e", AlsoInline)],
-        words: &[("-i", Flag), ("-E", Flag), ("-W", Flag), ("-v", Flag)],
+        words: &[("-i", NeedsScript), ("-E", Flag), ("-W", Flag), ("-v", NeedsScript)],
         ..Grammar::PLAIN
     },
     // luajit(1)
@@ -124,14 +125,13 @@ pub(super) const ROWS: &[Grammar] = &[
         names: &["luajit"],
         family: Family::Lua,
         letters: &[("lj", Value), ("e", AlsoInline), ("O", Rest), ("b", Stop)],
-        words: &[("-i", Flag), ("-E", Flag), ("-v", Flag)],
+        words: &[("-i", NeedsScript), ("-E", Flag), ("-v", NeedsScript)],
         ..Grammar::PLAIN
     },
-    // tclsh(1): a first argument with a dash is the program's, and the program comes from stdin.
+    // tclsh(1): a first argument with a dash is mostly the program's.
     Grammar {
         names: &["tclsh"],
         family: Family::Tcl,
-        words: &[("-encoding", Next)],
         dash: Word::CannotTell,
         dashes: Word::CannotTell,
         ..Grammar::PLAIN
@@ -145,13 +145,13 @@ pub(super) const ROWS: &[Grammar] = &[
             ("Fvli", Value),
             ("DdLop", Rest),
             ("fE", File),
-            ("e", Inline),
+            ("e", AlsoInline),
             ("hCVW", Stop),
         ],
         words: &[
             ("--file", File),
             ("--exec", File),
-            ("--source", Inline),
+            ("--source", AlsoInline),
             ("--field-separator", Value),
             ("--assign", Value),
             ("--include", Value),

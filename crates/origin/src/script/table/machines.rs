@@ -1,7 +1,7 @@
 //! Languages whose options are words.
 
 use super::super::grammar::Does::{
-    Archive, File, Flag, Inline, Module, Moves, Next, Rest, Stop, Value,
+    Archive, File, Flag, Inline, InlineWord, Module, Moves, Next, Rest, Stop, Value,
 };
 use super::super::grammar::{Family, Grammar, Operand, Word};
 
@@ -67,9 +67,9 @@ pub(super) const ROWS: &[Grammar] = &[
         words: &[
             ("-e", Inline),
             ("--eval", Inline),
-            ("-p", Inline),
+            ("-p", InlineWord),
             ("-pe", Inline),
-            ("--print", Inline),
+            ("--print", InlineWord),
             ("-r", Value),
             ("--require", Value),
             ("--import", Value),
@@ -123,7 +123,6 @@ pub(super) const ROWS: &[Grammar] = &[
             ("--experimental-json-modules", Flag),
             ("--experimental-modules", Flag),
             ("--experimental-require-module", Flag),
-            ("--experimental-specifier-resolution", Value),
             ("--experimental-sqlite", Flag),
             ("--experimental-strip-types", Flag),
             ("--experimental-transform-types", Flag),

@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Grammar] = &[
     Grammar {
         names: &["csh", "tcsh", "bsd-csh"],
         family: Family::CShell,
-        letters: &[("defFilmnqtvVxX", Flag), ("b", Ends), ("c", Inline), ("s", Stdin)],
+        letters: &[("defFilmnqvVxX", Flag), ("t", Stop), ("b", Ends), ("c", Inline), ("s", Stdin)],
         words: &[("--help", Stop), ("--version", Stop)],
         dash: Word::CannotTell,
         dashes: Word::CannotTell,
