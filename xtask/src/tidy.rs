@@ -15,9 +15,10 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 6] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("model", &[]),
     ("sys", &[]),
+    ("packages", &[]),
     ("engine", &["model"]),
     ("probe", &["model"]),
     ("store", &["model"]),
