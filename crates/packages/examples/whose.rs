@@ -17,6 +17,9 @@ fn main() -> std::io::Result<()> {
         let file = File::open(root.join(path.strip_prefix("/").unwrap_or(&path)))?;
         println!("{}: {}", path.display(), one(&mut packages, &path, &file)?);
     }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("most memory at a time: {}", peak.unwrap_or_default().trim());
     Ok(())
 }
 

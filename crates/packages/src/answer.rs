@@ -115,6 +115,9 @@ pub enum Reason {
     NotRegular,
     /// The file is larger than what is read for a comparison.
     FileTooLarge,
+    /// The file differs, but has no name any more: it may be what the package shipped before it
+    /// was upgraded, and still be running.
+    Deleted,
     /// The file was written to while it was read.
     FileChanged,
     /// A store that is never changed by convention and has no checksums of single files.
@@ -141,6 +144,7 @@ impl fmt::Display for Reason {
             Self::File(kind) => write!(f, "the file cannot be read ({kind})"),
             Self::NotRegular => f.write_str("not a regular file"),
             Self::FileTooLarge => f.write_str("the file is too large"),
+            Self::Deleted => f.write_str("deleted or replaced since"),
             Self::FileChanged => f.write_str("the file kept changing"),
             Self::Convention { protected: true } => {
                 f.write_str("no checksums of single files, but only root can write to it")

@@ -21,6 +21,9 @@ const MAX_INFO: u64 = 1 << 20;
 /// `SQUASHFS_MAGIC` of `linux/magic.h`. What FUSE mounts has another one.
 const SQUASHFS: u64 = 0x7371_7368;
 
+/// Where Fedora has snaps.
+const SNAPD: &[u8] = b"/var/lib/snapd/snap";
+
 /// Characters of a store's hash.
 const STORE_HASH: usize = 32;
 
@@ -30,8 +33,8 @@ const COMMIT: usize = 64;
 /// The answer for a path in such a place, `None` for any other.
 pub(crate) fn identify(root: &Root, path: &[u8], file: &File) -> Option<Answer> {
     if let Some(owner) = snap(path) {
-        let state = if read_only_squashfs(file) { State::Intact } else { convention(file) };
-        return Some(Answer::of(owner, state));
+        let is_image = is_mounted(root, path, file) && read_only_squashfs(file);
+        return Some(Answer::of(owner, if is_image { State::Intact } else { convention(file) }));
     }
     let owner = store(path).or_else(|| flatpak(path)).or_else(|| sandboxed(root, path))?;
     Some(Answer::of(owner, convention(file)))
@@ -123,15 +126,28 @@ fn described(info: &[u8], in_app: bool) -> Option<Owner> {
     is_commit(commit).then(|| owner(Manager::Flatpak, id, commit, architecture))
 }
 
-/// `/snap/NAME/REVISION/…`; Fedora has it below `/var/lib/snapd`.
+/// `/snap/NAME/REVISION/…`, or the same below [`SNAPD`].
 fn snap(path: &[u8]) -> Option<Owner> {
-    let rest = path.strip_prefix(b"/snap/").or(path.strip_prefix(b"/var/lib/snapd/snap/"))?;
-    let (name, rest) = part(rest)?;
+    let rest = path.strip_prefix(b"/snap").or_else(|| path.strip_prefix(SNAPD))?;
+    let (name, rest) = part(rest.strip_prefix(b"/")?)?;
     let (revision, _) = part(rest)?;
     // `x1` and so on are of a snap that was installed from a file.
     let digits = revision.strip_prefix(b"x").unwrap_or(revision);
     let is_revision = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_revision.then(|| owner(Manager::Snap, name, revision, b""))
+}
+
+/// A file system of its own is mounted at the snap's revision, and the file is on it. (The whole
+/// root may be one, with a directory in it that is called like a snap.)
+fn is_mounted(root: &Root, path: &[u8], file: &File) -> bool {
+    let above = |levels: usize| {
+        let prefix: &[u8] = if path.starts_with(b"/snap/") { b"/snap" } else { SNAPD };
+        let depth = prefix.split(|&byte| byte == b'/').count() + levels;
+        let parts: Vec<&[u8]> = path.split(|&byte| byte == b'/').take(depth).collect();
+        root.device(&parts.join(&b'/'))
+    };
+    let device = file.metadata().ok().map(|meta| meta.dev());
+    device.is_some() && above(2) == device && above(1) != device
 }
 
 /// No such file system can be written to, and only root can mount one.

@@ -18,8 +18,9 @@ pub(crate) const MAX_PACKAGES: usize = 1 << PACKAGE_BITS;
 /// Paths that an index takes: five times those of a large desktop, 16 MB.
 const MAX_PATHS: usize = 2_000_000;
 
-/// Packages looked into for one path. Directories have more, files that can run have few.
-const MAX_CANDIDATES: usize = 64;
+/// Packages looked into for one path. Directories have more, files that can run one or two; a
+/// database made to keep us busy gets no further than this.
+const MAX_CANDIDATES: usize = 16;
 
 /// See the module.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::answer::{Answer, Reason, State};
@@ -54,6 +55,9 @@ impl Packages {
     ///
     /// The file is read with `pread(2)`: its offset is neither used nor moved. This takes as long
     /// as reading the file, the first time also as long as reading the databases' lists.
+    ///
+    /// It is compared with the version that is installed now: ask when the file is run. What was
+    /// replaced since is [`Reason::Deleted`] once its last name is gone.
     ///
     /// The databases as they were when they were last looked at decide, unless they find fault
     /// with the file: then it is made sure that they did not change meanwhile.
@@ -116,10 +120,9 @@ impl Packages {
                 }
                 Ok(claims) => {
                     let mut answer = judge(claims, file, sha256);
-                    if answer.state == State::Modified
-                        && let Some(reason) = busy(source.as_ref())
-                    {
-                        answer.state = State::Unknown(reason);
+                    if answer.state == State::Modified {
+                        let excuse = busy(source.as_ref()).or_else(|| deleted(file));
+                        answer.state = excuse.map_or(State::Modified, State::Unknown);
                     }
                     return answer;
                 }
@@ -185,6 +188,11 @@ fn judge(claims: Vec<Claim>, file: &File, sha256: Option<[u8; 32]>) -> Answer {
         .map_or(Answer { owner: None, state: State::NotPackaged }, |(claim, state)| {
             Answer::of(claim.owner, state)
         })
+}
+
+/// A database tells of what is installed now; a file that runs on may be older.
+fn deleted(file: &File) -> Option<Reason> {
+    file.metadata().is_ok_and(|meta| meta.nlink() == 0).then_some(Reason::Deleted)
 }
 
 fn state_of(claim: &Claim, digests: Result<&[Digest], &Reason>) -> State {

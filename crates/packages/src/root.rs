@@ -9,8 +9,8 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
-/// More entries than any directory of a package database has.
-const ENTRIES: usize = 1 << 20;
+/// More bytes than the names in any directory of a package database have, 24 more for each.
+const NAMES: usize = 16 << 20;
 
 /// A root directory, opened once. No link in it leads out of it.
 #[derive(Debug)]
@@ -93,15 +93,17 @@ impl Root {
     /// Names of a directory's entries, in no particular order.
     ///
     /// # Errors
-    /// `FileTooLarge` if there are more than a million.
+    /// `FileTooLarge` if they would take more than 16 MB.
     pub(crate) fn names(&self, path: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         let dir = self.find(path, OFlags::DIRECTORY)?;
-        let mut names = Vec::new();
+        let (mut names, mut bytes) = (Vec::new(), 0usize);
         for entry in std::fs::read_dir(through(&dir))? {
-            if names.len() >= ENTRIES {
+            let name = entry?.file_name().into_vec();
+            bytes = bytes.saturating_add(name.len() + size_of::<Vec<u8>>());
+            if bytes > NAMES {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
-            names.push(entry?.file_name().into_vec());
+            names.push(name);
         }
         Ok(names)
     }
@@ -126,6 +128,11 @@ impl Root {
             mtime: (meta.mtime(), meta.mtime_nsec()),
             ctime: (meta.ctime(), meta.ctime_nsec()),
         })
+    }
+
+    /// The device that a directory is on.
+    pub(crate) fn device(&self, path: &[u8]) -> Option<u64> {
+        Some(self.find(path, OFlags::DIRECTORY).ok()?.metadata().ok()?.dev())
     }
 
     /// Whether a directory is there.

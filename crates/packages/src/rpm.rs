@@ -6,6 +6,8 @@ mod btree;
 mod header;
 mod ndb;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 

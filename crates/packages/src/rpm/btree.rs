@@ -10,13 +10,14 @@ use std::os::unix::fs::FileExt;
 use super::{MAX_HEADER, Read, damaged};
 use crate::bytes::{be16, be32, size, slice};
 
-/// Bytes that one question may read: many headers, and the way there. What reads more is a circle.
+/// Bytes that one question may read and copy: many headers, and the way there. What takes more is
+/// a circle.
 const MAX_BYTES: usize = 256 << 20;
 
 /// Levels of a tree; SQLite's own limit.
 const MAX_DEPTH: u32 = 20;
 
-/// An open database and what is left of the pages that may be read.
+/// An open database and what is left of the bytes that may be read.
 #[derive(Debug)]
 pub(super) struct Btree {
     file: File,
@@ -69,16 +70,21 @@ impl Btree {
         if !known || usable < 480 {
             return Err(damaged());
         }
-        Ok(Self { file, page_size, usable, budget: MAX_BYTES / page_size })
+        Ok(Self { file, page_size, usable, budget: MAX_BYTES })
     }
 
     fn read(&mut self, number: u32) -> Read<Vec<u8>> {
-        self.budget = self.budget.checked_sub(1).ok_or_else(damaged)?;
+        self.spend(self.page_size)?;
         let before = u64::from(number.checked_sub(1).ok_or_else(damaged)?);
         let bytes = u64::try_from(self.page_size).map_err(|_| damaged())?;
         let mut page = vec![0; self.page_size];
         self.file.read_exact_at(&mut page, before.saturating_mul(bytes))?;
         Ok(page)
+    }
+
+    fn spend(&mut self, bytes: usize) -> Read<()> {
+        self.budget = self.budget.checked_sub(bytes).ok_or_else(damaged)?;
+        Ok(())
     }
 
     fn page(&mut self, number: u32) -> Read<Page> {
@@ -101,6 +107,7 @@ impl Btree {
             return Err(damaged());
         }
         let len = size(len);
+        self.spend(len)?;
         let local = self.local(page.kind, len);
         let mut out = slice(&page.bytes, at, local).ok_or_else(damaged)?.to_vec();
         if local == len {

@@ -14,10 +14,14 @@ pub(super) const ARCH: u32 = 1022;
 const FILE_STATES: u32 = 1029;
 const FILE_MODES: u32 = 1030;
 const FILE_DIGESTS: u32 = 1035;
+const FILE_VERIFY_FLAGS: u32 = 1045;
 const DIR_INDEXES: u32 = 1116;
 const BASENAMES: u32 = 1117;
 const DIRNAMES: u32 = 1118;
 const FILE_DIGEST_ALGO: u32 = 5011;
+
+/// `RPMVERIFY_FILEDIGEST`: the package does not expect the contents to change.
+const VERIFY_DIGEST: u32 = 1;
 
 /// Bytes of an entry of the index: tag, type, offset, count.
 const ENTRY: usize = 16;
@@ -114,7 +118,8 @@ impl<'a> Header<'a> {
     /// The digest of one of the files.
     pub(super) fn digest(&self, number: usize) -> Result<Digest, Reason> {
         let digits = self.strings(FILE_DIGESTS).nth(number).unwrap_or_default();
-        if digits.is_empty() {
+        let flags = self.numbers(FILE_VERIFY_FLAGS).nth(number).unwrap_or(VERIFY_DIGEST);
+        if digits.is_empty() || flags & VERIFY_DIGEST == 0 {
             return Err(Reason::NotRecorded);
         }
         // RFC 4880 numbers them; without a number it is MD5.
@@ -228,6 +233,18 @@ pub(super) mod tests {
         assert_eq!(with(&[8], "12"), Err(Reason::Damaged(Manager::Rpm)));
         assert_eq!(with(&[], "900150983cd24fb0d6963f7d28e17f72"), Ok(Kind::Md5));
         assert_eq!(with(&[10], SHA), Err(Reason::Damaged(Manager::Rpm)));
+    }
+
+    #[test]
+    fn files_that_are_meant_to_change_are_not_compared() {
+        let blob = Maker::default()
+            .strings(FILE_DIGESTS, &[SHA, SHA])
+            .numbers(FILE_DIGEST_ALGO, &[8])
+            .numbers(FILE_VERIFY_FLAGS, &[0xffff_fffe, 0xffff_ffff])
+            .build();
+        let header = Header::parse(&blob).unwrap();
+        assert_eq!(header.digest(0), Err(Reason::NotRecorded));
+        assert!(header.digest(1).is_ok());
     }
 
     #[test]

@@ -1,16 +1,12 @@
 //! Whose a program is and whether it was changed: on this system if it has dpkg, and in roots that
 //! are made up.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic, too")]
-
-mod fixture;
-
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::fixture::{Debian, write};
 use femtosnitch_packages::{Answer, Manager, Packages, Reason, State};
-use fixture::{Debian, write};
 
 fn ask(root: &Path, path: &str, file: &Path) -> Answer {
     let mut packages = Packages::open(root).unwrap();
@@ -194,6 +190,19 @@ fn an_upgrade_is_noticed() {
     debian.upgrade("other", "1", &[("usr/bin/other", b"x")]);
     debian.upgrade("tool", "3", &[("usr/bin/tool", b"newer")]);
     assert_eq!(ask(false).to_string(), "tool 3 (intact)");
+}
+
+#[test]
+fn what_runs_on_after_an_upgrade_is_not_accused() {
+    let debian = Debian::new();
+    debian.install("tool", "1", &[("usr/bin/tool", b"abc")]);
+    let running = File::open(debian.path("usr/bin/tool")).unwrap();
+    let mut packages = Packages::open(debian.root()).unwrap();
+    let mut state = || packages.identify(Path::new("/usr/bin/tool"), &running, None).state;
+    debian.upgrade("tool", "2", &[("usr/bin/tool", b"new")]);
+    assert_eq!(state(), State::Unknown(Reason::Deleted));
+    debian.upgrade("tool", "3", &[("usr/bin/tool", b"abc")]);
+    assert_eq!(state(), State::Intact);
 }
 
 #[test]
