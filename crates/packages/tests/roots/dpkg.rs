@@ -187,9 +187,12 @@ fn an_upgrade_is_noticed() {
     let change = femtosnitch_packages::Change::between(&before, &after);
     assert_eq!(change, femtosnitch_packages::Change::Upgraded, "{before} -> {after}");
     // Without being told to look, the answer is right all the same.
-    debian.upgrade("other", "1", &[("usr/bin/other", b"x")]);
     debian.upgrade("tool", "3", &[("usr/bin/tool", b"newer")]);
     assert_eq!(ask(false).to_string(), "tool 3 (intact)");
+    debian.upgrade("other", "1", &[("usr/bin/other", b"x")]);
+    let other = File::open(debian.path("usr/bin/other")).unwrap();
+    let answer = packages.identify(Path::new("/usr/bin/other"), &other, None);
+    assert_eq!(answer.to_string(), "other 1 (intact)");
 }
 
 #[test]
