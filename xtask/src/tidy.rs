@@ -15,10 +15,11 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("model", &[]),
     ("sys", &[]),
     ("origin", &[]),
+    ("packages", &[]),
     ("engine", &["model"]),
     ("probe", &["model"]),
     ("store", &["model"]),
