@@ -257,6 +257,7 @@ mod tests {
             exe: exe("/usr/bin/curl"),
             parent: Some(exe("/bin/sh")),
             grandparent: None,
+            lineage: Vec::new(),
             uid: 1000,
             pid: 77,
             family: 2,

@@ -56,6 +56,7 @@ fn row(contime: i64, exe: Executable, send: u64) -> Row {
         exe,
         parent: Some(executable(99, "/bin/sh")),
         grandparent: None,
+        lineage: Vec::new(),
         uid: 0,
         pid: 4_242,
         family: 2,

@@ -1,6 +1,6 @@
 //! Who is running.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::FileId;
 
@@ -49,12 +49,65 @@ pub struct Process {
     pub key: ProcKey,
     /// What it runs.
     pub image: Arc<Image>,
-    /// What the launching process ran at that moment.
-    pub parent: Option<Arc<Image>>,
-    /// What the launching process' own launcher ran.
-    pub grandparent: Option<Arc<Image>>,
+    /// Who launched it, as it was at that moment; `None` where that is not known, or where a
+    /// lineage is longer than anybody reads ([`Process::LINEAGE`]).
+    pub parent: Option<Arc<Self>>,
+    /// Launches between this one and the end of what is kept of its lineage.
+    pub depth: u32,
     /// Real user id.
     pub uid: u32,
+    /// Who logged in (`/proc/PID/loginuid`): outlives `su` and `sudo`. `None` if nobody did, as of
+    /// services.
+    pub login_uid: Option<u32>,
+    /// The audit session of that login (`/proc/PID/sessionid`).
+    pub session: Option<u32>,
+    /// When it was launched, seconds since 1970-01-01 UTC.
+    pub launched: i64,
     /// Path in the cgroup v2 hierarchy, '' where unknown.
     pub cgroup: Arc<str>,
+    /// What that path says.
+    pub place: Arc<Place>,
+    /// The script that it runs, where it is an interpreter; found out later.
+    pub script: OnceLock<Arc<Image>>,
+}
+
+impl Process {
+    /// Launches that are kept of a lineage, at most.
+    pub const LINEAGE: u32 = 32;
+
+    /// What the launching process ran at that moment.
+    #[must_use]
+    pub fn parent_image(&self) -> Option<&Arc<Image>> {
+        self.parent.as_ref().map(|parent| &parent.image)
+    }
+
+    /// What the launching process' own launcher ran.
+    #[must_use]
+    pub fn grandparent_image(&self) -> Option<&Arc<Image>> {
+        self.parent.as_ref()?.parent_image()
+    }
+
+    /// Whoever launched it, who launched that, and so on.
+    pub fn ancestors(&self) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::successors(self.parent.as_ref(), |process| process.parent.as_ref())
+    }
+}
+
+/// Where a program ran, as far as its cgroup tells; '' where it does not. A name that somebody else
+/// than root can have made up says so, as in `user 1000/podman 4d5e…`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Container id.
+    pub container: Arc<str>,
+    /// systemd unit, of the system or of a user.
+    pub unit: Arc<str>,
+    /// Application as desktops, Flatpak and Snap name it, with the kind of name.
+    pub app: Arc<str>,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        let none: Arc<str> = "".into();
+        Self { container: Arc::clone(&none), unit: Arc::clone(&none), app: none }
+    }
 }

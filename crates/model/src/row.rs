@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Connections, Digest, Direction, Image, Quality};
+use crate::{Connections, Digest, Direction, Image, Process, Quality};
 
 /// An executable as the history names it.
 #[derive(Debug, Clone)]
@@ -12,6 +12,51 @@ pub struct Executable {
     pub image: Arc<Image>,
     /// Contents; [`Digest::Pending`] rows are completed later under the same [`crate::ImageId`].
     pub digest: Digest,
+}
+
+/// A program run in a row's lineage.
+#[derive(Debug, Clone)]
+pub struct Launch {
+    /// The run. Equal ones are one and the same for as long as the machine is up.
+    pub process: Arc<Process>,
+    /// What it ran.
+    pub exe: Executable,
+    /// The script that it ran, where it was an interpreter and that is known by now. The image has
+    /// the script's path and nothing else.
+    pub script: Option<Executable>,
+}
+
+/// What is known of an executable besides its digest. All of it is as of the moment when it was
+/// found out; '' where unknown or none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The package that its path belongs to, with the manager: `dpkg curl`.
+    pub package: String,
+    /// Version of the package.
+    pub version: String,
+    /// `intact`, `modified`, `not packaged`, or `unknown: …` with the reason.
+    pub state: String,
+    /// Build-id of the ELF file, in hexadecimal.
+    pub build_id: String,
+    /// What running it grants: `setuid root`, `cap_net_raw=ep`.
+    pub privileges: String,
+    /// The digest that fs-verity enforces, as `sha256:…`.
+    pub verity: String,
+    /// Who changed the file last before this version was executed, as far as was seen: a path.
+    pub written_by: String,
+}
+
+/// What a container is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerFacts {
+    /// As in [`crate::Place::container`].
+    pub container: Arc<str>,
+    /// Its name.
+    pub name: String,
+    /// The image that it was made from.
+    pub image: String,
+    /// Kubernetes' name for the pod, `namespace/name`.
+    pub pod: String,
 }
 
 /// Traffic of one process over one flow during (at most) one write interval.
@@ -35,7 +80,9 @@ pub struct Row {
     pub connections: Connections,
     /// How well its data travelled.
     pub quality: Quality,
-    /// Who.
+    /// The process, who launched it, and so on; empty where it stands for several.
+    pub lineage: Vec<Launch>,
+    /// Who: as in `lineage`, if that is not empty, and so are the next two.
     pub exe: Executable,
     /// Who launched it.
     pub parent: Option<Executable>,

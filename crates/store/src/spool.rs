@@ -186,6 +186,7 @@ mod tests {
             exe,
             parent: None,
             grandparent: None,
+            lineage: Vec::new(),
             uid: 0,
             pid: 1,
             family: 2,

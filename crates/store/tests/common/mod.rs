@@ -55,6 +55,7 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
         exe: exe.clone(),
         parent: None,
         grandparent: None,
+        lineage: Vec::new(),
         uid: 1000,
         pid: 4242,
         family: 2,
