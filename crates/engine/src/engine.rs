@@ -11,7 +11,8 @@ use crate::Effect;
 use crate::digests::Digests;
 use crate::filter::Ignore;
 use crate::flows::{Flows, Growth};
-use crate::processes::{Processes, nobody};
+use crate::places::PlaceOf;
+use crate::processes::{Processes, alone, nobody};
 use crate::rows::{Batch, Rows};
 
 /// A batch is due early once this many ended flows wait: many short connections.
@@ -33,6 +34,8 @@ pub struct Moment {
     pub wall: i64,
     /// Counts samples; only grows.
     pub tick: u64,
+    /// When the machine was started, on the same clock as `wall`.
+    pub boot: i64,
 }
 
 /// A flow that grew, for the live feed.
@@ -97,8 +100,6 @@ pub struct Engine {
     rows: Rows,
     ignore: Ignore,
     nobody: Arc<Process>,
-    container_of: fn(&str) -> Option<String>,
-    no_container: Arc<str>,
     gone: Vec<ProcKey>,
     /// Sockets whose traffic is not the machine's.
     own: Vec<u64>,
@@ -108,26 +109,17 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// `container_of` recognises a container in a cgroup path.
+    /// `place_of` reads cgroup paths.
     #[must_use]
-    pub fn new(limits: Limits, ignore: Ignore, container_of: fn(&str) -> Option<String>) -> Self {
-        let nobody = Process {
-            key: ProcKey::default(),
-            image: nobody(ImageId(u64::MAX)),
-            parent: None,
-            grandparent: None,
-            uid: 0,
-            cgroup: "".into(),
-        };
+    pub fn new(limits: Limits, ignore: Ignore, place_of: PlaceOf) -> Self {
+        let nobody = alone(ProcKey::default(), nobody(ImageId(u64::MAX)), 0, 0);
         Self {
-            processes: Processes::new(limits.processes),
+            processes: Processes::new(limits.processes, place_of),
             digests: Digests::new(limits.files),
             flows: Flows::default(),
             rows: Rows::default(),
             ignore,
             nobody: Arc::new(nobody),
-            container_of,
-            no_container: "".into(),
             gone: Vec::new(),
             own: Vec::new(),
             unretired: Vec::new(),
@@ -157,13 +149,13 @@ impl Engine {
     }
 
     /// Processes that were there before, found in one walk over all of them.
-    pub fn found(&mut self, infos: &[ProcInfo]) {
-        self.effects.extend(self.processes.found(infos, &mut self.digests));
+    pub fn found(&mut self, infos: &[ProcInfo], now: Moment) {
+        self.effects.extend(self.processes.found(infos, &mut self.digests, now));
     }
 
     /// A second walk, after process events were lost: what it does not find has ended.
     pub fn found_again(&mut self, infos: &[ProcInfo], now: Moment) {
-        self.found(infos);
+        self.found(infos, now);
         self.processes.end_all_but(infos, now.tick);
     }
 
@@ -171,11 +163,13 @@ impl Engine {
     pub fn process(&mut self, event: &ProcEvent, now: Moment) {
         match event {
             ProcEvent::Exec(info) => {
-                let effect = self.processes.executed(info, &mut self.digests, now.tick);
+                let effect = self.processes.executed(info, &mut self.digests, now);
                 self.effects.extend(effect);
             }
-            ProcEvent::Found(info) => self.found(std::slice::from_ref(info)),
-            ProcEvent::Fork { child, parent, uid } => self.processes.forked(*child, *parent, *uid),
+            ProcEvent::Found(info) => self.found(std::slice::from_ref(info), now),
+            ProcEvent::Fork { child, parent, uid } => {
+                self.processes.forked(*child, *parent, *uid, now);
+            }
             ProcEvent::Exit(key) => {
                 if !self.processes.exited(*key, now.tick) {
                     // It found no room in the table, but may have a bucket.
@@ -202,11 +196,7 @@ impl Engine {
         if !self.flows.knows(reading.slot) {
             let process = self.owner(reading, now, look_up);
             self.processes.want_digests(&process, &mut self.digests, &mut self.effects);
-            let container = match (self.container_of)(&process.cgroup) {
-                Some(id) => id.into(),
-                None => Arc::clone(&self.no_container),
-            };
-            self.flows.begin(reading, process, container);
+            self.flows.begin(reading, process);
         }
         if reading.closed
             && matches!(reading.kind, FlowKind::First | FlowKind::Orphan)
@@ -229,7 +219,7 @@ impl Engine {
             process: &tracked.process,
             flow: &tracked.flow,
             kind: tracked.kind,
-            container: &tracked.container,
+            container: &tracked.process.place.container,
             uid: tracked.uid,
             delta: news.counters,
             wire: news.wire,
@@ -237,7 +227,7 @@ impl Engine {
             connections: news.connections,
             quality: Quality { rtt_us: tracked.rtt_us(), retrans: news.retrans },
             digest: self.digests.of(&tracked.process.image),
-            parent_digest: tracked.process.parent.as_ref().map(|image| self.digests.of(image)),
+            parent_digest: tracked.process.parent_image().map(|image| self.digests.of(image)),
         })
     }
 
@@ -261,11 +251,11 @@ impl Engine {
         if !self.processes.has_moved_on(reading.owner)
             && let Some(info) = look_up(reading)
         {
-            let (process, effect) = self.processes.looked_up(&info, &mut self.digests);
+            let (process, effect) = self.processes.looked_up(&info, &mut self.digests, now);
             self.effects.extend(effect);
             return process;
         }
-        let process = self.processes.stand_in(reading.owner, reading.uid, now.tick);
+        let process = self.processes.stand_in(reading.owner, reading.uid, now);
         if !self.knows(reading.owner) {
             // It found no room in the table, so nothing else gives its bucket back.
             self.gone.push(reading.owner);
@@ -320,6 +310,13 @@ impl Engine {
     /// closed.
     pub fn swept(&mut self, slot: Slot, has_socket: bool) -> bool {
         self.flows.swept(slot, has_socket)
+    }
+
+    /// A process that runs an interpreter was found to run this script, of which `file` is the
+    /// version. Of no use if the process is not known any more.
+    pub fn script_found(&mut self, key: ProcKey, path: &[u8], file: Option<FileId>) {
+        let effect = self.processes.script_found(key, path, file, &mut self.digests);
+        self.effects.extend(effect);
     }
 
     /// A file was hashed, or cannot be.

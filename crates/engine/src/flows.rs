@@ -26,7 +26,6 @@ pub(crate) struct Tracked {
     pub(crate) kind: FlowKind,
     pub(crate) flow: FlowKey,
     pub(crate) process: Arc<Process>,
-    pub(crate) container: Arc<str>,
     /// Real user id of the mover when the flow began: a daemon may have dropped its launcher's.
     pub(crate) uid: u32,
     pub(crate) direction: Direction,
@@ -151,7 +150,7 @@ impl Flows {
     }
 
     /// Begins to track a flow.
-    pub(crate) fn begin(&mut self, reading: &Reading, process: Arc<Process>, container: Arc<str>) {
+    pub(crate) fn begin(&mut self, reading: &Reading, process: Arc<Process>) {
         // Nothing happens unless its end was missed: then its bytes are kept.
         self.end(reading.slot);
         let index = reading.slot.0 as usize;
@@ -175,7 +174,6 @@ impl Flows {
             kind: reading.kind,
             flow: reading.flow,
             process,
-            container,
             uid: reading.uid,
             direction: reading.direction,
             headers: Headers { send_more: 0, recv_more: 0, ..reading.headers },

@@ -1,13 +1,15 @@
 //! Who runs, and by whom it was launched.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use femtosnitch_model::{Image, ImageId, ProcInfo, ProcKey, Process, escape_bytes};
+use femtosnitch_model::{FileId, Image, ImageId, Place, ProcInfo, ProcKey, Process, escape_bytes};
 
 use crate::digests::Digests;
 use crate::images::Images;
+use crate::lineage::below;
+use crate::places::{PlaceOf, Places};
 use crate::table::Table;
-use crate::{Effect, FileRequest};
+use crate::{Effect, FileRequest, Moment};
 
 /// The path shown for kernel threads.
 pub(crate) const KERNEL: &str = "(kernel)";
@@ -19,26 +21,18 @@ const UNKNOWN: &str = "(unknown)";
 pub(crate) struct Processes {
     table: Table,
     images: Images,
+    places: Places,
     kernel: Arc<Process>,
-    no_cgroup: Arc<str>,
     /// Processes that could not be told because the table was full or the event was lost.
     pub(crate) unknown: u64,
 }
 
 impl Processes {
-    pub(crate) fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize, place_of: PlaceOf) -> Self {
         let mut images = Images::default();
         let image = images.intern(None, KERNEL.into(), "kernel".into(), String::new());
-        let no_cgroup: Arc<str> = "".into();
-        let kernel = Arc::new(Process {
-            key: ProcKey::KERNEL,
-            image,
-            parent: None,
-            grandparent: None,
-            uid: 0,
-            cgroup: Arc::clone(&no_cgroup),
-        });
-        Self { table: Table::new(max), images, kernel, no_cgroup, unknown: 0 }
+        let kernel = Arc::new(alone(ProcKey::KERNEL, image, 0, 0));
+        Self { table: Table::new(max), images, places: Places::new(place_of), kernel, unknown: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -68,8 +62,9 @@ impl Processes {
         digests: &mut Digests,
         effects: &mut Vec<Effect>,
     ) {
-        let lineage = [process.parent.as_ref(), process.grandparent.as_ref()];
-        for image in std::iter::once(&process.image).chain(lineage.into_iter().flatten()) {
+        let ancestors = process.ancestors().map(|ancestor| ancestor.as_ref());
+        let lineage = std::iter::once(process).chain(ancestors);
+        for image in lineage.flat_map(|run| [Some(&run.image), run.script.get()]).flatten() {
             let in_use = || self.images.files_in_use();
             // A launcher's own pid is not known any more: its path as its child sees it has to do.
             effects.extend(digests.want(image, process.key.tgid, &in_use));
@@ -82,19 +77,12 @@ impl Processes {
     }
 
     /// A stand-in for an owner that nothing is known of; most likely it is gone.
-    pub(crate) fn stand_in(&mut self, key: ProcKey, uid: u32, now: u64) -> Arc<Process> {
+    pub(crate) fn stand_in(&mut self, key: ProcKey, uid: u32, now: Moment) -> Arc<Process> {
         self.unknown += 1;
         let image = self.images.intern(None, UNKNOWN.into(), String::new(), String::new());
-        let process = Arc::new(Process {
-            key,
-            image,
-            parent: None,
-            grandparent: None,
-            uid,
-            cgroup: Arc::clone(&self.no_cgroup),
-        });
+        let process = Arc::new(alone(key, image, uid, launched(key, now)));
         self.table.insert(Arc::clone(&process), false);
-        self.exited(key, now);
+        self.exited(key, now.tick);
         process
     }
 
@@ -113,28 +101,27 @@ impl Processes {
                 self.images.intern(None, UNKNOWN.into(), String::new(), String::new())
             }
         };
-        Arc::new(Process {
-            key: ProcKey::default(),
-            image,
-            parent: None,
-            grandparent: None,
-            uid,
-            cgroup: Arc::clone(&self.no_cgroup),
-        })
+        Arc::new(alone(ProcKey::default(), image, uid, 0))
     }
 
-    pub(crate) fn forked(&mut self, child: ProcKey, parent: ProcKey, uid: u32) {
+    pub(crate) fn forked(&mut self, child: ProcKey, parent: ProcKey, uid: u32, now: Moment) {
         let Some(parent) = self.get(parent) else {
             // The child's own exec, or a look into /proc, will tell.
             return;
         };
+        let (parent, depth) = below(&parent);
         let process = Process {
             key: child,
             image: Arc::clone(&parent.image),
-            parent: Some(Arc::clone(&parent.image)),
-            grandparent: parent.parent.clone(),
             uid,
+            login_uid: parent.login_uid,
+            session: parent.session,
+            launched: launched(child, now),
             cgroup: Arc::clone(&parent.cgroup),
+            place: Arc::clone(&parent.place),
+            script: parent.script.clone(),
+            parent: Some(parent),
+            depth,
         };
         self.table.insert(Arc::new(process), true);
     }
@@ -145,15 +132,15 @@ impl Processes {
         &mut self,
         info: &ProcInfo,
         digests: &mut Digests,
-        now: u64,
+        now: Moment,
     ) -> Option<Effect> {
         let before = ProcKey { exec_id: info.key.exec_id.wrapping_sub(1), ..info.key };
-        let (parent, grandparent) = match self.table.get(before) {
-            Some(process) => (process.parent.clone(), process.grandparent.clone()),
-            None => self.lineage_now(info),
+        let parent = match self.table.get(before) {
+            Some(process) => process.parent.clone(),
+            None => self.parent_now(info),
         };
-        self.table.end(before, now);
-        self.admit(info, parent, grandparent, digests).1
+        self.table.end(before, now.tick);
+        self.admit(info, parent, digests, now.wall).1
     }
 
     /// A process that was looked up because it moves bytes: told whether or not there is room.
@@ -161,38 +148,41 @@ impl Processes {
         &mut self,
         info: &ProcInfo,
         digests: &mut Digests,
+        now: Moment,
     ) -> (Arc<Process>, Option<Effect>) {
-        let (parent, grandparent) = self.lineage_now(info);
-        self.admit(info, parent, grandparent, digests)
+        let parent = self.parent_now(info);
+        self.admit(info, parent, digests, launched(info.key, now))
     }
 
     /// A process that was there already. Known ones keep the lineage they were launched with.
-    pub(crate) fn found(&mut self, infos: &[ProcInfo], digests: &mut Digests) -> Vec<Effect> {
-        let new: Vec<_> = infos.iter().filter(|info| !self.table.contains(info.key)).collect();
-        // Twice: a parent may come after its child.
-        let mut effects: Vec<Effect> =
-            new.iter().filter_map(|info| self.admit(info, None, None, digests).1).collect();
+    pub(crate) fn found(
+        &mut self,
+        infos: &[ProcInfo],
+        digests: &mut Digests,
+        now: Moment,
+    ) -> Vec<Effect> {
+        let mut new: Vec<_> = infos.iter().filter(|info| !self.table.contains(info.key)).collect();
+        // Parents first: whoever adopted a process is older as well.
+        new.sort_by_key(|info| (info.key.start_ns, info.key.tgid));
+        let mut effects = Vec::new();
         for info in new {
-            let (parent, grandparent) = self.lineage_now(info);
-            effects.extend(self.admit(info, parent, grandparent, digests).1);
+            let parent = self.parent_now(info);
+            effects.extend(self.admit(info, parent, digests, launched(info.key, now)).1);
         }
         effects
     }
 
-    /// Lineage as the kernel has it at this moment, for processes whose launch was not seen.
-    fn lineage_now(&self, info: &ProcInfo) -> (Option<Arc<Image>>, Option<Arc<Image>>) {
-        let image = |key: ProcKey| self.get(key).map(|process| Arc::clone(&process.image));
-        let parent = image(info.parent);
-        let grandparent = image(info.grandparent);
-        (parent, grandparent)
+    /// The parent as the kernel has it at this moment, for processes whose launch was not seen.
+    fn parent_now(&self, info: &ProcInfo) -> Option<Arc<Process>> {
+        self.get(info.parent)
     }
 
     fn admit(
         &mut self,
         info: &ProcInfo,
-        parent: Option<Arc<Image>>,
-        grandparent: Option<Arc<Image>>,
+        parent: Option<Arc<Process>>,
         digests: &mut Digests,
+        launched: i64,
     ) -> (Arc<Process>, Option<Effect>) {
         let file = info.file.map(|file| digests.version(file));
         let path = if info.file.is_none() && info.path.is_empty() {
@@ -208,13 +198,21 @@ impl Processes {
             escape_bytes(&info.comm),
             command_line(&info.args, info.args_cut),
         );
-        let cgroup = if info.cgroup.is_empty() {
-            Arc::clone(&self.no_cgroup)
-        } else {
-            escape_bytes(&info.cgroup).into()
-        };
-        let process =
-            Arc::new(Process { key: info.key, image, parent, grandparent, uid: info.uid, cgroup });
+        let (cgroup, place) = self.places.of(&info.cgroup);
+        let (parent, depth) = parent.as_ref().map(below).unzip();
+        let process = Arc::new(Process {
+            key: info.key,
+            image,
+            parent,
+            depth: depth.unwrap_or(0),
+            uid: info.uid,
+            login_uid: info.login_uid,
+            session: info.session,
+            launched,
+            cgroup,
+            place,
+            script: OnceLock::new(),
+        });
         self.table.insert(Arc::clone(&process), false);
         let effect = file.and_then(|file| {
             let path = info.path.clone();
@@ -222,6 +220,23 @@ impl Processes {
             digests.executed(request, &|| self.images.files_in_use())
         });
         (process, effect)
+    }
+
+    /// A process runs a script. Its digest is wanted when the process moves bytes.
+    pub(crate) fn script_found(
+        &mut self,
+        key: ProcKey,
+        path: &[u8],
+        file: Option<FileId>,
+        digests: &mut Digests,
+    ) -> Option<Effect> {
+        let process = self.get(key)?;
+        let file = file.map(|file| digests.version(file));
+        let image = self.images.intern(file, escape_bytes(path), String::new(), String::new());
+        // Set once: a process has one script.
+        drop(process.script.set(image));
+        let request = FileRequest { file: file?, path: path.to_vec(), tgid: key.tgid };
+        digests.executed(request, &|| self.images.files_in_use())
     }
 
     /// A run ended. False if it is not known.
@@ -238,6 +253,29 @@ impl Processes {
     pub(crate) fn end_all_but(&mut self, alive: &[ProcInfo], now: u64) {
         self.table.end_all_but(&alive.iter().map(|info| info.key).collect(), now);
     }
+}
+
+/// A process of which nothing else is known.
+pub(crate) fn alone(key: ProcKey, image: Arc<Image>, uid: u32, launched: i64) -> Process {
+    Process {
+        key,
+        image,
+        parent: None,
+        depth: 0,
+        uid,
+        login_uid: None,
+        session: None,
+        launched,
+        cgroup: "".into(),
+        place: Arc::new(Place::default()),
+        script: OnceLock::new(),
+    }
+}
+
+/// When a process began, by the kernel's clock; what it executed since came later.
+fn launched(key: ProcKey, now: Moment) -> i64 {
+    let since_boot = i64::try_from(key.start_ns / 1_000_000_000).unwrap_or(0);
+    now.boot.saturating_add(since_boot).min(now.wall)
 }
 
 /// Arguments as a person types them: separated by spaces.
@@ -266,7 +304,7 @@ pub(crate) fn nobody(id: ImageId) -> Arc<Image> {
 mod tests {
     use super::*;
     use crate::table::LINGER;
-    use crate::testing::{info, key};
+    use crate::testing::{NOW, info, key};
 
     struct World {
         processes: Processes,
@@ -275,11 +313,14 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self { processes: Processes::new(100), digests: Digests::new(100) }
+            Self {
+                processes: Processes::new(100, |_| Place::default()),
+                digests: Digests::new(100),
+            }
         }
 
         fn exec(&mut self, info: &ProcInfo) {
-            self.processes.executed(info, &mut self.digests, 0);
+            self.processes.executed(info, &mut self.digests, NOW);
         }
 
         fn lineage(&self, key: ProcKey) -> [String; 3] {
@@ -287,8 +328,8 @@ mod tests {
             let path = |image: Option<&Arc<Image>>| image.map_or(String::new(), |i| i.path.clone());
             [
                 process.image.path.clone(),
-                path(process.parent.as_ref()),
-                path(process.grandparent.as_ref()),
+                path(process.parent_image()),
+                path(process.grandparent_image()),
             ]
         }
     }
@@ -297,9 +338,9 @@ mod tests {
     fn lineage_is_that_of_the_launch() {
         let mut world = World::new();
         world.exec(&info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)));
-        world.processes.forked(key(10, 1), key(1, 1), 0);
+        world.processes.forked(key(10, 1), key(1, 1), 0, NOW);
         world.exec(&info(key(10, 2), "/bin/sh", key(1, 1), key(0, 0)));
-        world.processes.forked(key(20, 2), key(10, 2), 0);
+        world.processes.forked(key(20, 2), key(10, 2), 0, NOW);
         // By the time of its exec the child was adopted by init.
         world.exec(&info(key(20, 3), "/usr/bin/curl", key(1, 1), key(0, 0)));
         assert_eq!(world.lineage(key(20, 3)), ["/usr/bin/curl", "/bin/sh", "/sbin/init"]);
@@ -309,7 +350,7 @@ mod tests {
     fn a_fork_without_exec_runs_its_parents_program() {
         let mut world = World::new();
         world.exec(&info(key(10, 2), "/usr/sbin/nginx", key(1, 1), key(0, 0)));
-        world.processes.forked(key(11, 2), key(10, 2), 33);
+        world.processes.forked(key(11, 2), key(10, 2), 33, NOW);
         assert_eq!(world.lineage(key(11, 2))[..2], ["/usr/sbin/nginx", "/usr/sbin/nginx"]);
         assert_eq!(world.processes.get(key(11, 2)).unwrap().uid, 33);
     }
@@ -321,18 +362,18 @@ mod tests {
         world.exec(&info(key(10, 3), "/usr/bin/curl", key(1, 1), key(0, 0)));
         assert_eq!(world.lineage(key(10, 3))[0], "/usr/bin/curl");
         assert!(world.processes.get(key(10, 2)).is_some(), "its bytes may still be read");
-        world.processes.forget_ended(LINGER);
+        world.processes.forget_ended(NOW.tick + LINGER);
         assert!(world.processes.get(key(10, 2)).is_none());
     }
 
     #[test]
     fn the_snapshot_finds_parents_in_any_order() {
         let mut world = World::new();
-        let child = info(key(5, 1), "/bin/child", key(9, 1), key(1, 1));
-        let parent = info(key(9, 1), "/bin/parent", key(1, 1), key(0, 0));
+        let child = info(key(9, 1), "/bin/child", key(5, 1), key(1, 1));
+        let parent = info(key(5, 1), "/bin/parent", key(1, 1), key(0, 0));
         let init = info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0));
-        world.processes.found(&[child, parent, init], &mut world.digests);
-        assert_eq!(world.lineage(key(5, 1)), ["/bin/child", "/bin/parent", "/sbin/init"]);
+        world.processes.found(&[child, parent, init], &mut world.digests, NOW);
+        assert_eq!(world.lineage(key(9, 1)), ["/bin/child", "/bin/parent", "/sbin/init"]);
     }
 
     #[test]
@@ -349,11 +390,11 @@ mod tests {
     fn a_storm_of_forks_leaves_a_short_lived_client_known() {
         let mut world = World::new();
         world.exec(&info(key(1, 1), "/bin/sh", key(0, 0), key(0, 0)));
-        world.processes.forked(key(2, 1), key(1, 1), 0);
+        world.processes.forked(key(2, 1), key(1, 1), 0, NOW);
         world.exec(&info(key(2, 2), "/usr/bin/curl", key(1, 1), key(0, 0)));
         world.processes.exited(key(2, 2), 0);
         for pid in 3..10_000 {
-            world.processes.forked(key(pid, 1), key(1, 1), 0);
+            world.processes.forked(key(pid, 1), key(1, 1), 0, NOW);
             world.processes.exited(key(pid, 1), 0);
         }
         assert_eq!(world.lineage(key(2, 2)), ["/usr/bin/curl", "/bin/sh", "(kernel)"]);

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use femtosnitch_model::{Digest, Executable, FileId, FlowKind, Image, ImageId, Quality, Row};
+use femtosnitch_model::{
+    Digest, Executable, FileId, FlowKind, Image, ImageId, Launch, Process, Quality, Row,
+};
 
 use crate::digests::Digests;
 use crate::filter::{Ignore, Verdict};
@@ -43,6 +45,9 @@ impl Rows {
         let mut rows = Vec::with_capacity(unwritten.len() + waiting.len());
         for (mut row, tries) in waiting {
             row.exe.digest = digests.of(&row.exe.image);
+            if let Some(launch) = row.lineage.first_mut() {
+                launch.exe.digest = row.exe.digest;
+            }
             self.consider(row, tries, ignore, last, &mut rows);
         }
         for tracked in unwritten {
@@ -50,8 +55,10 @@ impl Rows {
             self.consider(row, PATIENCE, ignore, last, &mut rows);
         }
         for row in &rows {
-            let executables = [Some(&row.exe), row.parent.as_ref(), row.grandparent.as_ref()];
-            for executable in executables.into_iter().flatten() {
+            let own = [Some(&row.exe), row.parent.as_ref(), row.grandparent.as_ref()];
+            let launches = row.lineage.iter();
+            let launches = launches.flat_map(|launch| [Some(&launch.exe), launch.script.as_ref()]);
+            for executable in own.into_iter().chain(launches).flatten() {
                 self.remember_pending(executable);
             }
         }
@@ -93,8 +100,13 @@ impl Rows {
         let Tracked { flow, process, unwritten, kind, .. } = tracked;
         let counters = unwritten.counters;
         let exe = executable(&process.image);
-        let parent = process.parent.as_ref().map(executable);
-        let grandparent = process.grandparent.as_ref().map(executable);
+        let parent = process.parent_image().map(executable);
+        let grandparent = process.grandparent_image().map(executable);
+        let lineage = match kind {
+            // Nobody's, or several processes'.
+            FlowKind::CatchAll | FlowKind::Executable { .. } => Vec::new(),
+            _ => lineage(&process, digests),
+        };
         let domain = self.no_domain.get_or_insert_with(|| "".into());
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
         Row {
@@ -107,6 +119,7 @@ impl Rows {
             direction: tracked.direction,
             connections: unwritten.connections,
             quality: Quality { rtt_us, retrans: unwritten.retrans },
+            lineage,
             exe,
             parent,
             grandparent,
@@ -120,7 +133,19 @@ impl Rows {
             rport: flow.remote.port,
             domain: Arc::clone(domain),
             netns: flow.netns,
-            container: tracked.container,
+            container: Arc::clone(&process.place.container),
         }
     }
+}
+
+/// The process and all that is known of who launched it.
+fn lineage(process: &Arc<Process>, digests: &Digests) -> Vec<Launch> {
+    let executable =
+        |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
+    let launch = |process: &Arc<Process>| Launch {
+        process: Arc::clone(process),
+        exe: executable(&process.image),
+        script: process.script.get().map(executable),
+    };
+    std::iter::once(process).chain(process.ancestors()).map(launch).collect()
 }

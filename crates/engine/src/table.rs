@@ -166,6 +166,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::images::Images;
+    use crate::processes::alone;
     use crate::testing::key;
 
     struct World {
@@ -179,14 +180,8 @@ mod tests {
         }
 
         fn process(&mut self, key: ProcKey) -> Arc<Process> {
-            Arc::new(Process {
-                key,
-                image: self.images.intern(None, "/x".into(), "x".into(), String::new()),
-                parent: None,
-                grandparent: None,
-                uid: 0,
-                cgroup: "".into(),
-            })
+            let image = self.images.intern(None, "/x".into(), "x".into(), String::new());
+            Arc::new(alone(key, image, 0, 0))
         }
 
         fn run(&mut self, key: ProcKey, forked: bool) {

@@ -1,9 +1,13 @@
 //! Invented processes and readings for tests.
 
+use crate::Moment;
 use femtosnitch_model::{
     Counters, Direction, Endpoint, FileId, FlowKey, FlowKind, Headers, ProcInfo, ProcKey, Reading,
     Slot,
 };
+
+/// Now and always.
+pub(crate) const NOW: Moment = Moment { wall: 1_000, tick: 1, boot: 900 };
 
 pub(crate) fn key(tgid: u32, exec_id: u32) -> ProcKey {
     ProcKey { tgid, exec_id, start_ns: u64::from(tgid) * 1000 }
@@ -21,9 +25,12 @@ pub(crate) fn info(key: ProcKey, path: &str, parent: ProcKey, grandparent: ProcK
         unlinked: false,
         args: path.as_bytes().to_vec(),
         args_cut: false,
+        script: None,
         cgroup: Vec::new(),
         comm: path.rsplit('/').next().unwrap_or_default().as_bytes().to_vec(),
         uid: 1000,
+        login_uid: None,
+        session: None,
         mntns: 1,
     }
 }

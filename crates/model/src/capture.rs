@@ -103,12 +103,19 @@ pub struct ProcInfo {
     pub args: Vec<u8>,
     /// There were more.
     pub args_cut: bool,
+    /// What execve(2) was given, where the kernel has executed an interpreter in its place: a
+    /// script (`#!`), or a binary of a foreign format. As the caller gave it, perhaps relative.
+    pub script: Option<Vec<u8>>,
     /// Path in the cgroup v2 hierarchy.
     pub cgroup: Vec<u8>,
     /// The thread group leader's name.
     pub comm: Vec<u8>,
     /// Real user id.
     pub uid: u32,
+    /// Who logged in, `None` if nobody did.
+    pub login_uid: Option<u32>,
+    /// The audit session of that login.
+    pub session: Option<u32>,
     /// Inode number of the mount namespace.
     pub mntns: u32,
 }

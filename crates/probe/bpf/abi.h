@@ -12,11 +12,12 @@
 /* Sizes that both sides must agree on. */
 enum fs_limits {
 	FS_COMM_LEN = 16,
-	/* Path components, cgroup components and arguments of one process event together. */
+	/* Path components, cgroup components, arguments and script of one process event together. */
 	FS_DATA_MAX = 4096,
 	FS_PATH_MAX = 2048,
 	FS_CGROUP_MAX = 768,
 	FS_ARGS_MAX = 1024,
+	FS_SCRIPT_MAX = 512,
 	/* Longest single name a file system may have, with its NUL (NAME_MAX + 1). */
 	FS_NAME_MAX = 256,
 	/* Flows whose one-byte marks share an element of the `dirty` and `alive` maps. */
@@ -226,10 +227,13 @@ struct fs_proc {
 	__u32 generation;
 	__u32 uid; /* real */
 	__u32 mntns;
+	__u32 login_uid; /* of the audit system; all ones: nobody logged in, or there is no such */
+	__u32 session;
 	__u16 path_len;   /* NUL-terminated names, leaf first */
 	__u16 cgroup_len; /* the same */
 	__u16 args_len;   /* NUL-separated, as in /proc/PID/cmdline */
-	__u16 _pad;
+	/* What execve(2) was given, where the kernel put an interpreter in its place; with its NUL. */
+	__u16 script_len;
 	char comm[FS_COMM_LEN];
 	__u8 data[FS_DATA_MAX];
 };

@@ -136,6 +136,22 @@ static __noinline void read_args(struct fs_proc *out, struct mm_struct *mm)
 	out->args_len = len;
 }
 
+/* A script: the kernel has executed its interpreter. The name is as the caller gave it. */
+static __noinline void read_script(struct fs_proc *out, struct linux_binprm *bprm)
+{
+	const char *filename = BPF_CORE_READ(bprm, filename);
+	__u32 off = (__u32)out->path_len + out->cgroup_len + out->args_len;
+	long len;
+
+	if (filename == BPF_CORE_READ(bprm, interp) || off > FS_DATA_MAX - FS_SCRIPT_MAX)
+		return;
+	len = bpf_probe_read_kernel_str(&out->data[off], FS_SCRIPT_MAX, filename);
+	if (len > 0)
+		out->script_len = len;
+	else
+		count(FS_COUNT_READ_FAILED);
+}
+
 static __noinline void read_file(struct fs_proc *out, struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -162,11 +178,17 @@ static __always_inline void read_process(struct fs_proc *out, struct task_struct
 	out->path_len = 0;
 	out->cgroup_len = 0;
 	out->args_len = 0;
+	out->script_len = 0;
 	owner_of(task, &out->who);
 	owner_of(parent, &out->parent);
 	owner_of(parent->group_leader->real_parent, &out->grandparent);
 	out->uid = task->cred->uid.val;
 	out->mntns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+	out->login_uid = out->session = ~0;
+	if (bpf_core_field_exists(task->loginuid)) {
+		out->login_uid = BPF_CORE_READ(task, loginuid.val);
+		out->session = BPF_CORE_READ(task, sessionid);
+	}
 	bpf_probe_read_kernel(out->comm, sizeof(out->comm), leader->comm);
 	if (file) {
 		read_file(out, file);
@@ -180,7 +202,7 @@ static __always_inline void read_process(struct fs_proc *out, struct task_struct
 
 static __always_inline __u32 proc_size(const struct fs_proc *out)
 {
-	__u32 used = (__u32)out->path_len + out->cgroup_len + out->args_len;
+	__u32 used = (__u32)out->path_len + out->cgroup_len + out->args_len + out->script_len;
 
 	if (used > FS_DATA_MAX)
 		used = FS_DATA_MAX;
@@ -205,6 +227,7 @@ int BPF_PROG(fs_exec, struct task_struct *task, pid_t old_pid, struct linux_binp
 		return 0;
 	read_process(&room->proc, task, FS_EVENT_EXEC);
 	read_args(&room->proc, BPF_CORE_READ(task, mm));
+	read_script(&room->proc, bprm);
 	/* The daemon wants to take hold of the file while it is there. */
 	if (bpf_ringbuf_output(&events, &room->proc, proc_size(&room->proc), BPF_RB_FORCE_WAKEUP))
 		count(FS_COUNT_EVENT_LOST);

@@ -109,6 +109,10 @@ typedef struct {
 } atomic_t;
 
 typedef struct {
+	unsigned int val;
+} kuid_t;
+
+typedef struct {
 	s64 counter;
 } atomic64_t;
 
@@ -250,9 +254,7 @@ struct msghdr {
 };
 
 struct cred {
-	struct {
-		unsigned int val;
-	} uid;
+	kuid_t uid;
 };
 
 struct qstr {
@@ -346,6 +348,8 @@ struct nsproxy {
 };
 
 struct task_struct {
+	kuid_t loginuid;
+	unsigned int sessionid;
 	unsigned int flags;
 	pid_t pid;
 	pid_t tgid;
@@ -363,6 +367,8 @@ struct task_struct {
 
 struct linux_binprm {
 	struct file *file;
+	const char *filename;
+	const char *interp;
 };
 
 struct seq_file;

@@ -40,16 +40,20 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
     let generation = cursor.u32()?;
     let uid = cursor.u32()?;
     let mntns = cursor.u32()?;
+    // (uid_t)-1 is AUDIT_UID_UNSET, and the session's counterpart is the same.
+    let login_uid = Some(cursor.u32()?).filter(|uid| *uid != u32::MAX);
+    let session = Some(cursor.u32()?).filter(|session| *session != u32::MAX);
     let path_len = usize::from(cursor.u16()?);
     let cgroup_len = usize::from(cursor.u16()?);
     let args_len = usize::from(cursor.u16()?);
-    let _pad = cursor.u16()?;
+    let script_len = usize::from(cursor.u16()?);
     let comm = cursor.take(16)?;
 
-    let end = abi::PROC_HEAD + path_len + cgroup_len + args_len;
+    let end = abi::PROC_HEAD + path_len + cgroup_len + args_len + script_len;
     let data = bytes.get(abi::PROC_HEAD..end)?;
     let (path, data) = data.split_at_checked(path_len)?;
-    let (cgroup, args) = data.split_at_checked(cgroup_len)?;
+    let (cgroup, data) = data.split_at_checked(cgroup_len)?;
+    let (args, script) = data.split_at_checked(args_len)?;
     let memfd = flags & abi::PROC_MEMFD != 0;
     let no_file = flags & abi::PROC_NO_FILE != 0;
     let file = FileId { dev: user_dev(dev), ino, generation, size, mtime, ctime, epoch: 0 };
@@ -64,9 +68,12 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
         unlinked: flags & abi::PROC_UNLINKED != 0,
         args: args.to_vec(),
         args_cut: flags & abi::PROC_ARGS_CUT != 0,
+        script: (!script.is_empty()).then(|| until_nul(script).to_vec()),
         cgroup: join_leaf_first(cgroup),
         comm: until_nul(comm).to_vec(),
         uid,
+        login_uid,
+        session,
         mntns,
     };
     Some((info, end))
@@ -133,19 +140,21 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
 
-    fn proc_record(path: &[u8], cgroup: &[u8], args: &[u8]) -> Vec<u8> {
+    fn proc_record(path: &[u8], cgroup: &[u8], args: &[u8], script: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0u8; abi::PROC_HEAD];
         bytes[0] = 1;
         bytes[8..16].copy_from_slice(&77u64.to_ne_bytes());
         bytes[16..20].copy_from_slice(&42u32.to_ne_bytes());
         bytes[56..64].copy_from_slice(&((8u64 << 20) | 3).to_ne_bytes());
-        let lengths = [path.len(), cgroup.len(), args.len()];
+        let lengths = [path.len(), cgroup.len(), args.len(), script.len()];
         for (i, len) in lengths.into_iter().enumerate() {
-            let at = 124 + 2 * i;
+            let at = 132 + 2 * i;
             bytes[at..at + 2].copy_from_slice(&u16::try_from(len).unwrap().to_ne_bytes());
         }
-        bytes[132..136].copy_from_slice(b"curl");
-        for part in [path, cgroup, args] {
+        bytes[124..128].copy_from_slice(&1000u32.to_ne_bytes());
+        bytes[128..132].copy_from_slice(&u32::MAX.to_ne_bytes());
+        bytes[140..144].copy_from_slice(b"curl");
+        for part in [path, cgroup, args, script] {
             bytes.extend_from_slice(part);
         }
         bytes
@@ -153,19 +162,21 @@ mod tests {
 
     #[test]
     fn an_exec_is_read_back() {
-        let bytes = proc_record(b"curl\0bin\0usr\0", b"b.scope\0a.slice\0", b"curl\0-s\0");
+        let bytes = proc_record(b"curl\0bin\0usr\0", b"b.scope\0a.slice\0", b"curl\0-s\0", b"./get\0");
         let Some(ProcEvent::Exec(info)) = parse(&bytes) else { panic!("not an exec") };
         assert_eq!(info.path, b"/usr/bin/curl");
         assert_eq!(info.cgroup, b"/a.slice/b.scope");
         assert_eq!(info.args, b"curl\0-s\0");
         assert_eq!(info.comm, b"curl");
+        assert_eq!(info.script.as_deref(), Some(&b"./get"[..]));
+        assert_eq!((info.login_uid, info.session), (Some(1000), None));
         assert_eq!((info.key.tgid, info.key.start_ns), (42, 77));
         assert_eq!(info.file.unwrap().dev, libc::makedev(8, 3));
     }
 
     #[test]
     fn every_cut_record_is_refused_without_a_panic() {
-        let bytes = proc_record(b"curl\0bin\0usr\0", b"", b"curl\0");
+        let bytes = proc_record(b"curl\0bin\0usr\0", b"", b"curl\0", b"");
         for len in 0..bytes.len() {
             assert!(parse(&bytes[..len]).is_none(), "accepted {len} bytes");
         }

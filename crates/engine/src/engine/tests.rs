@@ -1,18 +1,20 @@
 //! What the engine as a whole must do.
 
 use super::*;
-use crate::testing::{info, key, reading};
-use femtosnitch_model::{Sha256, Unhashed};
+use crate::testing::{NOW, info, key, reading};
+use femtosnitch_model::{Place, Sha256, Unhashed};
 
-const NOW: Moment = Moment { wall: 1_000, tick: 1 };
 const LIMITS: Limits = Limits { processes: 100, files: 100 };
 
 fn engine(ignore: Ignore) -> Engine {
-    let mut engine = Engine::new(LIMITS, ignore, |_| None);
-    engine.found(&[
-        info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)),
-        info(key(7, 3), "/usr/bin/curl", key(1, 1), key(0, 0)),
-    ]);
+    let mut engine = Engine::new(LIMITS, ignore, |_| Place::default());
+    engine.found(
+        &[
+            info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)),
+            info(key(7, 3), "/usr/bin/curl", key(1, 1), key(0, 0)),
+        ],
+        NOW,
+    );
     engine.take_effects();
     engine
 }
@@ -103,7 +105,7 @@ fn a_program_run_that_is_over_is_not_called_by_the_name_of_the_next() {
     let next = info(key(7, 4), "/usr/bin/next", key(1, 1), key(0, 0));
     engine.process(&ProcEvent::Exec(Box::new(next.clone())), NOW);
     for tick in 2..10 {
-        engine.tick(Moment { wall: 1_000, tick });
+        engine.tick(Moment { tick, ..NOW });
     }
     let mut asked = 0;
     engine.reading(&reading(5, key(7, 3), 10, 0), NOW, &mut |_| {
@@ -166,8 +168,8 @@ fn buckets_of_those_who_find_no_room_are_given_back() {
     engine.reading(&bucket, NOW, &mut |_| Some(found.clone()));
     engine.process(&ProcEvent::Exit(bucket.owner), NOW);
     engine.take_effects();
-    engine.tick(Moment { wall: 1_000, tick: 2 });
-    engine.tick(Moment { wall: 1_000, tick: 3 });
+    engine.tick(Moment { tick: 2, ..NOW });
+    engine.tick(Moment { tick: 3, ..NOW });
     let both = vec![(Slot(1), FlowKind::Bucket), (Slot(2), FlowKind::Bucket)];
     assert_eq!(engine.take_effects(), [Effect::Retire(both)]);
 }
@@ -254,7 +256,7 @@ fn a_bucket_is_retired_after_its_owner_is_gone() {
     engine.process(&ProcEvent::Exit(key(7, 3)), NOW);
     let mut retired = Vec::new();
     for tick in 2..10 {
-        engine.tick(Moment { wall: 1_000, tick });
+        engine.tick(Moment { tick, ..NOW });
         retired.extend(engine.take_effects());
     }
     assert_eq!(retired, [Effect::Retire(vec![(Slot(1), FlowKind::Bucket)])]);
@@ -275,7 +277,7 @@ fn a_bucket_that_could_not_be_retired_is_tried_again() {
     let mut tick = 1;
     let mut wanted = || loop {
         tick += 1;
-        engine.tick(Moment { wall: 1_000, tick });
+        engine.tick(Moment { tick, ..NOW });
         let effects = engine.take_effects();
         if let [Effect::Retire(slots)] = effects.as_slice() {
             engine.retire_failed(slots);

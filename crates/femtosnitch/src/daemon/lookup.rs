@@ -30,6 +30,7 @@ pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
         unlinked: exe.deleted,
         args: procfs::cmdline(key.tgid, ARGS).unwrap_or_default(),
         args_cut: false,
+        script: None,
         cgroup: procfs::cgroup(key.tgid).ok().flatten().unwrap_or_default().into_bytes(),
         comm: procfs::comm(key.tgid).unwrap_or_default(),
         // The kernel's word from when the flow began: nothing has to be guessed.
