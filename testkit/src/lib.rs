@@ -11,6 +11,7 @@ pub mod netns;
 pub mod peer;
 mod report;
 pub mod sys;
+pub mod tiny;
 pub mod traffic;
 
 pub use error::Doing;

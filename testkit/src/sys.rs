@@ -3,10 +3,12 @@
 pub mod address;
 pub mod block;
 pub mod interface;
+pub mod mapping;
 pub mod memory;
 pub mod process;
 pub mod ring;
 pub mod socket;
+pub mod tiny;
 pub mod tls;
 pub mod vectored;
 pub mod xdp;

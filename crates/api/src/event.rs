@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use femtosnitch_model::{Digest, Executable, Row, Unhashed};
+use femtosnitch_model::{Digest, Executable, Launch, Row, Unhashed};
 use serde::{Deserialize, Serialize};
 
 use crate::Status;
@@ -134,6 +134,43 @@ pub struct FlowEvent {
     /// TCP segments sent again.
     #[serde(skip_serializing_if = "is_default")]
     pub retrans: u64,
+    /// systemd unit, with the user whose it is where it is not the system's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unit: String,
+    /// Application as desktops, Flatpak, Snap or AppImage name it, with the kind of name.
+    #[serde(skip_serializing_if = "is_default")]
+    pub app: String,
+    /// User id of the login that it descends from, whatever `su` and `sudo` made of it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub login_uid: Option<u32>,
+    /// The script that the executable runs, where it is an interpreter.
+    #[serde(skip_serializing_if = "is_default")]
+    pub script: String,
+    /// Its digest.
+    #[serde(skip_serializing_if = "is_default")]
+    pub script_sha256: String,
+    /// The package that the executable belongs to, with the manager: `dpkg curl`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub package: String,
+    /// Its version.
+    #[serde(skip_serializing_if = "is_default")]
+    pub package_version: String,
+    /// Whether the executable is what was shipped: `intact`, `modified`, `not packaged`, or
+    /// `unknown: …` with the reason; '' until that was found out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub package_state: String,
+    /// Build-id of the ELF file.
+    #[serde(skip_serializing_if = "is_default")]
+    pub build_id: String,
+    /// What running it grants: `setuid root`, `cap_net_raw=ep`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub privileges: String,
+    /// Digest that fs-verity enforces.
+    #[serde(skip_serializing_if = "is_default")]
+    pub verity: String,
+    /// Path of what wrote to the file before this version of it was executed, if that was seen.
+    #[serde(skip_serializing_if = "is_default")]
+    pub written_by: String,
 }
 
 /// Whether a field is not worth its room.
@@ -180,6 +217,20 @@ impl FlowEvent {
             error: row.connections.error,
             rtt_us: row.quality.rtt_us,
             retrans: row.quality.retrans,
+            ..Self::default()
+        }
+        .with_launch(row.lineage.first())
+    }
+
+    fn with_launch(self, launch: Option<&Launch>) -> Self {
+        let Some(Launch { process, script, .. }) = launch else { return self };
+        Self {
+            unit: process.place.unit.to_string(),
+            app: process.place.app.to_string(),
+            login_uid: process.login_uid,
+            script: script.as_ref().map_or_else(String::new, |script| script.image.path.clone()),
+            script_sha256: script.as_ref().map_or_else(String::new, |s| s.digest.to_string()),
+            ..self
         }
     }
 }

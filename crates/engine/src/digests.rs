@@ -57,6 +57,7 @@ impl Digests {
             if let Some(known) = &mut entry.request {
                 // A later process is the better way to a file whose earlier ones are gone.
                 known.tgid = request.tgid;
+                known.mnt_id = request.mnt_id;
             }
             return None;
         }
@@ -92,7 +93,8 @@ impl Digests {
         let file = image.file?;
         self.uses += 1;
         if !self.entries.contains_key(&file) {
-            self.admit(FileRequest { file, path: path_of(image), tgid }, in_use);
+            let path = path_of(image);
+            self.admit(FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0 }, in_use);
         }
         let entry = self.entries.get_mut(&file)?;
         entry.last_used = self.uses;
@@ -201,7 +203,7 @@ mod tests {
 
     fn request(ino: u64, digests: &Digests) -> FileRequest {
         let file = digests.version(FileId { ino, ..FileId::default() });
-        FileRequest { file, path: b"/bin/x".to_vec(), tgid: 1 }
+        FileRequest { file, path: b"/bin/x".to_vec(), tgid: 1, mnt_id: 0, mntns: 0, links: 0 }
     }
 
     fn image(file: FileId, path: &str) -> Image {

@@ -11,6 +11,12 @@ pub struct FileRequest {
     pub path: Vec<u8>,
     /// A process that ran it.
     pub tgid: u32,
+    /// The mount it was executed through, 0 unknown.
+    pub mnt_id: u32,
+    /// Inode number of the mount namespace of `tgid`, 0 unknown.
+    pub mntns: u32,
+    /// Names that it had then, 0 none or unknown.
+    pub links: u32,
 }
 
 /// One thing to do, in order.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Connections, Counters, Digest, Direction, FileId, FlowKey, FlowKind, ImageId, ProcEvent,
+    Connections, Counters, Digest, Direction, Facts, FileId, FlowKey, FlowKind, ImageId, ProcEvent,
     ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
 };
 
@@ -11,7 +11,7 @@ use crate::Effect;
 use crate::digests::Digests;
 use crate::filter::Ignore;
 use crate::flows::{Flows, Growth};
-use crate::places::PlaceOf;
+use crate::places::Names;
 use crate::processes::{Processes, alone, nobody};
 use crate::rows::{Batch, Rows};
 
@@ -65,6 +65,10 @@ pub struct Moved<'a> {
     pub digest: Digest,
     /// The same of the parent's.
     pub parent_digest: Option<Digest>,
+    /// The same of the script that it runs.
+    pub script_digest: Option<Digest>,
+    /// What else is known of the executable.
+    pub facts: Option<&'a Facts>,
 }
 
 /// Sizes and losses, for `status`.
@@ -109,12 +113,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// `place_of` reads cgroup paths.
+    /// Begins with nothing known.
     #[must_use]
-    pub fn new(limits: Limits, ignore: Ignore, place_of: PlaceOf) -> Self {
+    pub fn new(limits: Limits, ignore: Ignore, names: Names) -> Self {
         let nobody = alone(ProcKey::default(), nobody(ImageId(u64::MAX)), 0, 0);
         Self {
-            processes: Processes::new(limits.processes, place_of),
+            processes: Processes::new(limits.processes, names),
             digests: Digests::new(limits.files),
             flows: Flows::default(),
             rows: Rows::default(),
@@ -228,6 +232,8 @@ impl Engine {
             quality: Quality { rtt_us: tracked.rtt_us(), retrans: news.retrans },
             digest: self.digests.of(&tracked.process.image),
             parent_digest: tracked.process.parent_image().map(|image| self.digests.of(image)),
+            script_digest: tracked.process.script.get().map(|image| self.digests.of(image)),
+            facts: self.rows.facts_of(&tracked.process.image),
         })
     }
 
@@ -332,9 +338,17 @@ impl Engine {
         self.digests.outstanding()
     }
 
-    /// An executable's inode was changed.
-    pub fn file_changed(&mut self, dev: u64, ino: u64) {
+    /// An executable's inode was changed; by the process `writer`, if it was written to.
+    pub fn file_changed(&mut self, dev: u64, ino: u64, writer: Option<u32>) {
         self.digests.changed(dev, ino);
+        if let Some(path) = writer.and_then(|pid| self.processes.path_of_pid(pid)) {
+            self.rows.written(dev, ino, path);
+        }
+    }
+
+    /// What else was found out about a file that was hashed.
+    pub fn facts_found(&mut self, file: FileId, facts: Facts) {
+        self.rows.facts_found(file, facts);
     }
 
     /// Notifications of changes were lost.

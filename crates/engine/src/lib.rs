@@ -9,6 +9,7 @@
 mod digests;
 mod effect;
 mod engine;
+mod facts;
 mod filter;
 mod flows;
 mod images;
@@ -26,5 +27,5 @@ mod wire;
 pub use effect::{Effect, FileRequest};
 pub use engine::{Engine, Gauges, Limits, Moment, Moved};
 pub use filter::Ignore;
-pub use places::PlaceOf;
+pub use places::Names;
 pub use rows::Batch;

@@ -5,8 +5,18 @@ use std::sync::Arc;
 
 use femtosnitch_model::{Place, escape_bytes};
 
-/// Reads a cgroup path as the kernel has it.
-pub type PlaceOf = fn(&[u8]) -> Place;
+/// What knows the ways in which places are named. Pure functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// Reads a cgroup path as the kernel has it.
+    pub of_cgroup: fn(&[u8]) -> Place,
+    /// Reads the paths of an executable and of its launcher's: the name of an application, if they
+    /// tell one.
+    pub of_path: OfPath,
+}
+
+/// See [`Names::of_path`].
+type OfPath = fn(&[u8], Option<&[u8]>) -> Option<Arc<str>>;
 
 /// Places kept; more only while processes are in them.
 const MAX: usize = 1024;
@@ -18,15 +28,15 @@ type Known = (Arc<str>, Arc<Place>);
 #[derive(Debug)]
 pub(crate) struct Places {
     known: HashMap<Box<[u8]>, Known>,
-    place_of: PlaceOf,
+    names: Names,
     none: Known,
     prune_at: usize,
 }
 
 impl Places {
-    pub(crate) fn new(place_of: PlaceOf) -> Self {
+    pub(crate) fn new(names: Names) -> Self {
         let none = ("".into(), Arc::new(Place::default()));
-        Self { known: HashMap::new(), place_of, none, prune_at: MAX }
+        Self { known: HashMap::new(), names, none, prune_at: MAX }
     }
 
     /// The path, escaped ([`escape_bytes`]), and the place.
@@ -41,22 +51,35 @@ impl Places {
             self.known.retain(|_, (path, _)| Arc::strong_count(path) > 1);
             self.prune_at = MAX.max(self.known.len() * 2);
         }
-        let new = (escape_bytes(cgroup).into(), Arc::new((self.place_of)(cgroup)));
+        let new = (escape_bytes(cgroup).into(), Arc::new((self.names.of_cgroup)(cgroup)));
         self.known.insert(cgroup.into(), Known::clone(&new));
         new
+    }
+
+    /// The place of an executable, where its path tells more than its cgroup does.
+    pub(crate) fn refine(
+        &self,
+        place: Arc<Place>,
+        exe: &[u8],
+        parent: Option<&[u8]>,
+    ) -> Arc<Place> {
+        match (self.names.of_path)(exe, parent) {
+            Some(app) if place.app.is_empty() => Arc::new(Place { app, ..(*place).clone() }),
+            _ => place,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::NAMELESS;
 
     #[test]
     fn a_place_is_kept_once_and_not_for_ever() {
-        let mut places = Places::new(|path| Place {
-            unit: String::from_utf8_lossy(path).into(),
-            ..Place::default()
-        });
+        let of_cgroup =
+            |path: &[u8]| Place { unit: String::from_utf8_lossy(path).into(), ..Place::default() };
+        let mut places = Places::new(Names { of_cgroup, ..NAMELESS });
         let (path, place) = places.of(b"/a\xff");
         assert_eq!((&*path, &*place.unit), ("/a\\xff", "/a\u{fffd}"));
         assert!(Arc::ptr_eq(&place, &places.of(b"/a\xff").1));

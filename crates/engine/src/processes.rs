@@ -7,7 +7,7 @@ use femtosnitch_model::{FileId, Image, ImageId, Place, ProcInfo, ProcKey, Proces
 use crate::digests::Digests;
 use crate::images::Images;
 use crate::lineage::below;
-use crate::places::{PlaceOf, Places};
+use crate::places::{Names, Places};
 use crate::table::Table;
 use crate::{Effect, FileRequest, Moment};
 
@@ -28,11 +28,11 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    pub(crate) fn new(max: usize, place_of: PlaceOf) -> Self {
+    pub(crate) fn new(max: usize, names: Names) -> Self {
         let mut images = Images::default();
         let image = images.intern(None, KERNEL.into(), "kernel".into(), String::new());
         let kernel = Arc::new(alone(ProcKey::KERNEL, image, 0, 0));
-        Self { table: Table::new(max), images, places: Places::new(place_of), kernel, unknown: 0 }
+        Self { table: Table::new(max), images, places: Places::new(names), kernel, unknown: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -199,6 +199,8 @@ impl Processes {
             command_line(&info.args, info.args_cut),
         );
         let (cgroup, place) = self.places.of(&info.cgroup);
+        let launcher = parent.as_ref().map(|parent| parent.image.path.as_bytes());
+        let place = self.places.refine(place, &info.path, launcher);
         let (parent, depth) = parent.as_ref().map(below).unzip();
         let process = Arc::new(Process {
             key: info.key,
@@ -216,10 +218,24 @@ impl Processes {
         self.table.insert(Arc::clone(&process), false);
         let effect = file.and_then(|file| {
             let path = info.path.clone();
-            let request = FileRequest { file, path, tgid: info.key.tgid };
+            let request = FileRequest {
+                file,
+                path,
+                tgid: info.key.tgid,
+                mnt_id: info.mnt_id,
+                mntns: info.mntns,
+                links: info.links,
+            };
             digests.executed(request, &|| self.images.files_in_use())
         });
         (process, effect)
+    }
+
+    /// The path of what the newest process with this pid runs.
+    pub(crate) fn path_of_pid(&self, pid: u32) -> Option<&str> {
+        let those = self.table.processes().filter(|process| process.key.tgid == pid);
+        let newest = those.max_by_key(|process| (process.key.start_ns, process.key.exec_id))?;
+        Some(&newest.image.path)
     }
 
     /// A process runs a script. Its digest is wanted when the process moves bytes.
@@ -235,7 +251,14 @@ impl Processes {
         let image = self.images.intern(file, escape_bytes(path), String::new(), String::new());
         // Set once: a process has one script.
         drop(process.script.set(image));
-        let request = FileRequest { file: file?, path: path.to_vec(), tgid: key.tgid };
+        let request = FileRequest {
+            file: file?,
+            path: path.to_vec(),
+            tgid: key.tgid,
+            mnt_id: 0,
+            mntns: 0,
+            links: 0,
+        };
         digests.executed(request, &|| self.images.files_in_use())
     }
 
@@ -304,7 +327,7 @@ pub(crate) fn nobody(id: ImageId) -> Arc<Image> {
 mod tests {
     use super::*;
     use crate::table::LINGER;
-    use crate::testing::{NOW, info, key};
+    use crate::testing::{NAMELESS, NOW, info, key};
 
     struct World {
         processes: Processes,
@@ -313,10 +336,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self {
-                processes: Processes::new(100, |_| Place::default()),
-                digests: Digests::new(100),
-            }
+            Self { processes: Processes::new(100, NAMELESS), digests: Digests::new(100) }
         }
 
         fn exec(&mut self, info: &ProcInfo) {

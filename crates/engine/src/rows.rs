@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Digest, Executable, FileId, FlowKind, Image, ImageId, Launch, Process, Quality, Row,
+    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Process, Quality, Row,
 };
 
 use crate::digests::Digests;
+use crate::facts::Known;
 use crate::filter::{Ignore, Verdict};
 use crate::flows::Tracked;
 
@@ -29,6 +30,7 @@ pub(crate) struct Rows {
     held: Vec<(Row, u8)>,
     pending: HashMap<FileId, HashSet<ImageId>>,
     resolved: Vec<(ImageId, Digest)>,
+    facts: Known,
     no_domain: Option<Arc<str>>,
     pub(crate) ignored: u64,
 }
@@ -86,6 +88,21 @@ impl Rows {
     pub(crate) fn digest_done(&mut self, file: FileId, digest: Digest) {
         let images = self.pending.remove(&file).unwrap_or_default();
         self.resolved.extend(images.into_iter().map(|image| (image, digest)));
+    }
+
+    /// What else was found out about a file.
+    pub(crate) fn facts_found(&mut self, file: FileId, facts: Facts) {
+        self.facts.found(file, facts);
+    }
+
+    /// What else is known of an image.
+    pub(crate) fn facts_of(&self, image: &Image) -> Option<&Facts> {
+        self.facts.of(image)
+    }
+
+    /// Somebody wrote to a file.
+    pub(crate) fn written(&mut self, dev: u64, ino: u64, path: &str) {
+        self.facts.written(dev, ino, path);
     }
 
     /// Rows and digests that wait for the next batch.

@@ -1,10 +1,13 @@
 //! Invented processes and readings for tests.
 
-use crate::Moment;
+use crate::{Moment, Names};
 use femtosnitch_model::{
-    Counters, Direction, Endpoint, FileId, FlowKey, FlowKind, Headers, ProcInfo, ProcKey, Reading,
-    Slot,
+    Counters, Direction, Endpoint, FileId, FlowKey, FlowKind, Headers, Place, ProcInfo, ProcKey,
+    Reading, Slot,
 };
+
+/// Knows no names.
+pub(crate) const NAMELESS: Names = Names { of_cgroup: |_| Place::default(), of_path: |_, _| None };
 
 /// Now and always.
 pub(crate) const NOW: Moment = Moment { wall: 1_000, tick: 1, boot: 900 };
@@ -32,6 +35,8 @@ pub(crate) fn info(key: ProcKey, path: &str, parent: ProcKey, grandparent: ProcK
         login_uid: None,
         session: None,
         mntns: 1,
+        mnt_id: 0,
+        links: 0,
     }
 }
 

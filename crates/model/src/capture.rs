@@ -118,4 +118,8 @@ pub struct ProcInfo {
     pub session: Option<u32>,
     /// Inode number of the mount namespace.
     pub mntns: u32,
+    /// The mount that it was executed through (`mnt_id` of `/proc/PID/mountinfo`), 0 unknown.
+    pub mnt_id: u32,
+    /// Names that the file had; 0 none or unknown.
+    pub links: u32,
 }

@@ -19,6 +19,9 @@ pub struct FileId {
     pub dev: u64,
     /// Inode number.
     pub ino: u64,
+    /// Tells inodes apart where their numbers do not (btrfs' subvolumes, overlayfs' layers), as
+    /// far as the kernel side saw them; else 0. Means nothing by itself.
+    pub object: u64,
     /// Inode generation, where the file system has one.
     pub generation: u32,
     /// Size in bytes.

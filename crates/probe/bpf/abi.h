@@ -222,6 +222,7 @@ struct fs_proc {
 	__s64 mtime_sec;
 	__s64 ctime_sec;
 	__u64 cgroup_id;
+	__u64 object; /* tells inodes of a file system apart whose numbers do not; else 0 */
 	__u32 mtime_nsec;
 	__u32 ctime_nsec;
 	__u32 generation;
@@ -229,6 +230,8 @@ struct fs_proc {
 	__u32 mntns;
 	__u32 login_uid; /* of the audit system; all ones: nobody logged in, or there is no such */
 	__u32 session;
+	__u32 mnt_id;     /* of the mount it was executed through, as in /proc/PID/mountinfo */
+	__u32 links;      /* names of the file */
 	__u16 path_len;   /* NUL-terminated names, leaf first */
 	__u16 cgroup_len; /* the same */
 	__u16 args_len;   /* NUL-separated, as in /proc/PID/cmdline */

@@ -65,13 +65,15 @@ static long path_step(__u32 i, struct path_walk *walk)
 static __noinline void read_path(struct fs_proc *out, struct file *file)
 {
 	struct vfsmount *vfsmnt = BPF_CORE_READ(file, f_path.mnt);
+	struct mount *mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt);
 	struct path_walk walk = {
 		.out = out,
 		.dentry = BPF_CORE_READ(file, f_path.dentry),
-		.mnt = (void *)vfsmnt - bpf_core_field_offset(struct mount, mnt),
+		.mnt = mnt,
 		.end = FS_PATH_MAX,
 	};
 
+	out->mnt_id = BPF_CORE_READ(mnt, mnt_id);
 	bpf_loop(PATH_STEPS, path_step, &walk, 0);
 	if (!walk.done)
 		out->flags |= FS_PROC_PATH_CUT;
@@ -97,6 +99,25 @@ static long cgroup_step(__u32 i, struct cgroup_walk *walk)
 	return 0;
 }
 
+/*
+ * Where the processes' own hierarchy tells nothing, as on machines with version 1: the place in that
+ * of the controller `pids`, in which systemd and all container managers have one for each.
+ */
+static __always_inline struct kernfs_node *legacy_cgroup(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *state = NULL;
+	__u32 index;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id))
+		return NULL;
+	index = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+	bpf_probe_read_kernel(&state, sizeof(state),
+			      (void *)set + bpf_core_field_offset(struct css_set, subsys) +
+				      index * sizeof(state));
+	return state ? BPF_CORE_READ(state, cgroup, kn) : NULL;
+}
+
 static __noinline void read_cgroup(struct fs_proc *out, struct task_struct *task)
 {
 	struct kernfs_node *kn = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
@@ -108,6 +129,8 @@ static __noinline void read_cgroup(struct fs_proc *out, struct task_struct *task
 	};
 
 	out->cgroup_id = BPF_CORE_READ(kn, id);
+	if (!kernfs_parent(kn))
+		walk.kn = legacy_cgroup(task) ?: kn;
 	bpf_loop(CGROUP_STEPS, cgroup_step, &walk, 0);
 	out->cgroup_len = walk.off - out->path_len;
 }
@@ -158,11 +181,18 @@ static __noinline void read_file(struct fs_proc *out, struct file *file)
 
 	out->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	out->ino = BPF_CORE_READ(inode, i_ino);
+	/*
+	 * Without a device of its own a file system may use a number twice: btrfs for files of
+	 * different subvolumes, overlayfs for files of different layers.
+	 */
+	out->object = out->dev >> 20 ? 0 : (__u64)inode;
 	out->size_bytes = BPF_CORE_READ(inode, i_size);
 	out->generation = BPF_CORE_READ(inode, i_generation);
-	inode_times(inode, out);
-	if (!BPF_CORE_READ(inode, i_nlink))
+	/* Before the times: whoever takes a name away at this moment changes them in this order. */
+	out->links = BPF_CORE_READ(inode, i_nlink);
+	if (!out->links)
 		out->flags |= FS_PROC_UNLINKED;
+	inode_times(inode, out);
 	read_path(out, file);
 }
 
@@ -196,6 +226,9 @@ static __always_inline void read_process(struct fs_proc *out, struct task_struct
 		out->flags |= FS_PROC_NO_FILE;
 		out->dev = 0;
 		out->ino = 0;
+		out->mnt_id = 0;
+		out->links = 0;
+		out->object = 0;
 	}
 	read_cgroup(out, task);
 }

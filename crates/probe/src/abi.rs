@@ -84,7 +84,7 @@ const _: () = assert!(size_of::<RawExeKey>() == 16);
 const _: () = assert!(size_of::<RawUsage>() == 4 + 4 * UIDS as usize);
 
 /// Bytes of an `fs_proc` before its variable part.
-pub(crate) const PROC_HEAD: usize = 156;
+pub(crate) const PROC_HEAD: usize = 172;
 
 /// A type of `abi.h` that may be read from any bytes of its size.
 ///

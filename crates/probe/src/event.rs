@@ -35,6 +35,7 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
     let mtime_sec = cursor.u64()?.cast_signed();
     let ctime_sec = cursor.u64()?.cast_signed();
     let _cgroup_id = cursor.u64()?;
+    let object = cursor.u64()?;
     let mtime = Timestamp { sec: mtime_sec, nsec: cursor.u32()? };
     let ctime = Timestamp { sec: ctime_sec, nsec: cursor.u32()? };
     let generation = cursor.u32()?;
@@ -43,6 +44,8 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
     // (uid_t)-1 is AUDIT_UID_UNSET, and the session's counterpart is the same.
     let login_uid = Some(cursor.u32()?).filter(|uid| *uid != u32::MAX);
     let session = Some(cursor.u32()?).filter(|session| *session != u32::MAX);
+    let mnt_id = cursor.u32()?;
+    let links = cursor.u32()?;
     let path_len = usize::from(cursor.u16()?);
     let cgroup_len = usize::from(cursor.u16()?);
     let args_len = usize::from(cursor.u16()?);
@@ -56,7 +59,8 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
     let (args, script) = data.split_at_checked(args_len)?;
     let memfd = flags & abi::PROC_MEMFD != 0;
     let no_file = flags & abi::PROC_NO_FILE != 0;
-    let file = FileId { dev: user_dev(dev), ino, generation, size, mtime, ctime, epoch: 0 };
+    let dev = user_dev(dev);
+    let file = FileId { dev, ino, object, generation, size, mtime, ctime, epoch: 0 };
     let info = ProcInfo {
         key,
         parent,
@@ -75,6 +79,8 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
         login_uid,
         session,
         mntns,
+        mnt_id,
+        links,
     };
     Some((info, end))
 }
@@ -148,12 +154,12 @@ mod tests {
         bytes[56..64].copy_from_slice(&((8u64 << 20) | 3).to_ne_bytes());
         let lengths = [path.len(), cgroup.len(), args.len(), script.len()];
         for (i, len) in lengths.into_iter().enumerate() {
-            let at = 132 + 2 * i;
+            let at = 148 + 2 * i;
             bytes[at..at + 2].copy_from_slice(&u16::try_from(len).unwrap().to_ne_bytes());
         }
-        bytes[124..128].copy_from_slice(&1000u32.to_ne_bytes());
-        bytes[128..132].copy_from_slice(&u32::MAX.to_ne_bytes());
-        bytes[140..144].copy_from_slice(b"curl");
+        bytes[132..136].copy_from_slice(&1000u32.to_ne_bytes());
+        bytes[136..140].copy_from_slice(&u32::MAX.to_ne_bytes());
+        bytes[156..160].copy_from_slice(b"curl");
         for part in [path, cgroup, args, script] {
             bytes.extend_from_slice(part);
         }
@@ -162,7 +168,8 @@ mod tests {
 
     #[test]
     fn an_exec_is_read_back() {
-        let bytes = proc_record(b"curl\0bin\0usr\0", b"b.scope\0a.slice\0", b"curl\0-s\0", b"./get\0");
+        let bytes =
+            proc_record(b"curl\0bin\0usr\0", b"b.scope\0a.slice\0", b"curl\0-s\0", b"./get\0");
         let Some(ProcEvent::Exec(info)) = parse(&bytes) else { panic!("not an exec") };
         assert_eq!(info.path, b"/usr/bin/curl");
         assert_eq!(info.cgroup, b"/a.slice/b.scope");

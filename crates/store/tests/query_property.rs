@@ -86,7 +86,7 @@ prop_compose! {
     ) -> Row {
         Row { contime, send, recv, wire_send, wire_recv, direction, connections,
               quality: Quality { rtt_us, retrans },
-              events, exe, parent, grandparent, uid, pid,
+              events, lineage: Vec::new(), exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
               container: container.into() }
     }

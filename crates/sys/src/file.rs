@@ -4,7 +4,8 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use crate::procfs;
@@ -74,13 +75,7 @@ pub fn open_executable(target: Target<'_>) -> io::Result<(File, FileStat)> {
             open(nix::fcntl::AT_FDCWD, Path::new(&format!("/proc/{tid}/exe")), false)
         })?,
         Target::Path(path) => open(nix::fcntl::AT_FDCWD, path, false)?,
-        Target::In(pid, path) => {
-            let root = by_any_thread(pid, |tid| {
-                let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-                Ok(nix::fcntl::open(format!("/proc/{tid}/root").as_str(), how, Mode::empty())?)
-            })?;
-            open(root.as_fd(), path, true)?
-        }
+        Target::In(pid, path) => open(open_below_root(pid, None)?.as_fd(), path, true)?,
     };
     let stat = stat(file.as_fd())?;
     Ok((file, stat))
@@ -144,6 +139,38 @@ pub fn stat(fd: BorrowedFd<'_>) -> io::Result<FileStat> {
         mode: u32::from(raw.stx_mode),
         mnt_id: (raw.stx_mask & libc::STATX_MNT_ID != 0).then_some(raw.stx_mnt_id),
     })
+}
+
+/// Opens the root directory that a process sees, or the directory or file at `path` below it, for
+/// naming only (`O_PATH`).
+///
+/// # Errors
+/// As `open(2)`.
+pub fn open_below_root(pid: u32, path: Option<&Path>) -> io::Result<OwnedFd> {
+    let root = by_any_thread(pid, |tid| {
+        let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(nix::fcntl::open(format!("/proc/{tid}/root").as_str(), how, Mode::empty())?)
+    })?;
+    let Some(path) = path else { return Ok(root) };
+    let how = OpenHow::new().resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    Ok(openat2(&root, path, how.flags(OFlag::O_PATH | OFlag::O_CLOEXEC))?)
+}
+
+/// Where the kernel thinks that an open file is, seen from our own root: below a mount that cannot
+/// be reached from there, only the part inside the mount. Without ` (deleted)`.
+#[must_use]
+pub fn path_of(file: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    let path = link.into_os_string().into_vec();
+    Some(path.strip_suffix(b" (deleted)").map_or_else(|| path.clone(), <[u8]>::to_vec))
+}
+
+/// Whether this kernel lets nobody write to a file while it is executed, as all do but 6.11 and
+/// the first ones of 6.12. `false` where that cannot be told.
+#[must_use]
+pub fn running_files_are_protected() -> bool {
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    matches!(nix::fcntl::open("/proc/self/exe", flags, Mode::empty()), Err(Errno::ETXTBSY))
 }
 
 /// The inode's generation, `None` where the file system keeps none or does not tell.
@@ -220,6 +247,15 @@ mod tests {
         io::Read::read_to_string(&mut file, &mut text).unwrap();
         assert_eq!(text, "inside");
         assert!(open(root.as_fd(), "../../../../../../bin/sh".as_ref(), true).is_err());
+    }
+
+    #[test]
+    fn nobody_writes_to_what_runs() {
+        // Not on kernels 6.11 and early 6.12, nor where the tests lie on read-only media.
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        if !release.starts_with("6.11.") && !release.starts_with("6.12.") {
+            assert!(running_files_are_protected());
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn comm(pid: u32) -> io::Result<Vec<u8>> {
     Ok(name)
 }
 
-/// The arguments, raw, joined by spaces; empty for kernel threads and zombies. At most `limit`
+/// The arguments, raw, a NUL after each; empty for kernel threads and zombies. At most `limit`
 /// bytes are read, however many the process has.
 ///
 /// # Errors
@@ -52,18 +52,36 @@ pub fn cmdline(pid: u32, limit: usize) -> io::Result<Vec<u8>> {
     {
         line = read(tid, "cmdline", limit as u64)?;
     }
-    parse::join_arguments(&mut line);
     Ok(line)
 }
 
-/// Path in the cgroup v2 hierarchy as the calling process' cgroup namespace sees it; `None`
-/// where there is no such hierarchy.
+/// The working directory, raw, seen from the process' own root.
+///
+/// # Errors
+/// `NotFound` when the process is gone, or its directory is.
+pub fn cwd(pid: u32) -> io::Result<Vec<u8>> {
+    let path = std::fs::read_link(format!("/proc/{pid}/cwd"))?.into_os_string().into_vec();
+    if path.ends_with(b" (deleted)") { Err(io::ErrorKind::NotFound.into()) } else { Ok(path) }
+}
+
+/// Who logged in (the audit system's `loginuid`), and the session of that login; `None` where
+/// nobody did, or without an audit system.
+#[must_use]
+pub fn login(pid: u32) -> (Option<u32>, Option<u32>) {
+    let number = |name| -> Option<u32> {
+        let text = read(pid, name, SMALL).ok()?;
+        let number = std::str::from_utf8(&text).ok()?.trim_end().parse().ok()?;
+        Some(number).filter(|number| *number != u32::MAX)
+    };
+    (number("loginuid"), number("sessionid"))
+}
+
+/// `/proc/PID/cgroup`, raw, as the calling process' cgroup namespace sees it.
 ///
 /// # Errors
 /// `NotFound` when the process is gone.
-pub fn cgroup(pid: u32) -> io::Result<Option<String>> {
-    let text = read(pid, "cgroup", SMALL)?;
-    Ok(parse_cgroup(&text).map(|path| String::from_utf8_lossy(path).into_owned()))
+pub fn cgroups(pid: u32) -> io::Result<Vec<u8>> {
+    read(pid, "cgroup", SMALL)
 }
 
 /// Where a process' executable is.

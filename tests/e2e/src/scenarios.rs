@@ -6,11 +6,13 @@ mod connections;
 mod container;
 mod disk;
 mod download;
+mod identity;
 mod ignore;
 mod kernel;
 mod life;
 mod lineage;
 mod live;
+mod mounted;
 mod spaces;
 pub(crate) mod traffic;
 mod verifier;
@@ -60,7 +62,12 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "no-btf": bad::no_type_information,
     "unreadable-config": bad::unreadable_config,
     "full-disk": disk::full,
+    "identity-short-lived": identity::short_lived,
+    "identity-overwritten": identity::overwritten,
+    "identity-replaced": identity::replaced,
+    "identity-overlay": identity::overlay,
     "live-flows": live::flows,
+    "live-facts": live::facts,
     "slow-reader": live::slow_reader,
     "status-json": live::status,
     "verifier-work": verifier::work,

@@ -1,13 +1,13 @@
 //! What the engine as a whole must do.
 
 use super::*;
-use crate::testing::{NOW, info, key, reading};
-use femtosnitch_model::{Place, Sha256, Unhashed};
+use crate::testing::{NAMELESS, NOW, info, key, reading};
+use femtosnitch_model::{Sha256, Unhashed};
 
 const LIMITS: Limits = Limits { processes: 100, files: 100 };
 
 fn engine(ignore: Ignore) -> Engine {
-    let mut engine = Engine::new(LIMITS, ignore, |_| Place::default());
+    let mut engine = Engine::new(LIMITS, ignore, NAMELESS);
     engine.found(
         &[
             info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)),

@@ -2,13 +2,12 @@
 
 use super::*;
 use crate::processes::Processes;
-use crate::testing::{key, reading};
-use femtosnitch_model::Place;
+use crate::testing::{NAMELESS, key, reading};
 use proptest::prelude::*;
 
 fn begun(reading: &Reading) -> Flows {
     let mut flows = Flows::default();
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(reading, process);
     flows
 }
@@ -20,7 +19,7 @@ proptest! {
     fn every_byte_is_written_once(
         steps in prop::collection::vec((0..4u32, 0..5000u64, 0..8u8), 1..200)
     ) {
-        let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+        let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
         let sum = |flows: &mut Flows| {
             let taken = flows.take_unwritten();
             assert!(taken.iter().all(|t| !t.unwritten.is_empty()));
@@ -61,7 +60,7 @@ proptest! {
 #[test]
 fn a_slot_in_use_by_many_in_turn_is_listed_once() {
     let mut flows = Flows::default();
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     for _ in 0..1000 {
         flows.begin(&reading(3, key(1, 1), 0, 0), Arc::clone(&process));
         flows.grow(&reading(3, key(1, 1), 10, 0), 1);
@@ -75,7 +74,7 @@ fn a_slot_in_use_by_many_in_turn_is_listed_once() {
 fn a_flow_whose_end_was_missed_keeps_its_bytes() {
     let mut flows = begun(&reading(3, key(1, 1), 0, 0));
     flows.grow(&reading(3, key(1, 1), 100, 0), 1);
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(&reading(3, key(2, 1), 0, 0), process);
     assert_eq!((flows.live(), flows.take_unwritten().len()), (1, 1));
 }
@@ -83,7 +82,7 @@ fn a_flow_whose_end_was_missed_keeps_its_bytes() {
 #[test]
 fn without_a_writer_memory_is_bounded_and_the_loss_counted() {
     let mut flows = Flows::default();
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     for _ in 0..ENDED_MAX + 7 {
         flows.begin(&reading(3, key(1, 1), 0, 0), Arc::clone(&process));
         flows.grow(&reading(3, key(1, 1), 10, 1), 1);
@@ -98,7 +97,7 @@ fn a_slot_used_again_starts_from_zero() {
     let mut flows = begun(&reading(3, key(1, 1), 0, 0));
     flows.grow(&reading(3, key(1, 1), 100, 0), 1);
     flows.end(Slot(3));
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(&reading(3, key(2, 1), 0, 0), process);
     flows.grow(&reading(3, key(2, 1), 40, 0), 2);
     let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten.counters.send).collect();
@@ -111,7 +110,7 @@ fn extras_follow_their_socket_and_are_asked_for_once() {
     let mut flows = begun(&first);
     first.slot = Slot(4);
     first.kind = FlowKind::Extra;
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(&first, process);
     assert_eq!(flows.closing_extras(3), [(Slot(4), FlowKind::Extra)]);
     assert!(flows.closing_extras(3).is_empty());
@@ -156,7 +155,7 @@ fn the_end_of_an_idle_bucket_does_not_touch_its_successor() {
     let mut bucket = reading(4, key(1, 1), 10, 0);
     bucket.kind = FlowKind::Bucket;
     let mut flows = begun(&bucket);
-    let process = Processes::new(16, |_| Place::default()).get(ProcKey::KERNEL).unwrap();
+    let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     bucket.slot = Slot(5);
     flows.begin(&bucket, process);
     flows.end(Slot(4));

@@ -14,7 +14,7 @@ use femtosnitch_store::Heartbeat;
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, wait};
 
-use super::identity::Identity;
+use super::identity::{Identity, scripts};
 use super::report::Report;
 use super::selftest::SelfTest;
 use super::walk::Walk;
@@ -108,7 +108,10 @@ impl Capture {
         self.begin_self_test();
         let report = self.probe.snapshot(&mut |event| before.extend(info_of(event)))?;
         lookup::add_arguments(&mut before);
-        self.engine.found(&before);
+        self.engine.found(&before, moment(0));
+        for info in &before {
+            self.find_script(info, true);
+        }
         drop(before);
         self.report.snapshot(&report);
         self.look_around();
@@ -155,8 +158,8 @@ impl Capture {
     fn take_message(&mut self, message: Message) {
         match message {
             Message::Digest(file, digest) => self.engine.digest_done(file, digest),
-            Message::Changed { dev, ino } => self.engine.file_changed(dev, ino),
-            Message::AllChanged => self.engine.all_files_changed(),
+            Message::Facts(file, facts) => self.engine.facts_found(file, facts),
+            Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
             Message::Ignore(ignore) => self.engine.set_ignore(ignore),
             Message::Stop => {}
         }
@@ -254,8 +257,16 @@ impl Capture {
 
     fn process_events(&mut self, tick: u64) -> anyhow::Result<()> {
         let now = moment(tick);
-        let engine = &mut self.engine;
-        self.probe.events(&mut |event| engine.process(&event, now))?;
+        let mut events = Vec::new();
+        self.probe.events(&mut |event| events.push(event))?;
+        // After the execs were taken from the buffer: what was changed before them is known then.
+        self.take_changes();
+        for event in events {
+            self.engine.process(&event, now);
+            if let ProcEvent::Exec(info) = &event {
+                self.find_script(info, false);
+            }
+        }
         if self.walk.is_due(Instant::now(), || self.report.events_were_lost(&self.probe)) {
             let walked = self.look_again(now);
             if let Err(error) = &walked {
@@ -264,6 +275,24 @@ impl Capture {
             self.walk.made(Instant::now(), walked.is_ok());
         }
         Ok(())
+    }
+
+    fn take_changes(&mut self) {
+        let news = self.identity.changes(&self.report);
+        if news.all {
+            self.engine.all_files_changed();
+        }
+        for ((dev, ino), writer) in news.changed {
+            self.engine.file_changed(dev, ino, writer);
+        }
+    }
+
+    fn find_script(&mut self, info: &ProcInfo, was_running: bool) {
+        match scripts::of(info, was_running) {
+            None => {}
+            Some(scripts::Found::Name(name)) => self.engine.script_found(info.key, &name, None),
+            Some(scripts::Found::File(request)) => self.identity.script(request),
+        }
     }
 
     /// Makes up for lost events.
@@ -354,7 +383,9 @@ fn drain_pipe(mut pipe: &PipeReader) -> io::Result<()> {
 
 fn moment(tick: u64) -> Moment {
     let seconds = clock::wall_ns() / 1_000_000_000;
-    Moment { wall: i64::try_from(seconds).unwrap_or(i64::MAX), tick }
+    let wall = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let up = i64::try_from(clock::boottime_ns() / 1_000_000_000).unwrap_or(0);
+    Moment { wall, tick, boot: wall.saturating_sub(up) }
 }
 
 fn wall_seconds() -> f64 {

@@ -1,11 +1,14 @@
 //! Getting at the bytes behind each executable: taking hold of files while they are there,
 //! hashing them off everybody's way, and hearing of changes.
 
+mod changes;
+mod facts;
+mod filesystems;
 mod held;
 mod lanes;
+pub(super) mod scripts;
 mod version;
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, PipeReader};
@@ -16,38 +19,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{Digest, FileId, Unhashed};
-use femtosnitch_sys::fanotify::{Change, FileKey, Watcher};
-use femtosnitch_sys::file::{Target, open_executable};
-use femtosnitch_sys::{thread, wait};
+use femtosnitch_model::{Digest, Unhashed};
+use femtosnitch_sys::file::{self, Target, open_executable, running_files_are_protected};
+use femtosnitch_sys::{limits, thread, wait};
 
 use super::Message;
 use super::capture::{Waker, waker};
 use super::report::Report;
+use changes::{Changes, News};
+use filesystems::FileSystems;
 use held::Held;
 use lanes::{Lane, Worker};
-use version::{is_version, mismatch};
+use scripts::ScriptRequest;
+use version::{Match, compare, mismatch};
 
 /// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
 const LARGE: u64 = 64 << 20;
 /// No program is this large; a sparse file costs nothing to make and hours to read.
 const TOO_LARGE: u64 = 16 << 30;
-/// Files watched for changes. When there are more all are forgotten, and all count as changed.
-const WATCHED: usize = 65_536;
-
 /// Requests that wait; as many as the engine remembers files.
 const BACKLOG: usize = 65_536;
-/// Between two looks at what changed.
-const CHANGES: Duration = Duration::from_millis(100);
-/// Reads of the changes at one look, some hundred events each.
-const READS: usize = 64;
+/// Reads of what was executed at one look, 128 files each: the rest waits for what is to be hashed.
+const READS: usize = 16;
+/// Descriptors that are not for files to be hashed.
+const RESERVED: usize = 256;
 
 enum Job {
     Hold(FileRequest),
     Hash(FileRequest),
+    Script(ScriptRequest),
     Stop,
 }
 
@@ -56,6 +59,7 @@ pub(super) struct Identity {
     jobs: Sender<Job>,
     waker: Waker,
     cancel: Arc<AtomicBool>,
+    changes: Arc<Changes>,
 }
 
 impl Identity {
@@ -74,33 +78,35 @@ impl Identity {
         let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
         // One for large files, the others for the rest.
         let small = threads.unwrap_or(automatic).saturating_sub(1).max(1);
-        let worker = Worker { answers: answers.clone(), answered, opener: waker.clone() };
-        let mut running = Vec::new();
+        let (facts, to_find) = channel();
+        let worker = Worker {
+            answers: answers.clone(),
+            answered,
+            opener: waker.clone(),
+            facts,
+            protected: running_files_are_protected(),
+        };
+        let mut running = vec![facts::start(to_find, answers.clone(), worker.answered.clone())?];
         let lanes = [
             Lane::start("hash", small, &worker, &cancel, report, &mut running)?,
             Lane::start("hash-large", 1, &worker, &cancel, report, &mut running)?,
         ];
         let Worker { answered, .. } = worker;
-        let watcher = match Watcher::new() {
-            Ok(watcher) => Some(watcher),
-            Err(error) => {
-                report.warn(&format!(
-                    "changes of executables are noticed by their time stamps only: {error}"
-                ));
-                None
-            }
-        };
+        let changes = Arc::new(Changes::new(report));
+        let room = usize::try_from(limits::raise_descriptors()).unwrap_or(usize::MAX);
         let opener = Opener {
-            held: Held::default(),
-            watcher,
-            watched: HashMap::new(),
+            // As many again may be on their way to the hash threads.
+            held: Held::new((room.saturating_sub(RESERVED) / 2).max(16)),
+            changes: Arc::clone(&changes),
+            systems: FileSystems::watch(report),
+            expired: Vec::new(),
             lanes,
             answers,
             answered,
             report: Arc::clone(report),
         };
         running.push(thread::spawn("identity", move || opener.run(&inbox, &wake))?);
-        Ok((Self { jobs, waker, cancel }, running))
+        Ok((Self { jobs, waker, cancel, changes }, running))
     }
 
     pub(super) fn hold(&self, request: FileRequest) {
@@ -109,6 +115,16 @@ impl Identity {
 
     pub(super) fn hash(&self, request: FileRequest) {
         self.send(Job::Hash(request));
+    }
+
+    /// Finds out about a script: answered by [`Message::Script`].
+    pub(super) fn script(&self, request: ScriptRequest) {
+        self.send(Job::Script(request));
+    }
+
+    /// Changes of files since the last look.
+    pub(super) fn changes(&self, report: &Report) -> News {
+        self.changes.read(report)
     }
 
     fn send(&self, job: Job) {
@@ -127,8 +143,10 @@ impl Identity {
 /// The `identity` thread.
 struct Opener {
     held: Held,
-    watcher: Option<Watcher>,
-    watched: HashMap<FileKey, (u64, u64)>,
+    changes: Arc<Changes>,
+    systems: Option<FileSystems>,
+    /// Held long enough; kept to spare allocations.
+    expired: Vec<(File, Option<FileRequest>)>,
     lanes: [Lane; 2],
     answers: Sender<Message>,
     answered: Waker,
@@ -137,33 +155,97 @@ struct Opener {
 
 impl Opener {
     fn run(mut self, inbox: &Receiver<Job>, wake: &PipeReader) {
-        let mut quiet_until = Instant::now();
         loop {
-            // Between two looks at the changes the kernel merges those of one file: whoever touches
-            // a file in a loop costs us ten looks a second.
-            let rest = quiet_until.saturating_duration_since(Instant::now());
             let mut fds = vec![wake.as_fd()];
-            if rest.is_zero() {
-                fds.extend(self.watcher.as_ref().map(AsFd::as_fd));
-            }
-            let quiet = (!rest.is_zero()).then_some(rest);
-            let limit = [quiet, self.held.expire()].into_iter().flatten().min();
+            fds.extend(self.systems.iter().flat_map(FileSystems::fds));
+            let limit = self.held.expire(&mut self.expired);
             if wait::readable(&fds, limit).is_err() || !self.drain_wake(wake) {
                 return;
             }
-            if rest.is_zero() && self.read_changes() {
-                quiet_until = Instant::now() + CHANGES;
-            }
+            self.settle();
+            // What waits unread keeps its file system busy.
+            self.take_executed();
             loop {
                 match inbox.try_recv() {
                     Ok(Job::Hold(request)) => self.hold(&request),
                     Ok(Job::Hash(request)) => self.ask(request),
+                    Ok(Job::Script(request)) => self.script(request),
                     Ok(Job::Stop) => return,
                     Err(std::sync::mpsc::TryRecvError::Empty) => break,
                     Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
                 }
             }
             self.feed();
+        }
+    }
+
+    /// Sees to files that nobody has wanted in all that time. The next run of the same version may
+    /// be over at once, and its file removed: so programs are hashed now, when there is time. What
+    /// was not executed by itself is most likely `ld.so`.
+    fn settle(&mut self) {
+        for (file, request) in std::mem::take(&mut self.expired) {
+            match request {
+                None => {
+                    if let Some(systems) = &self.systems {
+                        systems.ignore(&file);
+                    }
+                }
+                Some(request) => {
+                    // What has no name any more is nowhere else to be had.
+                    let nameless = file::stat(file.as_fd()).is_ok_and(|stat| stat.nlink == 0);
+                    let [small, _] = &self.lanes;
+                    if request.file.size <= LARGE && (nameless || small.backlog.is_empty()) {
+                        self.send(0, request, file);
+                    }
+                }
+            }
+        }
+    }
+
+    /// To a hash thread.
+    fn send(&self, lane: usize, request: FileRequest, file: File) {
+        // Before it is read: what is written to it from here on will be known.
+        self.changes.watch(&file, request.file);
+        if let Some(systems) = &self.systems {
+            systems.ignore(&file);
+        }
+        if let Some(lane) = self.lanes.get(lane) {
+            lane.send(request, file);
+        }
+    }
+
+    /// Files that the kernel hands us because they were executed. False once none is left.
+    fn take_executed(&mut self) -> bool {
+        let Some(systems) = &mut self.systems else { return false };
+        for _ in 0..READS {
+            let executed = match systems.executed() {
+                Ok(executed) => executed,
+                Err(error) => {
+                    tracing::debug!(%error, "cannot take hold of what is executed");
+                    return false;
+                }
+            };
+            self.report.executables_lost(executed.lost);
+            if executed.files.is_empty() && executed.lost == 0 {
+                return false;
+            }
+            for file in executed.files {
+                if let Ok(stat) = file::stat(file.as_fd()) {
+                    self.held.insert(file, stat, None);
+                }
+            }
+        }
+        true
+    }
+
+    /// What was executed, from what the kernel hands us: before it tells of an exec it has told of
+    /// the file.
+    fn handed(&mut self, request: &FileRequest) -> Option<File> {
+        loop {
+            let held = self.held.take(request);
+            if held.is_some() || !self.take_executed() {
+                return held.or_else(|| self.held.take(request));
+            }
         }
     }
 
@@ -177,10 +259,26 @@ impl Opener {
         true
     }
 
+    /// A version not seen before was executed. Most likely the kernel has handed it to us.
     fn hold(&mut self, request: &FileRequest) {
-        if let Ok(file) = self.open(request) {
-            self.held.insert(request.file, file);
+        let file = self.handed(request).or_else(|| self.open(request).ok());
+        if let Some(systems) = &mut self.systems {
+            systems.seen(request, file.as_ref());
         }
+        if let Some(file) = file
+            && let Ok(stat) = file::stat(file.as_fd())
+        {
+            self.held.insert(file, stat, Some(request.clone()));
+        }
+    }
+
+    fn script(&mut self, request: ScriptRequest) {
+        let scripts::Opened { key, path, file } = scripts::open(request, &self.held);
+        let version = file.map(|(version, file, stat)| {
+            self.held.insert(file, stat, None);
+            version
+        });
+        self.answer(Message::Script(key, path, version));
     }
 
     /// A digest is wanted. What waits is bounded by the files that the engine remembers.
@@ -206,13 +304,10 @@ impl Opener {
     fn feed(&mut self) {
         for n in 0..self.lanes.len() {
             while let Some(request) = self.lanes.get_mut(n).and_then(Lane::next) {
-                match self.held.take(&request.file).map_or_else(|| self.open(&request), Ok) {
-                    Ok(file) => {
-                        if let Some(lane) = self.lanes.get(n) {
-                            lane.send(request.file, file);
-                        }
-                    }
+                match self.handed(&request).map_or_else(|| self.open(&request), Ok) {
+                    Ok(file) => self.send(n, request, file),
                     Err(reason) => {
+                        self.report.unhashed(reason);
                         self.answer(Message::Digest(request.file, Digest::Missing(reason)));
                     }
                 }
@@ -226,8 +321,8 @@ impl Opener {
     }
 
     /// Opens the file that the kernel saw executed: through the process, through its root
-    /// directory, or from here, whichever leads to that very version.
-    fn open(&mut self, request: &FileRequest) -> Result<File, Unhashed> {
+    /// directory, or from here, whichever leads to that very version, names and owners aside.
+    fn open(&self, request: &FileRequest) -> Result<File, Unhashed> {
         let path = Path::new(OsStr::from_bytes(&request.path));
         let exe = Target::Exe(request.tgid);
         let ways: &[Target<'_>] = if path.is_absolute() {
@@ -239,8 +334,7 @@ impl Opener {
         for way in ways {
             match open_executable(*way) {
                 Ok((file, stat)) => {
-                    if is_version(&request.file, &stat) {
-                        self.watch(&file, request.file);
+                    if compare(request, &stat) > Match::Other {
                         return Ok(file);
                     }
                     let through_process = matches!(way, Target::Exe(_));
@@ -258,59 +352,7 @@ impl Opener {
                 }
             }
         }
-        self.report.unhashed(reason);
         Err(reason)
-    }
-
-    fn watch(&mut self, file: &File, id: FileId) {
-        let Some(watcher) = &self.watcher else { return };
-        if self.watched.len() >= WATCHED {
-            drop(watcher.clear());
-            self.watched.clear();
-            self.answer(Message::AllChanged);
-        }
-        let Some(watcher) = &self.watcher else { return };
-        match watcher.watch(file.as_fd()) {
-            Ok(key) => {
-                self.watched.insert(key, (id.dev, id.ino));
-            }
-            // Such a file's versions are told apart by their time stamps.
-            Err(error) => tracing::trace!(%error, "cannot watch an executable"),
-        }
-    }
-
-    /// True if there were any.
-    fn read_changes(&mut self) -> bool {
-        let Some(watcher) = &self.watcher else { return false };
-        let mut changes = Vec::new();
-        for _ in 0..READS {
-            match watcher.read() {
-                Ok(more) if !more.is_empty() => changes.extend(more),
-                _ => break,
-            }
-        }
-        let any = !changes.is_empty();
-        let mut changed = HashSet::new();
-        for change in changes {
-            match change {
-                Change::Changed { key, gone } => {
-                    let known = if gone {
-                        self.watched.remove(&key)
-                    } else {
-                        self.watched.get(&key).copied()
-                    };
-                    changed.extend(known);
-                }
-                Change::Overflow => {
-                    self.report.changes_lost();
-                    self.answer(Message::AllChanged);
-                }
-            }
-        }
-        for (dev, ino) in changed {
-            self.answer(Message::Changed { dev, ino });
-        }
-        any
     }
 }
 

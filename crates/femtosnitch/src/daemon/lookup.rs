@@ -1,6 +1,7 @@
 //! Finding out about processes whose launch was not seen, from /proc.
 
 use femtosnitch_model::{FileId, ProcInfo, ProcKey, Reading, Timestamp};
+use femtosnitch_origin::parse_proc_cgroup;
 use femtosnitch_sys::file::{FileStat, FileTime, Target, open_executable};
 use femtosnitch_sys::procfs;
 
@@ -19,6 +20,7 @@ pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
     }
     let file = file(key.tgid);
     let exe = procfs::exe(key.tgid).ok()?;
+    let (login_uid, session) = procfs::login(key.tgid);
     let info = ProcInfo {
         key,
         parent: NOBODY,
@@ -31,14 +33,24 @@ pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
         args: procfs::cmdline(key.tgid, ARGS).unwrap_or_default(),
         args_cut: false,
         script: None,
-        cgroup: procfs::cgroup(key.tgid).ok().flatten().unwrap_or_default().into_bytes(),
+        cgroup: cgroup(key.tgid),
         comm: procfs::comm(key.tgid).unwrap_or_default(),
         // The kernel's word from when the flow began: nothing has to be guessed.
         uid: reading.uid,
+        login_uid,
+        session,
         mntns: 0,
+        mnt_id: 0,
+        links: 0,
     };
     // While we read its pid may have gone to another process, or it may have executed a program.
     (is_still(key) && self::file(key.tgid) == file).then_some(info)
+}
+
+/// The path that tells most of where a process runs.
+fn cgroup(tgid: u32) -> Vec<u8> {
+    let text = procfs::cgroups(tgid).unwrap_or_default();
+    parse_proc_cgroup(&text).map(|(path, _)| path.to_vec()).unwrap_or_default()
 }
 
 fn file(tgid: u32) -> Option<FileId> {
@@ -69,6 +81,7 @@ pub(super) fn file_id(stat: &FileStat) -> FileId {
     FileId {
         dev: stat.dev,
         ino: stat.ino,
+        object: 0,
         generation: 0,
         size: stat.size,
         mtime: time(stat.mtime),

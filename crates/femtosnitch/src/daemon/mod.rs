@@ -13,6 +13,7 @@
 mod capture;
 mod identity;
 mod lookup;
+mod place;
 mod report;
 mod selftest;
 mod walk;
@@ -27,12 +28,12 @@ use std::thread::JoinHandle;
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
-use femtosnitch_model::{Digest, FileId};
+use femtosnitch_model::{Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
-use femtosnitch_sys::{cgroup, container, owner, thread};
+use femtosnitch_sys::{cgroup, owner, thread};
 
 use crate::config::{self, Config, Paths};
 use capture::Capture;
@@ -63,15 +64,10 @@ const FILES: usize = 65_536;
 pub(crate) enum Message {
     /// A file was hashed, or cannot be.
     Digest(FileId, Digest),
-    /// An executable's inode was changed.
-    Changed {
-        /// Device as in [`FileId`].
-        dev: u64,
-        /// Inode number.
-        ino: u64,
-    },
-    /// Notifications of changes were lost.
-    AllChanged,
+    /// What else was found out about a file that was hashed.
+    Facts(FileId, Facts),
+    /// A process runs this script, of which this is the version.
+    Script(ProcKey, Vec<u8>, Option<FileId>),
     /// New filters.
     Ignore(Ignore),
     /// Count what there is, write it, end.
@@ -129,7 +125,7 @@ impl Running {
             Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
         report.hooks(&probe);
         let limits = Limits { processes: config.identity.processes as usize, files: FILES };
-        let engine = Engine::new(limits, ignore(&config), container::container_id);
+        let engine = Engine::new(limits, ignore(&config), place::NAMES);
 
         reduce_capabilities(&report)?;
         // Capabilities belong to a thread: from here on none is started with more.

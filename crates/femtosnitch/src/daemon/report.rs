@@ -46,6 +46,7 @@ pub(super) struct Report {
     unreadable: AtomicU64,
     changed: AtomicU64,
     changes_lost: AtomicU64,
+    executables_lost: AtomicU64,
     slots_lost: AtomicU64,
     retires_failed: AtomicU64,
     trials: AtomicU64,
@@ -90,6 +91,7 @@ impl Report {
             unreadable: AtomicU64::new(0),
             changed: AtomicU64::new(0),
             changes_lost: AtomicU64::new(0),
+            executables_lost: AtomicU64::new(0),
             slots_lost: AtomicU64::new(0),
             retires_failed: AtomicU64::new(0),
             trials: AtomicU64::new(0),
@@ -240,6 +242,11 @@ impl Report {
         self.changes_lost.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Files that were executed and that the kernel could not hand to us.
+    pub(super) fn executables_lost(&self, count: u64) {
+        self.executables_lost.fetch_add(count, Ordering::Relaxed);
+    }
+
     pub(super) fn slot_lost(&self, error: &std::io::Error) {
         if self.slots_lost.fetch_add(1, Ordering::Relaxed) == 0 {
             self.warn(&format!("a flow could not be given back to the kernel: {error}"));
@@ -351,6 +358,7 @@ impl Report {
             ("hashes_missed_unreadable", load(&self.unreadable)),
             ("hashes_missed_changed", load(&self.changed)),
             ("file_changes_lost", load(&self.changes_lost)),
+            ("executables_lost", load(&self.executables_lost)),
             ("flow_slots_lost", load(&self.slots_lost)),
             ("flow_retires_failed", load(&self.retires_failed)),
             ("self_tests", load(&self.trials)),

@@ -19,6 +19,9 @@ pub enum Change {
         key: FileKey,
         /// Its last link and last user are gone; it is no longer watched.
         gone: bool,
+        /// The process that wrote to it, or closed it after it may have written; `None` for other
+        /// changes.
+        writer: Option<u32>,
     },
     /// Events were lost: any watched file may have changed.
     Overflow,
@@ -37,7 +40,9 @@ pub(super) fn parse(mut bytes: &[u8]) -> Vec<Change> {
         let key = record.get(METADATA..).and_then(file_key);
         changes.push(match key {
             Some(key) if mask & libc::FAN_Q_OVERFLOW == 0 => {
-                Change::Changed { key, gone: mask & libc::FAN_DELETE_SELF != 0 }
+                let writes = mask & (libc::FAN_MODIFY | libc::FAN_CLOSE_WRITE) != 0;
+                let writer = writes.then(|| pid(record)).flatten();
+                Change::Changed { key, gone: mask & libc::FAN_DELETE_SELF != 0, writer }
             }
             _ => Change::Overflow,
         });
@@ -53,6 +58,12 @@ fn header(bytes: &[u8]) -> Option<(usize, u64)> {
     let len = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
     let mask = u64::from_ne_bytes(*bytes.get(8..)?.first_chunk()?);
     (len >= METADATA).then_some((len, mask))
+}
+
+/// The process that did it; 0 stands for one that our pid namespace does not have.
+fn pid(record: &[u8]) -> Option<u32> {
+    let pid = i32::from_ne_bytes(*record.get(20..)?.first_chunk()?);
+    u32::try_from(pid).ok().filter(|pid| *pid != 0)
 }
 
 /// The file that the first information record names.
@@ -77,7 +88,8 @@ mod tests {
         out.extend(u32::try_from(METADATA + info).unwrap().to_ne_bytes());
         out.extend([3, 0, 24, 0]);
         out.extend(mask.to_ne_bytes());
-        out.extend([0xff; 8]);
+        out.extend([0xff; 4]);
+        out.extend(77i32.to_ne_bytes());
         out.extend([INFO_FID, 0]);
         out.extend(u16::try_from(info).unwrap().to_ne_bytes());
         out.extend([7; 8]);
@@ -93,8 +105,8 @@ mod tests {
             [record(libc::FAN_MODIFY, b"abcd"), record(libc::FAN_DELETE_SELF, b"efgh")].concat();
         let key = |handle| FileKey::new([7; 8], 1, handle);
         let want = [
-            Change::Changed { key: key(b"abcd"), gone: false },
-            Change::Changed { key: key(b"efgh"), gone: true },
+            Change::Changed { key: key(b"abcd"), gone: false, writer: Some(77) },
+            Change::Changed { key: key(b"efgh"), gone: true, writer: None },
         ];
         assert_eq!(parse(&bytes), want);
     }

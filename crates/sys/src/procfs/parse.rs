@@ -86,18 +86,6 @@ pub fn parse_cgroup(text: &[u8]) -> Option<&[u8]> {
     Some(path.strip_suffix(DELETED).unwrap_or(path))
 }
 
-/// Turns NUL-terminated arguments into one line.
-pub(super) fn join_arguments(line: &mut Vec<u8>) {
-    while line.last() == Some(&0) {
-        line.pop();
-    }
-    for byte in line {
-        if *byte == 0 {
-            *byte = b' ';
-        }
-    }
-}
-
 fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -154,13 +142,6 @@ mod tests {
         assert_eq!(parse_cgroup(text), Some(b"/system.slice/a.service".as_slice()));
         assert_eq!(parse_cgroup(b"0::/\n"), Some(b"/".as_slice()));
         assert_eq!(parse_cgroup(b"3:cpu:/x\n"), None);
-    }
-
-    #[test]
-    fn arguments_become_one_line() {
-        let mut line = b"curl\0-s\0\0http://a b\0\0".to_vec();
-        join_arguments(&mut line);
-        assert_eq!(line, b"curl -s  http://a b");
     }
 
     proptest! {

@@ -1,8 +1,11 @@
 //! The live socket and the status.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::ensure;
 use serde_json::Value;
@@ -33,6 +36,45 @@ pub(super) fn flows(world: &World) -> Result<Outcome> {
     daemon.stop()?;
     let wanted = (report.sent(), report.recv());
     ensure!((sent, recv) == wanted, "moved {wanted:?}, told {:?}", (sent, recv));
+    Ok(Outcome::Passed)
+}
+
+/// What else is told of a program: the package that a file of the distribution is from, and the
+/// script that it runs.
+pub(super) fn facts(world: &World) -> Result<Outcome> {
+    let Some(python) = ["/usr/bin/python3"].into_iter().find(|it| Path::new(it).exists()) else {
+        return Ok(Outcome::Skipped("no python3 here".to_owned()));
+    };
+    let root = Root::new(world)?;
+    let daemon = root.start()?;
+    let mut live = Live::connect(&root)?;
+    let dir = tempfile::tempdir()?;
+    let script = dir.path().join("send.py");
+    let text = "import socket, time\ns = socket.socket(type=socket.SOCK_DGRAM)\n\
+                for _ in range(40):\n    s.sendto(b'x', ('127.0.0.1', 9))\n    time.sleep(0.2)\n";
+    std::fs::write(&script, text)?;
+    let mut sender = Command::new(python).arg("send.py").current_dir(dir.path()).spawn()?;
+    let deadline = Instant::now() + world.patience(8);
+    let mut told = Value::Null;
+    let wanted = live.until("package and script", deadline, |event| {
+        let row = Row(event);
+        if kind(event) == "flow" && row.text("script").ends_with("/send.py") {
+            told = event.clone();
+        }
+        let row = Row(&told);
+        !row.text("package_state").is_empty() && row.text("script_sha256").len() == 64
+    });
+    drop(sender.kill());
+    sender.wait()?;
+    daemon.stop()?;
+    wanted.with_context(|| format!("at last: {told}"))?;
+    let row = Row(&told);
+    ensure!(row.text("script") == script.to_string_lossy(), "another script: {told}");
+    if Path::new("/var/lib/dpkg/status").exists() {
+        let package = row.text("package");
+        ensure!(package.starts_with("dpkg python3"), "package {package:?}: {told}");
+        ensure!(row.text("package_state") == "intact", "not intact: {told}");
+    }
     Ok(Outcome::Passed)
 }
 

@@ -5,7 +5,8 @@ use femtosnitch_engine::Moved;
 
 pub(super) fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
     let process = moved.process;
-    let parent = process.parent.as_deref();
+    let parent = process.parent_image();
+    let facts = moved.facts.cloned().unwrap_or_default();
     let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
     FlowEvent {
         time,
@@ -15,7 +16,7 @@ pub(super) fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         sha256: moved.digest.to_string(),
         pexe: parent.map_or_else(String::new, |image| image.path.clone()),
         psha256: moved.parent_digest.map_or_else(String::new, |digest| digest.to_string()),
-        gpexe: process.grandparent.as_deref().map_or_else(String::new, |image| image.path.clone()),
+        gpexe: process.grandparent_image().map_or_else(String::new, |image| image.path.clone()),
         pid: process.key.tgid,
         uid: moved.uid,
         family: moved.flow.family,
@@ -38,5 +39,17 @@ pub(super) fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         error: moved.connections.error,
         rtt_us: moved.quality.rtt_us,
         retrans: moved.quality.retrans,
+        unit: process.place.unit.to_string(),
+        app: process.place.app.to_string(),
+        login_uid: process.login_uid,
+        script: process.script.get().map_or_else(String::new, |script| script.path.clone()),
+        script_sha256: moved.script_digest.map_or_else(String::new, |digest| digest.to_string()),
+        package: facts.package,
+        package_version: facts.version,
+        package_state: facts.state,
+        build_id: facts.build_id,
+        privileges: facts.privileges,
+        verity: facts.verity,
+        written_by: facts.written_by,
     }
 }

@@ -10,11 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{Digest, FileId, Sha256, Unhashed};
+use femtosnitch_model::{Digest, Sha256, Unhashed};
+use femtosnitch_sys::file::{FileStat, Target, open_executable};
 use femtosnitch_sys::hash::{HashError, hash_fd};
 use femtosnitch_sys::thread;
 
-use super::version::is_version;
+use super::facts::Found;
+use super::version::{Match, compare};
 use crate::daemon::Message;
 use crate::daemon::capture::Waker;
 use crate::daemon::report::Report;
@@ -29,6 +31,10 @@ pub(super) struct Worker {
     pub(super) answered: Waker,
     /// Wakes the thread that opens files.
     pub(super) opener: Waker,
+    /// Where what was hashed goes on to.
+    pub(super) facts: Sender<Found>,
+    /// This kernel lets nobody write to a file while it is executed.
+    pub(super) protected: bool,
 }
 
 /// Hash threads with a queue of their own.
@@ -36,7 +42,7 @@ pub(super) struct Lane {
     /// Asked for, while the threads have enough to do.
     pub(super) backlog: VecDeque<FileRequest>,
     hashing: Arc<AtomicUsize>,
-    files: Sender<(FileId, File)>,
+    files: Sender<(FileRequest, File)>,
 }
 
 impl Lane {
@@ -72,16 +78,16 @@ impl Lane {
         self.backlog.pop_front()
     }
 
-    pub(super) fn send(&self, id: FileId, file: File) {
+    pub(super) fn send(&self, request: FileRequest, file: File) {
         self.hashing.fetch_add(1, Ordering::AcqRel);
         // The threads live as long as this sender.
-        drop(self.files.send((id, file)));
+        drop(self.files.send((request, file)));
     }
 }
 
 /// A hash thread.
 struct Hasher {
-    work: Arc<Mutex<Receiver<(FileId, File)>>>,
+    work: Arc<Mutex<Receiver<(FileRequest, File)>>>,
     worker: Worker,
     hashing: Arc<AtomicUsize>,
     cancel: Arc<AtomicBool>,
@@ -92,23 +98,26 @@ impl Hasher {
     fn run(self) {
         loop {
             let next = self.work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok((id, file)) = next else { return };
-            let digest = self.digest(&id, &file);
-            drop(file);
+            let Ok((request, file)) = next else { return };
+            let digest = self.digest(&request, &file);
             if let Digest::Missing(reason) = digest {
                 self.report.unhashed(reason);
             }
-            drop(self.worker.answers.send(Message::Digest(id, digest)));
+            drop(self.worker.answers.send(Message::Digest(request.file, digest)));
             self.worker.answered.wake();
+            if let Digest::Known(sha256) = digest {
+                // Ends after us.
+                drop(self.worker.facts.send(Found { request, file, sha256 }));
+            }
             if self.hashing.fetch_sub(1, Ordering::AcqRel) >= HASHING {
                 self.worker.opener.wake();
             }
         }
     }
 
-    fn digest(&self, id: &FileId, file: &File) -> Digest {
+    fn digest(&self, request: &FileRequest, file: &File) -> Digest {
         match hash_fd(file.as_fd(), &self.cancel) {
-            Ok(hashed) if is_version(id, &hashed.stat) => {
+            Ok(hashed) if self.is_what_ran(request, &hashed.stat) => {
                 self.report.hashed(hashed.len);
                 Digest::Known(Sha256(hashed.sha256))
             }
@@ -120,4 +129,20 @@ impl Hasher {
             }
         }
     }
+
+    /// Looked at after it was read: what was written to it before shows in `stat`.
+    fn is_what_ran(&self, request: &FileRequest, stat: &FileStat) -> bool {
+        match compare(request, stat) {
+            Match::Same | Match::Unlinked => true,
+            // Nobody could write to it from the exec to this moment, if it still runs.
+            Match::Touched => self.worker.protected && runs(request.tgid, stat),
+            Match::Other => false,
+        }
+    }
+}
+
+/// True if this process executes that inode.
+fn runs(tgid: u32, stat: &FileStat) -> bool {
+    let running = open_executable(Target::Exe(tgid));
+    running.is_ok_and(|(_, now)| (now.dev, now.ino) == (stat.dev, stat.ino))
 }

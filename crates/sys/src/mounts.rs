@@ -1,0 +1,204 @@
+//! What is mounted where, as `/proc/PID/mountinfo` tells it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// A mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Unique while it is there.
+    pub id: u64,
+    /// Device of the file system's superblock, as `makedev(3)` encodes it.
+    pub dev: u64,
+    /// Where it is, seen from the root of the process.
+    pub point: PathBuf,
+    /// Kind of file system: `ext4`, `fuse.sshfs`.
+    pub kind: String,
+}
+
+/// Kinds of file systems on which no program lies.
+const WITHOUT_PROGRAMS: &[&str] = &[
+    "autofs",
+    "binfmt_misc",
+    "bpf",
+    "cgroup",
+    "cgroup2",
+    "configfs",
+    "debugfs",
+    "devpts",
+    "efivarfs",
+    "fusectl",
+    "mqueue",
+    "nsfs",
+    "proc",
+    "pstore",
+    "rpc_pipefs",
+    "securityfs",
+    "selinuxfs",
+    "sysfs",
+    "tracefs",
+];
+
+/// Kinds that may hang when they are looked at: somebody else serves them.
+const REMOTE: &[&str] =
+    &["9p", "afs", "ceph", "cifs", "coda", "glusterfs", "lustre", "nfs", "nfs4", "ocfs2", "smb3"];
+
+impl Mount {
+    /// Programs may lie there.
+    #[must_use]
+    pub fn may_have_programs(&self) -> bool {
+        !WITHOUT_PROGRAMS.contains(&self.kind.as_str())
+    }
+
+    /// Looking at it may have to wait for a server, or for a user's program.
+    #[must_use]
+    pub fn may_hang(&self) -> bool {
+        REMOTE.contains(&self.kind.as_str()) || self.kind.starts_with("fuse")
+    }
+}
+
+/// The mounts in a process' namespace; `None` for our own. At most a few thousand are read.
+///
+/// # Errors
+/// `NotFound` when the process is gone.
+pub fn mounts(pid: Option<u32>) -> io::Result<Vec<Mount>> {
+    const LIMIT: u64 = 1 << 20;
+    let who = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let file = File::open(format!("/proc/{who}/mountinfo"))?;
+    let mut text = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, LIMIT), &mut text)?;
+    Ok(parse(&text))
+}
+
+/// Tells when something is mounted or unmounted in our own namespace.
+#[derive(Debug)]
+pub struct MountChanges {
+    epoll: Epoll,
+    _mountinfo: File,
+}
+
+impl MountChanges {
+    /// From now on.
+    ///
+    /// # Errors
+    /// Without /proc, or without descriptors.
+    pub fn new() -> io::Result<Self> {
+        let mountinfo = File::open("/proc/self/mountinfo")?;
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        // proc_pid_mountinfo(5): a change is an event of priority; to read there always is.
+        epoll.add(&mountinfo, EpollEvent::new(EpollFlags::EPOLLPRI, 0))?;
+        Ok(Self { epoll, _mountinfo: mountinfo })
+    }
+
+    /// True if there was a change since the last time.
+    pub fn happened(&self) -> bool {
+        let mut events = [EpollEvent::empty()];
+        self.epoll.wait(&mut events, EpollTimeout::ZERO).is_ok_and(|count| count > 0)
+    }
+}
+
+impl AsFd for MountChanges {
+    /// Readable when something has changed.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.0.as_fd()
+    }
+}
+
+/// Lines that are not as proc(5) says are left out.
+fn parse(text: &[u8]) -> Vec<Mount> {
+    text.split(|byte| *byte == b'\n').filter_map(line).collect()
+}
+
+fn line(line: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let id = number(fields.next()?)?;
+    let (major, minor) = device(fields.nth(1)?)?;
+    let point = PathBuf::from(OsString::from_vec(unescape(fields.nth(1)?)));
+    // Optional fields, then a hyphen.
+    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    Some(Mount {
+        id,
+        dev: libc::makedev(major, minor),
+        point,
+        kind: String::from_utf8_lossy(kind).into_owned(),
+    })
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn device(text: &[u8]) -> Option<(u32, u32)> {
+    let (major, minor) = std::str::from_utf8(text).ok()?.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// Undoes the kernel's `\040`.
+fn unescape(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((first, after)) = rest.split_first() {
+        let code = (*first == b'\\').then(|| after.first_chunk::<3>()).flatten();
+        let code = code.and_then(|code| std::str::from_utf8(code).ok());
+        if let Some(byte) = code.and_then(|code| u8::from_str_radix(code, 8).ok()) {
+            out.push(byte);
+            rest = after.get(3..).unwrap_or_default();
+        } else {
+            out.push(*first);
+            rest = after;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::path::Path;
+
+    #[test]
+    fn a_line_of_the_manual_is_read() {
+        let text = b"36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw\n\
+            40 35 0:45 / /run/user/1000/doc rw shared:3 - fuse.portal portal rw\nrubbish\n";
+        let found = parse(text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].id, 36);
+        assert_eq!(found[0].dev, libc::makedev(98, 0));
+        assert_eq!(found[0].point, PathBuf::from("/mnt 2"));
+        assert_eq!(found[0].kind, "ext3");
+        assert!(found[0].may_have_programs() && !found[0].may_hang());
+        assert!(found[1].may_hang());
+    }
+
+    #[test]
+    fn nothing_has_changed_at_first() {
+        let changes = MountChanges::new().unwrap();
+        // Others may mount something meanwhile, but not all the time.
+        changes.happened();
+        assert!((0..100).any(|_| !changes.happened()));
+    }
+
+    #[test]
+    fn our_own_are_there() {
+        let own = mounts(None).unwrap();
+        let root = own.iter().find(|mount| mount.point == Path::new("/")).unwrap();
+        assert!(root.may_have_programs());
+        assert!(own.iter().any(|mount| mount.kind == "proc" && !mount.may_have_programs()));
+        assert_eq!(mounts(Some(std::process::id())).unwrap(), own);
+        assert!(mounts(Some(u32::MAX)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text: Vec<u8>) {
+            parse(&text);
+        }
+    }
+}
