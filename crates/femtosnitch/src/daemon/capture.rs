@@ -340,7 +340,12 @@ impl Capture {
         let Batch { rows, resolved } = self.engine.batch(last);
         // Also when nothing happened: the history then says that somebody looked.
         let heartbeat = Some(Heartbeat { at: moment(0).wall, clean: last });
-        let batch = femtosnitch_store::Batch { rows, resolved, gaps: Vec::new(), heartbeat };
+        let batch = femtosnitch_store::Batch {
+            rows,
+            resolved,
+            heartbeat,
+            ..femtosnitch_store::Batch::default()
+        };
         self.batches.send(batch);
     }
 
