@@ -158,6 +158,7 @@ impl Filter {
                 }
             }
             Match::Text(text) => {
+                let text_is_empty = text.is_empty();
                 let mut text = || value(text.clone().into());
                 match self.dimension.source() {
                     Source::Text(_, table, field) => {
@@ -171,7 +172,8 @@ impl Filter {
                         let scripts = format!("SELECT id FROM executables WHERE exe = {}", text());
                         of_process(&format!("script_id IN ({scripts})"))
                     }
-                    Source::Version(field) => of_version(field, &text()),
+                    Source::Version(field) if text_is_empty => of_version(field, None),
+                    Source::Version(field) => of_version(field, Some(&text())),
                     // An empty address: unknown.
                     _ => format!("{column} = 0"),
                 }
@@ -239,7 +241,7 @@ fn of_process(condition: &str) -> String {
 }
 
 /// What is known of the executable has this value. Nothing is known where there is no version.
-fn of_version(field: &str, value: &str) -> String {
+fn of_version(field: &str, value: Option<&str>) -> String {
     let (exe, place) = Source::Version("").columns();
     let place = place.unwrap_or_default();
     let versions = |condition: &str| {
@@ -249,11 +251,10 @@ fn of_version(field: &str, value: &str) -> String {
                JOIN places ON places.realm = v.realm WHERE v.{field} {condition})"
         )
     };
-    format!(
-        "CASE {value} WHEN '' THEN NOT {} ELSE {} END",
-        versions("<> ''"),
-        versions(&format!("= {value}"))
-    )
+    match value {
+        Some(value) => versions(&format!("= {value}")),
+        None => format!("NOT {}", versions("<> ''")),
+    }
 }
 
 /// `com.example.www` from `www.example.com`, and back.

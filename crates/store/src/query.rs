@@ -12,6 +12,7 @@ use crate::Filter;
 use crate::StoreError;
 use crate::classify::Sql;
 use crate::dimension::Source;
+use crate::dimension::TRAFFIC;
 use crate::filter::reversed;
 use crate::group::Groups;
 use crate::group::Sums;
@@ -117,7 +118,7 @@ pub(crate) fn select(
     }
     let columns: Vec<&str> = columns.iter().copied().chain([Sums::COLUMNS]).collect();
     let sql =
-        format!("SELECT {} FROM traffic WHERE {}", columns.join(", "), conditions.join(" AND "));
+        format!("SELECT {} FROM {TRAFFIC} WHERE {}", columns.join(", "), conditions.join(" AND "));
     Ok((sql, values))
 }
 

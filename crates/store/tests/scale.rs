@@ -64,7 +64,8 @@ fn fill(path: &Path, count: u64, runs: &[Arc<Process>], with_lineage: bool) -> D
     let mut taken = Duration::ZERO;
     let mut batch = Vec::with_capacity(ROWS_PER_BATCH);
     for at in 0..count {
-        let process = &runs[usize::try_from(at).unwrap() % runs.len()];
+        // One run's rows mostly come together.
+        let process = &runs[usize::try_from(at * runs.len() as u64 / count).unwrap()];
         let mut row = row_of(i64::try_from(at / 100).unwrap(), process, &digests);
         if !with_lineage {
             row.lineage.clear();
@@ -150,6 +151,10 @@ fn rows_with_processes_are_answered_as_rows_without() {
         println!("where {filter}: {:?}, {} answers", start.elapsed(), answers.len());
         assert!(!answers.is_empty());
     }
+    let start = Instant::now();
+    let tree = reader.tree(&Query::default(), &NoUsers).unwrap();
+    println!("tree: {:?}, {} nodes", start.elapsed(), tree[0].count());
+    assert_eq!((tree.len(), tree[0].total.send), (1, 100 * count));
     // The ways to get at the place of a row.
     let conn = Connection::open(&with).unwrap();
     for (what, place) in [
