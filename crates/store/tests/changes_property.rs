@@ -135,10 +135,10 @@ impl Model {
             self.decide(&program, image, launched, at);
         }
         for process in processes.iter().filter(|process| process.image.id.0 == image) {
-            if let Some(compared) = self.compared.get_mut(&process.key.tgid) {
-                if *compared == Compared::Waits {
-                    *compared = Compared::Done;
-                }
+            if let Some(compared) = self.compared.get_mut(&process.key.tgid)
+                && *compared == Compared::Waits
+            {
+                *compared = Compared::Done;
             }
         }
     }
