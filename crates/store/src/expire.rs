@@ -41,10 +41,37 @@ pub struct ExpireReport {
 /// Where the search for orphans is.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
-    /// Table, and the id below which to go on; `None` while no search is under way.
-    at: Option<(usize, i64)>,
+    /// `None` while no search is under way.
+    at: Option<Place>,
     /// `before` of the latest search.
     begun: Option<i64>,
+}
+
+impl Sweep {
+    /// Traffic of this second was written. If it is older than what is kept, what it refers to may
+    /// be an orphan in a table that has been searched already, and what that refers to would go
+    /// before it.
+    pub(crate) fn note(&mut self, oldest: i64) {
+        if self.begun.is_some_and(|begun| oldest < begun) && self.at.is_some() {
+            self.at = Some(Place::START);
+        }
+    }
+}
+
+/// A place in [`TABLES`].
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    table: usize,
+    /// The id below which to go on.
+    below: i64,
+    /// Something of this table went.
+    gone: bool,
+    /// Something of this table has to wait for something that refers to it.
+    blocked: bool,
+}
+
+impl Place {
+    const START: Self = Self { table: 0, below: i64::MAX, gone: false, blocked: false };
 }
 
 /// A table to search, and what of it is an orphan once nothing older than ?3 is kept.
@@ -128,10 +155,14 @@ impl Writer {
         if all {
             // `last_seen` moves in steps of an hour: more often finds nothing.
             if at.is_none() && begun.is_none_or(|begun| before >= begun.saturating_add(SEEN_STEP)) {
-                at = Some((0, i64::MAX));
+                at = Some(Place::START);
                 begun = Some(before);
             }
             if let Some(place) = at {
+                // Never later than for the tables before, or what was left there would lose what it
+                // refers to.
+                let before = begun.map_or(before, |begun| begun.min(before));
+                begun = Some(before);
                 let (names, next) = sweep(&tx, place, before, max_rows)?;
                 report.names = names;
                 at = next;
@@ -186,30 +217,43 @@ fn delete_oldest(tx: &Transaction<'_>, before: i64, max_rows: i64) -> Sql<(usize
 /// The youngest come first: whoever refers to another of the same table is mostly younger.
 fn sweep(
     tx: &Transaction<'_>,
-    (table, below): (usize, i64),
+    place: Place,
     before: i64,
     max_rows: i64,
-) -> Sql<(usize, Option<(usize, i64)>)> {
-    let Some(Searched { table: name, orphan, nested }) = TABLES.get(table) else {
+) -> Sql<(usize, Option<Place>)> {
+    let Some(Searched { table: name, orphan, nested }) = TABLES.get(place.table) else {
         return Ok((0, None));
     };
     let find = format!("SELECT id FROM {name} WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2");
     let end: Option<i64> = tx
         .prepare_cached(&find)?
-        .query_row([below, max_rows.saturating_sub(1)], |row| row.get(0))
+        .query_row([place.below, max_rows.saturating_sub(1)], |row| row.get(0))
         .optional()?;
+    let bounds = [place.below, end.unwrap_or(i64::MIN), before];
     let delete = format!("DELETE FROM {name} WHERE id < ?1 AND id >= ?2 AND id <> 0 AND {orphan}");
     let mut names = 0;
     loop {
-        let gone = tx.prepare_cached(&delete)?.execute([below, end.unwrap_or(i64::MIN), before])?;
+        let gone = tx.prepare_cached(&delete)?.execute(bounds)?;
         names += gone;
         if gone == 0 || !nested {
             break;
         }
     }
+    let left = format!(
+        "SELECT EXISTS (SELECT 1 FROM {name} WHERE id < ?1 AND id >= ?2 AND id <> 0
+           AND last_seen < ?3)"
+    );
+    let blocked = place.blocked
+        || *nested && tx.prepare_cached(&left)?.query_row(bounds, |row| row.get(0))?;
+    let gone = place.gone || names > 0;
     let next = match end {
-        Some(end) => Some((table, end)),
-        None => (table + 1 < TABLES.len()).then_some((table + 1, i64::MAX)),
+        Some(below) => Some(Place { below, gone, blocked, ..place }),
+        // Before what they refer to goes.
+        None if gone && blocked => Some(Place { table: place.table, ..Place::START }),
+        None => {
+            let table = place.table + 1;
+            (table < TABLES.len()).then_some(Place { table, ..Place::START })
+        }
     };
     Ok((names, next))
 }

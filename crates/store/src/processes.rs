@@ -123,8 +123,11 @@ impl Interning<'_> {
                 if kept != stored.refers || depth != stored.depth || last > stored.last {
                     update(tx, stored.id, kept, depth, last)?;
                 }
-                if kept.exe != exe || kept.script != script || kept.place != place {
+                if kept != now || kept != stored.refers {
+                    // The row may be late, and the run known for later traffic.
+                    let last = last.max(stored.last);
                     touch_names(tx, kept, last)?;
+                    touch_above(tx, kept.parent, last)?;
                 }
                 (stored.id, kept, depth)
             }
@@ -133,9 +136,6 @@ impl Interning<'_> {
                 (insert(tx, boot, launch, now, depth, last)?, now, depth)
             }
         };
-        if kept.parent != 0 && kept.parent != now.parent {
-            touch_above(tx, kept.parent, last)?;
-        }
         let before = found.map_or_else(Refers::default, |stored| stored.refers);
         self.tell(tx, launch, &launch.exe, (kept.exe, before.exe), (id, contime, own))?;
         if let Some(script) = &launch.script {
@@ -176,8 +176,11 @@ impl Interning<'_> {
     fn find(&self, tx: &Transaction<'_>, boot: i64, launch: &Launch) -> Sql<Option<Stored>> {
         let key = launch.process.key;
         tx.prepare_cached(
-            "SELECT id, last_seen, depth, exe_id, script_id, place_id,
-               coalesce((SELECT id FROM processes AS above WHERE above.id = below.parent_id), 0)
+            "SELECT id, last_seen, depth,
+               coalesce((SELECT e.id FROM executables AS e WHERE e.id = exe_id), 0),
+               coalesce((SELECT e.id FROM executables AS e WHERE e.id = script_id), 0),
+               coalesce((SELECT l.id FROM places AS l WHERE l.id = place_id), 0),
+               coalesce((SELECT above.id FROM processes AS above WHERE above.id = below.parent_id), 0)
              FROM processes AS below
              WHERE boot = ?1 AND start_ns = ?2 AND pid = ?3 AND exec_id = ?4",
         )?

@@ -129,6 +129,9 @@ impl Writer {
         match self.write_staged(batch, &mut waiting) {
             Ok(report) => {
                 self.waiting = waiting;
+                if let Some(oldest) = batch.rows.iter().map(|row| row.contime).min() {
+                    self.sweep.note(oldest);
+                }
                 Ok(report)
             }
             Err(error) => {

@@ -185,19 +185,27 @@ struct Made {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Rows of processes: which, seconds since the step before, and whether its lineage is cut.
-    Write(Vec<(usize, i64, bool)>),
+    /// Rows of processes: which, seconds since the row before, seconds that it comes late, and how
+    /// much of its lineage is known.
+    Write(Vec<(usize, i64, i64, usize)>),
     Resolve(u64, u8),
     Expire(i64),
+    /// One step of it, by so many rows: others are written before the next.
+    ExpireStep(i64, usize),
     Restart,
+}
+
+fn late() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => Just(0_i64), 1 => 0_i64..20_000]
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => prop::collection::vec((0_usize..30, 0_i64..4_000, any::<bool>()), 1..6)
+        4 => prop::collection::vec((0_usize..30, 0_i64..4_000, late(), 1_usize..6), 1..6)
             .prop_map(Step::Write),
         2 => (0_u64..12, 0_u8..3).prop_map(|(image, byte)| Step::Resolve(image, byte)),
-        2 => (0_i64..30_000).prop_map(Step::Expire),
+        1 => (0_i64..30_000).prop_map(Step::Expire),
+        3 => (0_i64..30_000, 1_usize..9).prop_map(|(ago, rows)| Step::ExpireStep(ago, rows)),
         1 => Just(Step::Restart),
     ]
 }
@@ -250,21 +258,25 @@ proptest! {
         let path = dir.path().join("f.db");
         let mut writer = open(&path);
         let (mut now, mut digests) = (DAY, Digests::new());
+        // What is older may be there or not.
+        let mut floor = i64::MIN;
         let mut written: Vec<(i64, usize)> = Vec::new();
         for step in steps {
             match step {
                 Step::Write(rows) => {
                     let mut batch = Batch::default();
-                    for (which, later, cut) in rows {
+                    for (which, later, late, known) in rows {
                         now += later;
                         let which = which % processes.len();
-                        let mut row: Row = row_of(now, &processes[which], &digests);
-                        if cut {
-                            row.lineage.truncate(1);
-                        }
-                        written.push((now, which));
-                        batch.rows.push(row);
                         // One row a second, so that rows can be told apart.
+                        let mut at = now - late;
+                        while written.iter().any(|(other, _)| *other == at) {
+                            at -= 1;
+                        }
+                        let mut row: Row = row_of(at, &processes[which], &digests);
+                        row.lineage.truncate(known);
+                        written.push((at, which));
+                        batch.rows.push(row);
                         now += 1;
                     }
                     writer.write(&batch).unwrap();
@@ -277,9 +289,12 @@ proptest! {
                     }
                 }
                 Step::Expire(ago) => {
-                    let before = now - ago;
-                    expire(&mut writer, before, 7);
-                    written.retain(|(at, _)| *at >= before);
+                    floor = floor.max(now - ago);
+                    expire(&mut writer, now - ago, 7);
+                }
+                Step::ExpireStep(ago, rows) => {
+                    floor = floor.max(now - ago);
+                    writer.expire(now - ago, rows).unwrap();
                 }
                 Step::Restart => {
                     drop(writer);
@@ -293,8 +308,14 @@ proptest! {
         let sql = "SELECT p.pid, exe, coalesce(container, ''), t.unit, (SELECT pid FROM processes WHERE id = p.parent_id)
                    FROM connections AS t JOIN processes AS p ON p.id = process_id
                    JOIN executables AS e ON e.id = p.exe_id WHERE contime = ?1";
-        prop_assert_eq!(number(&path, "SELECT count(*) FROM traffic"), i64::try_from(written.len()).unwrap());
+        let kept = written.iter().filter(|(at, _)| *at >= floor).count();
+        let count = format!("SELECT count(*) FROM traffic WHERE contime >= {floor}");
+        prop_assert_eq!(number(&path, &count), i64::try_from(kept).unwrap());
+        let exists = |at: i64| format!("SELECT count(*) FROM traffic WHERE contime = {at}");
         for (at, which) in written {
+            if at < floor && number(&path, &exists(at)) == 0 {
+                continue;
+            }
             let (pid, exe, container, unit, parent): (u32, String, String, String, u32) = conn
                 .query_row(sql, [at], |row| {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))

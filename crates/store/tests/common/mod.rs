@@ -142,6 +142,18 @@ pub fn assert_sound(path: &Path) {
                    ON parent.id = child.parent_id
                  WHERE parent.id <> 0 AND parent.last_seen < child.last_seen";
     assert_eq!(number(path, older), 0, "a process would go before its descendants");
+    for (table, id, to) in [
+        ("processes", "exe_id", "executables"),
+        ("processes", "script_id", "executables"),
+        ("processes", "place_id", "places"),
+        ("places", "container_id", "containers"),
+    ] {
+        let sql = format!(
+            "SELECT count(*) FROM {table} AS it JOIN {to} AS other ON other.id = it.{id}
+             WHERE other.id <> 0 AND other.last_seen < it.last_seen"
+        );
+        assert_eq!(number(path, &sql), 0, "what {table}.{id} refers to would go first");
+    }
     let counted = number(path, "SELECT value FROM totals WHERE name = 'rows'");
     assert_eq!(number(path, "SELECT count(*) FROM traffic"), counted);
 }
