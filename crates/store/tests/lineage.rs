@@ -191,7 +191,7 @@ enum Step {
     Resolve(u64, u8),
     Expire(i64),
     /// One step of it, by so many rows: others are written before the next.
-    ExpireStep(i64, usize),
+    Nibble(i64, usize),
     Restart,
 }
 
@@ -205,7 +205,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(Step::Write),
         2 => (0_u64..12, 0_u8..3).prop_map(|(image, byte)| Step::Resolve(image, byte)),
         1 => (0_i64..30_000).prop_map(Step::Expire),
-        3 => (0_i64..30_000, 1_usize..9).prop_map(|(ago, rows)| Step::ExpireStep(ago, rows)),
+        3 => (0_i64..30_000, 1_usize..9).prop_map(|(ago, rows)| Step::Nibble(ago, rows)),
         1 => Just(Step::Restart),
     ]
 }
@@ -292,7 +292,7 @@ proptest! {
                     floor = floor.max(now - ago);
                     expire(&mut writer, now - ago, 7);
                 }
-                Step::ExpireStep(ago, rows) => {
+                Step::Nibble(ago, rows) => {
                     floor = floor.max(now - ago);
                     writer.expire(now - ago, rows).unwrap();
                 }
