@@ -94,7 +94,9 @@ impl Digests {
         self.uses += 1;
         if !self.entries.contains_key(&file) {
             let path = path_of(image);
-            self.admit(FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0 }, in_use);
+            let request =
+                FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0, fuse: false };
+            self.admit(request, in_use);
         }
         let entry = self.entries.get_mut(&file)?;
         entry.last_used = self.uses;
@@ -203,7 +205,15 @@ mod tests {
 
     fn request(ino: u64, digests: &Digests) -> FileRequest {
         let file = digests.version(FileId { ino, ..FileId::default() });
-        FileRequest { file, path: b"/bin/x".to_vec(), tgid: 1, mnt_id: 0, mntns: 0, links: 0 }
+        FileRequest {
+            file,
+            path: b"/bin/x".to_vec(),
+            tgid: 1,
+            mnt_id: 0,
+            mntns: 0,
+            links: 0,
+            fuse: false,
+        }
     }
 
     fn image(file: FileId, path: &str) -> Image {

@@ -7,6 +7,7 @@ mod filesystems;
 mod held;
 mod lanes;
 pub(super) mod scripts;
+mod served;
 mod version;
 
 use std::ffi::OsStr;
@@ -34,6 +35,7 @@ use filesystems::FileSystems;
 use held::Held;
 use lanes::{Lane, Worker};
 use scripts::ScriptRequest;
+use served::Served;
 use version::{Match, compare, mismatch};
 
 /// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
@@ -91,6 +93,7 @@ impl Identity {
             Lane::start("hash", small, &worker, &cancel, report, &mut running)?,
             Lane::start("hash-large", 1, &worker, &cancel, report, &mut running)?,
         ];
+        let served = Served::start(&worker, report, &mut running)?;
         let Worker { answered, .. } = worker;
         let changes = Arc::new(Changes::new(report));
         let room = usize::try_from(limits::raise_descriptors()).unwrap_or(usize::MAX);
@@ -101,6 +104,7 @@ impl Identity {
             systems: FileSystems::watch(report),
             expired: Vec::new(),
             lanes,
+            served,
             answers,
             answered,
             report: Arc::clone(report),
@@ -148,6 +152,7 @@ struct Opener {
     /// Held long enough; kept to spare allocations.
     expired: Vec<(File, Option<FileRequest>)>,
     lanes: [Lane; 2],
+    served: Served,
     answers: Sender<Message>,
     answered: Waker,
     report: Arc<Report>,
@@ -261,6 +266,14 @@ impl Opener {
 
     /// A version not seen before was executed. Most likely the kernel has handed it to us.
     fn hold(&mut self, request: &FileRequest) {
+        if request.fuse {
+            if let Some(systems) = &mut self.systems {
+                systems.seen(request, None);
+            }
+            // Such a file is not kept open: that would keep its user from unmounting it.
+            self.ask_its_user(request);
+            return;
+        }
         let file = self.handed(request).or_else(|| self.open(request).ok());
         if let Some(systems) = &mut self.systems {
             systems.seen(request, file.as_ref());
@@ -281,8 +294,20 @@ impl Opener {
         self.answer(Message::Script(key, path, version));
     }
 
+    /// Has a file read as the user who ran it.
+    fn ask_its_user(&self, request: &FileRequest) {
+        if let Err(reason) = self.served.ask(request) {
+            self.report.unhashed(reason);
+            self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+        }
+    }
+
     /// A digest is wanted. What waits is bounded by the files that the engine remembers.
     fn ask(&mut self, request: FileRequest) {
+        if request.fuse {
+            self.ask_its_user(&request);
+            return;
+        }
         let reason = if request.file.size > TOO_LARGE {
             Some(Unhashed::TooLarge)
         } else if self.lanes.iter().map(|lane| lane.backlog.len()).sum::<usize>() >= BACKLOG {
@@ -306,6 +331,8 @@ impl Opener {
             while let Some(request) = self.lanes.get_mut(n).and_then(Lane::next) {
                 match self.handed(&request).map_or_else(|| self.open(&request), Ok) {
                     Ok(file) => self.send(n, request, file),
+                    // What a server does not let root read (NFS), or was found later (FUSE).
+                    Err(Unhashed::Unreadable) => self.ask_its_user(&request),
                     Err(reason) => {
                         self.report.unhashed(reason);
                         self.answer(Message::Digest(request.file, Digest::Missing(reason)));

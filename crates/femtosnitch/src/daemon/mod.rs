@@ -42,15 +42,17 @@ use report::Report;
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
-/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, and
-/// giving its files to the group.
-const KEEP: [Cap; 7] = [
+/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
+/// files as a user to whom alone they are served, and giving its own to the group.
+const KEEP: [Cap; 9] = [
     Cap::Bpf,
     Cap::Perfmon,
     Cap::NetAdmin,
     Cap::SysAdmin,
     Cap::SysPtrace,
     Cap::DacReadSearch,
+    Cap::Setuid,
+    Cap::Setgid,
     Cap::Chown,
 ];
 

@@ -232,7 +232,7 @@ impl Report {
         let counter = match reason {
             Unhashed::Gone => &self.gone,
             Unhashed::Changed => &self.changed,
-            Unhashed::Unreadable | Unhashed::TooLarge => &self.unreadable,
+            Unhashed::Unreadable | Unhashed::NoAnswer | Unhashed::TooLarge => &self.unreadable,
             Unhashed::Kernel | Unhashed::Unknown | Unhashed::Interrupted => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
