@@ -75,6 +75,11 @@ impl Digests {
         self.entries.insert(file, entry);
     }
 
+    /// The digest of a version of a file, if the file is remembered.
+    pub(crate) fn of_file(&self, file: FileId) -> Option<Digest> {
+        self.entries.get(&file).map(|entry| entry.digest)
+    }
+
     /// The digest of what an image runs, as far as it is known.
     pub(crate) fn of(&self, image: &Image) -> Digest {
         match image.file {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Connections, Digest, Direction, Image, Process, Quality};
+use crate::{Connections, Digest, Direction, Image, Lineage, Process, Quality};
 
 /// An executable as the history names it.
 #[derive(Debug, Clone)]
@@ -81,7 +81,7 @@ pub struct Row {
     /// How well its data travelled.
     pub quality: Quality,
     /// The process, who launched it, and so on; empty where it stands for several.
-    pub lineage: Vec<Launch>,
+    pub lineage: Lineage,
     /// Who: as in `lineage`, if that is not empty, and so are the next two.
     pub exe: Executable,
     /// Who launched it.

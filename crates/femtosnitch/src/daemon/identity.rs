@@ -2,7 +2,7 @@
 //! hashing them off everybody's way, and hearing of changes.
 
 mod changes;
-mod facts;
+pub(super) mod facts;
 mod filesystems;
 mod held;
 mod lanes;
@@ -31,6 +31,7 @@ use super::Message;
 use super::capture::{Waker, waker};
 use super::report::Report;
 use changes::{Changes, News};
+use facts::{Finding, Wanted};
 use filesystems::FileSystems;
 use held::Held;
 use lanes::{Lane, Worker};
@@ -62,6 +63,7 @@ pub(super) struct Identity {
     waker: Waker,
     cancel: Arc<AtomicBool>,
     changes: Arc<Changes>,
+    facts: Finding,
 }
 
 impl Identity {
@@ -80,15 +82,15 @@ impl Identity {
         let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
         // One for large files, the others for the rest.
         let small = threads.unwrap_or(automatic).saturating_sub(1).max(1);
-        let (facts, to_find) = channel();
+        let (facts, finder) = facts::start(answers.clone(), answered.clone())?;
+        let mut running = vec![finder];
         let worker = Worker {
             answers: answers.clone(),
             answered,
             opener: waker.clone(),
-            facts,
+            facts: facts.clone(),
             protected: running_files_are_protected(),
         };
-        let mut running = vec![facts::start(to_find, answers.clone(), worker.answered.clone())?];
         let lanes = [
             Lane::start("hash", small, &worker, &cancel, report, &mut running)?,
             Lane::start("hash-large", 1, &worker, &cancel, report, &mut running)?,
@@ -110,7 +112,7 @@ impl Identity {
             report: Arc::clone(report),
         };
         running.push(thread::spawn("identity", move || opener.run(&inbox, &wake))?);
-        Ok((Self { jobs, waker, cancel, changes }, running))
+        Ok((Self { jobs, waker, cancel, changes, facts }, running))
     }
 
     pub(super) fn hold(&self, request: FileRequest) {
@@ -124,6 +126,16 @@ impl Identity {
     /// Finds out about a script: answered by [`Message::Script`].
     pub(super) fn script(&self, request: ScriptRequest) {
         self.send(Job::Script(request));
+    }
+
+    /// Finds out what a container is called: answered by [`Message::Container`].
+    pub(super) fn container(&self, wanted: Wanted) {
+        self.facts.container(wanted);
+    }
+
+    /// Files and containers of which more is being found out.
+    pub(super) fn facts_outstanding(&self) -> usize {
+        self.facts.waiting()
     }
 
     /// Changes of files since the last look.

@@ -338,7 +338,13 @@ impl Report {
         }
     }
 
-    fn counters(&self, probe: &Probe, engine: &Engine, live: &LiveHandle) -> BTreeMap<String, u64> {
+    /// Every counter by its name, as `status` shows them.
+    pub(super) fn counters(
+        &self,
+        probe: &Probe,
+        engine: &Engine,
+        live: &LiveHandle,
+    ) -> BTreeMap<String, u64> {
         let gauges = engine.gauges();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let state = self.state();

@@ -183,6 +183,7 @@ impl Hasher {
         while let Some(job) = self.queue.next() {
             let file = job.request.file;
             let digest = self.digest(&job).map_or_else(Digest::Missing, Digest::Known);
+            self.queue.done(&job);
             match digest {
                 Digest::Missing(reason) => self.report.unhashed(reason),
                 _ => {
@@ -191,7 +192,6 @@ impl Hasher {
                     drop(self.answers.send(Message::Facts(file, facts)));
                 }
             }
-            self.queue.done(&job);
             drop(self.answers.send(Message::Digest(file, digest)));
             self.answered.wake();
         }
