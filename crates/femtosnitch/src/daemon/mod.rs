@@ -35,7 +35,7 @@ use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
-use femtosnitch_sys::{cgroup, owner, thread};
+use femtosnitch_sys::{cgroup, owner, procfs, thread};
 
 use crate::config::{self, Config, Paths};
 use capture::Capture;
@@ -111,7 +111,14 @@ impl Running {
         let lock = InstanceLock::acquire(&paths.lock_file())?;
 
         let report = Arc::new(Report::new(paths, config_path.as_deref()));
-        let options = femtosnitch_store::Options { group: gid };
+        let boot = procfs::boot_id().unwrap_or_else(|error| {
+            report.warn(&format!(
+                "the kernel does not say which boot this is ({error}): in the history processes of \
+                 this boot may be taken for those of another"
+            ));
+            String::new()
+        });
+        let options = femtosnitch_store::Options { group: gid, boot };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
