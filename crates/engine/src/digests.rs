@@ -12,8 +12,8 @@ pub(crate) type InUse<'a> = &'a dyn Fn() -> HashSet<FileId>;
 #[derive(Debug)]
 struct Entry {
     digest: Digest,
-    /// Where to find the file; dropped once hashed.
-    request: Option<FileRequest>,
+    /// Where to find the file; dropped once hashed. Apart, since most are hashed.
+    request: Option<Box<FileRequest>>,
     asked: bool,
     last_used: u64,
 }
@@ -70,7 +70,7 @@ impl Digests {
             self.make_room(&in_use());
         }
         let file = request.file;
-        let (request, last_used) = (Some(request), self.uses);
+        let (request, last_used) = (Some(Box::new(request)), self.uses);
         let entry = Entry { digest: Digest::Pending, request, asked: false, last_used };
         self.entries.insert(file, entry);
     }
@@ -108,7 +108,7 @@ impl Digests {
         if entry.asked {
             return None;
         }
-        let request = entry.request.clone()?;
+        let request = FileRequest::clone(entry.request.as_ref()?);
         entry.asked = true;
         entry.digest = Digest::Pending;
         Some(Effect::Hash(request))

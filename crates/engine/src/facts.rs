@@ -32,7 +32,7 @@ type Name = (String, Arc<str>);
 
 #[derive(Debug, Default)]
 struct File {
-    facts: Option<Facts>,
+    facts: Option<Box<Facts>>,
     names: Vec<Name>,
 }
 
@@ -51,9 +51,9 @@ impl Known {
             facts.written_by.clone_from(writer);
         }
         let file = self.file(id);
-        let names = if file.facts.as_ref() == Some(&facts) { &[][..] } else { &file.names };
+        let names = if file.facts.as_deref() == Some(&facts) { &[][..] } else { &file.names };
         let news: Vec<_> = names.iter().map(|name| (id, name.clone())).collect();
-        file.facts = Some(facts);
+        file.facts = Some(Box::new(facts));
         self.due.extend(news);
     }
 
@@ -67,7 +67,7 @@ impl Known {
 
     /// Of the file that an image runs.
     pub(crate) fn of(&self, image: &Image) -> Option<&Facts> {
-        self.files.get(&image.file?)?.facts.as_ref()
+        self.files.get(&image.file?)?.facts.as_deref()
     }
 
     /// The history has a run of this process: it wants to know what the process and its script are.
@@ -86,6 +86,8 @@ impl Known {
             return;
         }
         let name = (image.path.clone(), Arc::clone(realm));
+        // Nearly all have one.
+        file.names.reserve_exact(1);
         file.names.push(name.clone());
         if file.facts.is_some() {
             self.due.push((id, name));
@@ -109,7 +111,7 @@ impl Known {
         let due = std::mem::take(&mut self.due);
         due.into_iter()
             .filter_map(|(id, (path, realm))| {
-                let facts = self.files.get(&id)?.facts.clone()?;
+                let facts = self.files.get(&id)?.facts.as_deref().cloned()?;
                 // It was hashed before anything else was found out; by now it may be forgotten.
                 let Digest::Known(sha256) = digests.of_file(id)? else { return None };
                 Some(Described { path, realm, sha256, facts })
