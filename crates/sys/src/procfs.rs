@@ -130,6 +130,15 @@ fn exe_of(pid: u32) -> io::Result<ExeLink> {
     Ok(ExeLink { path: short.to_vec(), deleted: true })
 }
 
+/// The root directory of a process, as seen from its mount namespace's root where that is also ours;
+/// `/` in a container.
+///
+/// # Errors
+/// When the process is gone, or is another user's and the caller lacks `CAP_SYS_PTRACE`.
+pub fn root(pid: u32) -> io::Result<std::path::PathBuf> {
+    crate::file::by_any_thread(pid, |tid| std::fs::read_link(format!("/proc/{tid}/root")))
+}
+
 /// Every process id (thread group) that `/proc` shows now, in no particular order.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use femtosnitch_model::{ContainerFacts, Facts, Sha256, unescape};
 use femtosnitch_origin::{Metadata, Origin, Store};
 use femtosnitch_packages::{Answer, Packages, Reason, State, elf, privilege};
 use femtosnitch_sys::file::{FileStat, Target, open_below_root, open_executable, stat};
-use femtosnitch_sys::thread;
+use femtosnitch_sys::{procfs, thread};
 
 use crate::daemon::Message;
 use crate::daemon::capture::Waker;
@@ -218,7 +218,11 @@ impl Finder {
             return Some(self.host.as_mut()?.identify(path, &found.file, sha256));
         }
         let packages = self.of_root(root?, open_below_root(tgid, None).ok()?)?;
-        Some(packages.identify(path, &found.file, sha256))
+        // After chroot(2) the kernel's path still begins above that root.
+        let above = procfs::root(tgid).ok()?;
+        let path =
+            path.strip_prefix(above).map_or_else(|_| path.to_owned(), |it| Path::new("/").join(it));
+        Some(packages.identify(&path, &found.file, sha256))
     }
 
     fn of_root(&mut self, root: Root, directory: OwnedFd) -> Option<&mut Packages> {
