@@ -55,7 +55,7 @@ pub struct ContainerFacts {
     pub name: String,
     /// The image that it was made from.
     pub image: String,
-    /// Kubernetes' name for the pod, `namespace/name`.
+    /// Kubernetes' name for the pod, `namespace/name`; its uid, if that is all that is known.
     pub pod: String,
 }
 

@@ -14,7 +14,7 @@ use std::{ffi::OsStr, io};
 
 use femtosnitch_engine::FileRequest;
 use femtosnitch_model::{ContainerFacts, Facts, Sha256, unescape};
-use femtosnitch_origin::{Metadata, Origin, Store};
+use femtosnitch_origin::{Container, Metadata, Origin, Store};
 use femtosnitch_packages::{Answer, Packages, Reason, State, elf, privilege};
 use femtosnitch_sys::file::{FileStat, Target, open_below_root, open_executable, stat};
 use femtosnitch_sys::{procfs, thread};
@@ -159,7 +159,17 @@ impl Finder {
         // Of nested ones the outermost: the others are known to it alone.
         let Some(outermost) = origin.containers.first() else { return };
         let known = self.containers.lookup(outermost, Instant::now());
-        let facts = known.ok().map(|it| container_facts(Arc::clone(&container), &it));
+        let facts = match (known, &outermost.pod) {
+            (Ok(known), _) => Some(container_facts(Arc::clone(&container), &known, outermost)),
+            // The name of its cgroup tells that much.
+            (Err(_), Some(pod)) => Some(ContainerFacts {
+                container: Arc::clone(&container),
+                name: String::new(),
+                image: String::new(),
+                pod: pod.clone(),
+            }),
+            (Err(_), None) => None,
+        };
         drop(self.answers.send(Message::Container(container, facts)));
     }
 
@@ -246,13 +256,13 @@ fn state(answer: &Answer) -> String {
     }
 }
 
-fn container_facts(container: Arc<str>, known: &Metadata) -> ContainerFacts {
-    let pod = known.pod.as_ref();
+fn container_facts(container: Arc<str>, known: &Metadata, it: &Container) -> ContainerFacts {
+    let name = known.pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.name));
     ContainerFacts {
         container,
         name: known.name.clone().unwrap_or_default(),
         image: known.image.clone().unwrap_or_default(),
-        pod: pod.map_or_else(String::new, |pod| format!("{}/{}", pod.namespace, pod.name)),
+        pod: name.or_else(|| it.pod.clone()).unwrap_or_default(),
     }
 }
 
