@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use femtosnitch_store::{Dimension, Filter, UnknownDimension};
+use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 
 use crate::cmd;
 use crate::config::Paths;
@@ -198,6 +198,15 @@ pub struct QueryArgs {
     /// List when nobody looked (daemon stopped or killed, machine asleep) instead of traffic
     #[arg(long, conflicts_with_all = ["by", "filters"])]
     pub gaps: bool,
+    /// Show the processes that moved the bytes, each below the one that launched it
+    #[arg(long, conflicts_with_all = ["by", "gaps"])]
+    pub tree: bool,
+    /// List what happened: programs first seen, modified, upgraded; gaps and losses
+    #[arg(long, conflicts_with_all = ["by", "filters", "gaps", "tree"])]
+    pub events: bool,
+    /// Only events of this kind; separate several by commas
+    #[arg(long = "kind", value_name = "KIND[,KIND…]", value_delimiter = ',', requires = "events")]
+    pub kinds: Vec<EventKind>,
     /// How to print the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = QueryFormat::Table)]
     pub format: QueryFormat,
@@ -207,14 +216,18 @@ fn query_help() -> String {
     let names: Vec<&str> = Dimension::all().map(Dimension::name).collect();
     format!(
         "DIM is one of {}; or parent for pexe, grandparent for gpexe.
+KIND is one of {}.
 
 Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
   femtosnitch query --by exe,outcome --where direction=outgoing
   femtosnitch query --since 7d --gaps
+  femtosnitch query --tree --where user=alice --limit 20
+  femtosnitch query --since 7d --events --kind modified,upgraded
   femtosnitch query --by domain --where 'domain!=example.org' --limit 10",
-        names.join(", ")
+        names.join(", "),
+        EventKind::ALL.map(EventKind::name).join(", "),
     )
 }
 

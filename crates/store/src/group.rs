@@ -37,7 +37,7 @@ impl Sums {
         "send, recv, wire_send, wire_recv, events, begun, failed, retrans, rtt_us";
 
     /// Reads one row of traffic, whose sums begin at column `first`.
-    fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
+    pub(crate) fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
         let count = |at: usize| -> Sql<Option<u64>> {
             let value: Option<i64> = row.get(first + at)?;
             // The writer stores no negative numbers.

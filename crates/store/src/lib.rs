@@ -3,10 +3,11 @@
 //! One [`Writer`] (the daemon's, usually behind a [`Sink`] that keeps batches while the disk
 //! refuses them) and any number of read-only [`Reader`]s, which may run while it writes.
 //!
-//! Four relations can always be selected, by us and by whoever has queries of their own:
-//! `connections`, `executables`, `domains` and `addresses`. Rows with id 0 mean "unknown" or
-//! "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means "not measured". The table `gaps`
-//! tells when nobody looked.
+//! Some relations can always be selected, by us and by whoever has queries of their own:
+//! `connections`, `executables`, `domains` and `addresses`; `processes` and `places`, what ran where
+//! and by whom it was launched; `events`, what became new or different and when nobody looked.
+//! Rows with id 0 mean "unknown" or "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means
+//! "not measured".
 #![forbid(unsafe_code)]
 
 mod batch;

@@ -69,7 +69,9 @@ fn size(sums: &Sums) -> (u64, u64) {
 }
 
 fn rank(nodes: &mut [Node]) {
-    let name = |node: &Node| (node.exe.clone(), node.sha256.clone(), node.launched);
+    fn name(node: &Node) -> (&str, &str, &str, &str, Option<i64>) {
+        (&node.exe, &node.sha256, &node.script, &node.user, node.launched)
+    }
     nodes.sort_by(|one, other| {
         other.size().cmp(&one.size()).then_with(|| name(one).cmp(&name(other)))
     });
@@ -111,8 +113,8 @@ pub fn keep_largest(nodes: &mut Vec<Node>, limit: usize) -> usize {
 impl Reader {
     /// The traffic that `query` asks for ([`Query::by`] does not matter) by program runs, below
     /// those that launched them, as far as that is known. [`Query::limit`] leaves the largest nodes.
-    /// Traffic of no run in particular stands at the top by executable. Needs memory for each run
-    /// that moved bytes (40 bytes and its sums), and for the nodes.
+    /// Traffic of no run in particular stands at the top by executable. Needs memory for the nodes,
+    /// and some 20 bytes for each run.
     ///
     /// # Errors
     /// As [`Reader::query`].
@@ -121,9 +123,12 @@ impl Reader {
         let (sql, values) = query::select(query, &columns, users)?;
         let mut nodes = self
             .consistently(|conn| {
-                let groups = query::gather(conn, &sql, values, columns.len())?;
                 let mut builder = Builder::new(conn);
-                builder.hang(groups)?;
+                let mut stmt = conn.prepare(&sql)?;
+                let mut rows = stmt.query(rusqlite::params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    builder.add(row.get(0)?, row.get(1)?, Sums::read(row, columns.len())?)?;
+                }
                 builder.finish(users)
             })
             .at(self.path())?;

@@ -12,7 +12,6 @@ use crate::Sums;
 use crate::Users;
 use crate::classify::Sql;
 use crate::dimension::Source;
-use crate::group::Groups;
 use crate::processes::MAX_CLIMB;
 use crate::query::Texts;
 
@@ -51,6 +50,8 @@ struct Same {
 #[derive(Debug)]
 struct Draft {
     parent: Option<usize>,
+    /// The run that was stored first, and what it runs.
+    first: i64,
     exe: i64,
     script: i64,
     uid: i64,
@@ -110,22 +111,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn hang(&mut self, groups: Groups) -> Sql<()> {
-        // In the order of their numbers, so that what is told of the first run is always the same.
-        let mut groups: Vec<_> = groups.0.into_iter().collect();
-        groups.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        for (ids, sums) in groups {
-            let (process, exe) = match *ids {
-                [process, exe] => (process, exe),
-                _ => continue,
-            };
-            let node = match self.process(process)? {
-                Some(node) => node,
-                None => self.nobodys(exe)?,
-            };
-            if let Some(draft) = self.drafts.get_mut(node) {
-                draft.own.add(sums);
-            }
+    /// Adds traffic of a run, or without one of an executable.
+    pub(super) fn add(&mut self, process: i64, exe: i64, sums: Sums) -> Sql<()> {
+        let node = match self.process(process)? {
+            Some(node) => node,
+            None => self.nobodys(exe)?,
+        };
+        if let Some(draft) = self.drafts.get_mut(node) {
+            draft.own.add(sums);
         }
         Ok(())
     }
@@ -162,6 +155,9 @@ impl<'a> Builder<'a> {
                 draft.launched =
                     Some(draft.launched.map_or(stored.launched, |at| at.min(stored.launched)));
                 draft.runs += 1;
+                if stored.id < draft.first {
+                    (draft.first, draft.exe) = (stored.id, stored.exe);
+                }
             }
             self.by_process.insert(stored.id, at);
             node = Some(at);
@@ -179,6 +175,7 @@ impl<'a> Builder<'a> {
         *self.by_same.entry(same).or_insert_with(|| {
             self.drafts.push(Draft {
                 parent: same.parent,
+                first: i64::MAX,
                 exe,
                 script,
                 uid: same.uid,
