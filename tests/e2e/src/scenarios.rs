@@ -13,6 +13,7 @@ mod life;
 mod lineage;
 mod live;
 mod mounted;
+mod programs;
 mod spaces;
 pub(crate) mod traffic;
 mod verifier;
@@ -66,6 +67,13 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "identity-overwritten": identity::overwritten,
     "identity-replaced": identity::replaced,
     "identity-overlay": identity::overlay,
+    "identity-memory": identity::memory,
+    "identity-descriptor": identity::descriptor,
+    "identity-inode-used-again": identity::used_again,
+    "identity-subvolumes": identity::subvolumes,
+    "identity-fuse": identity::of_a_user,
+    "identity-fuse-silent": identity::silent,
+    "identity-fuse-silent-shared": identity::silent_shared,
     "live-flows": live::flows,
     "live-facts": live::facts,
     "slow-reader": live::slow_reader,
