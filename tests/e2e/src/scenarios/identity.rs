@@ -2,6 +2,7 @@
 
 mod aliases;
 mod contents;
+mod hostile;
 mod inodes;
 mod layers;
 mod nameless;
@@ -16,6 +17,10 @@ pub(super) use aliases::renamed;
 pub(super) use contents::overwritten;
 pub(super) use contents::replaced;
 pub(super) use contents::short_lived;
+pub(super) use hostile::csv as hostile_csv;
+pub(super) use hostile::json as hostile_json;
+pub(super) use hostile::long_paths;
+pub(super) use hostile::names as hostile_names;
 pub(super) use inodes::subvolumes;
 pub(super) use inodes::used_again;
 pub(super) use layers::overlay;
