@@ -270,6 +270,17 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 1000)]
         rounds: u64,
     },
+    /// Programs that differ, each of which sends a datagram
+    Programs {
+        #[arg(long)]
+        directory: PathBuf,
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        #[arg(long)]
+        count: u64,
+        #[arg(long, default_value_t = 1)]
+        runs: u64,
+    },
     /// Sockets that are open until standard input closes
     IdleSockets {
         #[arg(long, default_value_t = 10_000)]

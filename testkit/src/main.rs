@@ -108,6 +108,9 @@ fn run_bench(which: &Bench) -> Result<()> {
         Bench::TcpBulk { bytes, chunk } => emit(&bench::tcp_bulk(bytes, chunk)?),
         Bench::ConnectClose { rounds } => emit(&bench::connect_close(rounds)?),
         Bench::ExecRate { rounds } => emit(&bench::exec_rate(rounds)?),
+        Bench::Programs { ref directory, from, count, runs } => {
+            emit(&bench::programs(directory, from, count, runs)?)
+        }
         Bench::IdleSockets { count, bytes, active, tcp } => {
             bench::idle_sockets(count, bytes, active, tcp)
         }

@@ -116,6 +116,7 @@ fn headers(length: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::net::Ipv4Addr;
     use std::net::UdpSocket;
     use std::os::unix::fs::PermissionsExt;
@@ -124,6 +125,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// What a command does, as soon as it can be executed: while another test forks, that child has
+    /// our file open for writing until its own exec (`ETXTBSY`).
+    fn executed<T>(mut run: impl FnMut() -> io::Result<T>) -> T {
+        for _ in 0..1_000 {
+            match run() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                other => return other.unwrap(),
+            }
+        }
+        panic!("the file is still open for writing");
+    }
 
     /// A file in a directory that is this test's alone.
     struct Scratch(std::path::PathBuf);
@@ -157,7 +172,8 @@ mod tests {
         let send = Scratch::new("send", &file);
         let launch = Scratch::new("launch", &launcher(2).unwrap());
         let mut command = Command::new(&launch.0);
-        let mut child = command.arg(&send.0).stdin(Stdio::piped()).spawn().unwrap();
+        command.arg(&send.0).stdin(Stdio::piped());
+        let mut child = executed(|| command.spawn());
         std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"ab").unwrap();
         drop(child.stdin.take());
         let mut room = [0; 2000];
@@ -172,7 +188,9 @@ mod tests {
         let (socket, sender) = sender(1, Before::Unlink);
         let Ok(file) = sender.file(1) else { return };
         let own = Scratch::new("unlink", &file);
-        assert!(Command::new(&own.0).stdin(Stdio::null()).status().unwrap().success());
+        let mut command = Command::new(&own.0);
+        command.stdin(Stdio::null());
+        assert!(executed(|| command.status()).success());
         assert_eq!(socket.recv(&mut [0; 10]).unwrap(), 1);
         assert!(!own.0.exists());
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Quality, Row, Sha256,
+    Connections, Digest, Direction, Executable, Image, ImageId, Lineage, Quality, Row, Sha256,
 };
 use femtosnitch_store::{Batch, GapReason, Options, Writer};
 
@@ -56,7 +56,7 @@ fn row(contime: i64, exe: Executable, send: u64) -> Row {
         exe,
         parent: Some(executable(99, "/bin/sh")),
         grandparent: None,
-        lineage: Vec::new(),
+        lineage: Lineage::default(),
         uid: 0,
         pid: 4_242,
         family: 2,

@@ -103,11 +103,19 @@ pub struct Place {
     pub unit: Arc<str>,
     /// Application as desktops, Flatpak and Snap name it, with the kind of name.
     pub app: Arc<str>,
+    /// Whose files a path means: the container, or the application that brings a root of its own;
+    /// '' for the system's.
+    pub realm: Arc<str>,
 }
 
 impl Default for Place {
     fn default() -> Self {
         let none: Arc<str> = "".into();
-        Self { container: Arc::clone(&none), unit: Arc::clone(&none), app: none }
+        Self {
+            container: Arc::clone(&none),
+            unit: Arc::clone(&none),
+            app: Arc::clone(&none),
+            realm: none,
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::StoreError;
 use crate::Writer;
 use crate::classify::At;
 use crate::classify::Sql;
+use crate::events;
 use crate::gaps;
 use crate::intern::SEEN_STEP;
 
@@ -24,8 +25,11 @@ const VACUUM_PAGES: i64 = 256;
 pub struct ExpireReport {
     /// Connections deleted.
     pub connections: usize,
-    /// Executables, domains, addresses and containers deleted that nothing refers to any more.
+    /// Executables, domains, addresses, containers, processes, places, programs and what was known
+    /// of them, deleted since nothing refers to them any more.
     pub names: usize,
+    /// Events forgotten.
+    pub events: usize,
     /// Gaps forgotten.
     pub gaps: usize,
     /// Pages of 4096 bytes given back to the file system.
@@ -37,31 +41,53 @@ pub struct ExpireReport {
 /// Where the search for orphans is.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
-    /// Table and last id seen; `None` while no search is under way.
+    /// Table, and the id below which to go on; `None` while no search is under way.
     at: Option<(usize, i64)>,
     /// `before` of the latest search.
     begun: Option<i64>,
 }
 
-/// For each interned table: the id at which a step ends, and the deletion. Executables that wait
-/// for their digest are needed by the writer.
-const TABLES: &[(&str, &str)] = &[
-    (
-        "SELECT id FROM executables WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
-        "DELETE FROM executables WHERE id > ?1 AND id <= ?2 AND last_seen < ?3
-           AND sha256 <> '(pending)'",
+/// A table to search, and what of it is an orphan once nothing older than ?3 is kept.
+struct Searched {
+    table: &'static str,
+    orphan: &'static str,
+    /// Rows refer to others of the same table, which are no orphans before these are gone.
+    nested: bool,
+}
+
+const fn searched(table: &'static str, orphan: &'static str) -> Searched {
+    Searched { table, orphan, nested: false }
+}
+
+/// In this order: what refers to others comes before them. Executables that wait for their digest
+/// are needed by the writer.
+const TABLES: &[Searched] = &[
+    Searched {
+        table: "processes",
+        orphan: "last_seen < ?3
+           AND NOT EXISTS (SELECT 1 FROM processes AS below WHERE below.parent_id = processes.id
+             AND below.parent_id <> 0)",
+        nested: true,
+    },
+    searched("executables", "last_seen < ?3 AND sha256 <> '(pending)'"),
+    searched("domains", "last_seen < ?3"),
+    searched("addresses", "last_seen < ?3"),
+    searched("places", "last_seen < ?3"),
+    searched("containers", "last_seen < ?3"),
+    searched("programs", "last_seen < ?3"),
+    // Needed as long as there are such contents anywhere.
+    searched(
+        "versions",
+        "last_seen < ?3
+           AND NOT EXISTS (SELECT 1 FROM executables WHERE sha256 = versions.sha256)
+           AND NOT EXISTS (SELECT 1 FROM event_log WHERE old_sha256 = versions.sha256
+             AND old_sha256 <> '')
+           AND NOT EXISTS (SELECT 1 FROM programs WHERE path = versions.exe
+             AND realm = versions.realm AND sha256 = versions.sha256)",
     ),
-    (
-        "SELECT id FROM domains WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
-        "DELETE FROM domains WHERE id > ?1 AND id <= ?2 AND last_seen < ?3",
-    ),
-    (
-        "SELECT id FROM addresses WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
-        "DELETE FROM addresses WHERE id > ?1 AND id <= ?2 AND last_seen < ?3",
-    ),
-    (
-        "SELECT id FROM containers WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
-        "DELETE FROM containers WHERE id > ?1 AND id <= ?2 AND last_seen < ?3",
+    searched(
+        "boots",
+        "?3 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM processes WHERE boot = boots.id)",
     ),
 ];
 
@@ -79,6 +105,7 @@ impl Writer {
         let report = self.step(before, max_rows);
         if !matches!(report, Ok(ExpireReport { names: 0, .. })) {
             self.interner.clear();
+            self.waiting.undecided.forget_processes();
         }
         report.at(&self.path)
     }
@@ -94,9 +121,14 @@ impl Writer {
         // have brought some back between two steps.
         if all {
             report.gaps = gaps::expire(&tx, before)?;
+            report.events = events::expire(&tx, before, max_rows)?;
+        }
+        // Events refer to names as well.
+        let all = all && report.events < usize::try_from(max_rows).unwrap_or(usize::MAX);
+        if all {
             // `last_seen` moves in steps of an hour: more often finds nothing.
             if at.is_none() && begun.is_none_or(|begun| before >= begun.saturating_add(SEEN_STEP)) {
-                at = Some((0, 0));
+                at = Some((0, i64::MAX));
                 begun = Some(before);
             }
             if let Some(place) = at {
@@ -150,19 +182,34 @@ fn delete_oldest(tx: &Transaction<'_>, before: i64, max_rows: i64) -> Sql<(usize
 }
 
 /// Looks at the next `max_rows` names. Returns how many went, and where to go on.
+///
+/// The youngest come first: whoever refers to another of the same table is mostly younger.
 fn sweep(
     tx: &Transaction<'_>,
-    (table, after): (usize, i64),
+    (table, below): (usize, i64),
     before: i64,
     max_rows: i64,
 ) -> Sql<(usize, Option<(usize, i64)>)> {
-    let Some((find, delete)) = TABLES.get(table) else { return Ok((0, None)) };
-    let end: Option<i64> =
-        tx.prepare_cached(find)?.query_row([after, max_rows], |row| row.get(0)).optional()?;
-    let names = tx.prepare_cached(delete)?.execute([after, end.unwrap_or(i64::MAX), before])?;
+    let Some(Searched { table: name, orphan, nested }) = TABLES.get(table) else {
+        return Ok((0, None));
+    };
+    let find = format!("SELECT id FROM {name} WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2");
+    let end: Option<i64> = tx
+        .prepare_cached(&find)?
+        .query_row([below, max_rows.saturating_sub(1)], |row| row.get(0))
+        .optional()?;
+    let delete = format!("DELETE FROM {name} WHERE id < ?1 AND id >= ?2 AND id <> 0 AND {orphan}");
+    let mut names = 0;
+    loop {
+        let gone = tx.prepare_cached(&delete)?.execute([below, end.unwrap_or(i64::MIN), before])?;
+        names += gone;
+        if gone == 0 || !nested {
+            break;
+        }
+    }
     let next = match end {
         Some(end) => Some((table, end)),
-        None => (table + 1 < TABLES.len()).then_some((table + 1, 0)),
+        None => (table + 1 < TABLES.len()).then_some((table + 1, i64::MAX)),
     };
     Ok((names, next))
 }

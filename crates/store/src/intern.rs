@@ -8,6 +8,8 @@ use std::sync::Arc;
 use femtosnitch_model::Digest;
 use femtosnitch_model::Executable;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Place;
+use femtosnitch_model::ProcKey;
 use femtosnitch_model::Unhashed;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
@@ -17,6 +19,7 @@ use crate::WriteReport;
 use crate::classify::Sql;
 use crate::pending::Known;
 use crate::pending::Waiting;
+use crate::processes::Run;
 
 /// Entries per cache; a miss costs one look-up by index.
 const MAX_CACHED: usize = 8_192;
@@ -25,10 +28,10 @@ pub(crate) const SEEN_STEP: i64 = 3_600;
 
 /// An interned row and the time span that its row in the database covers.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
-    id: i64,
-    first: i64,
-    last: i64,
+pub(crate) struct Seen {
+    pub(crate) id: i64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
 }
 
 /// Caches of what the database is known to hold. Must be cleared when a transaction fails and
@@ -39,6 +42,12 @@ pub(crate) struct Interner {
     addresses: HashMap<IpAddr, Seen>,
     domains: HashMap<Arc<str>, Seen>,
     containers: HashMap<Arc<str>, Seen>,
+    pub(crate) places: HashMap<Arc<Place>, Seen>,
+    pub(crate) processes: HashMap<ProcKey, Run>,
+    /// By an image and whose path it is.
+    pub(crate) programs: HashMap<(ImageId, Arc<str>), Seen>,
+    /// This boot of the machine.
+    pub(crate) boot: Option<i64>,
 }
 
 impl Interner {
@@ -142,23 +151,36 @@ fn text<K: Clone + Eq + Hash>(
     Ok(seen.id)
 }
 
-/// Everything that interning an executable needs.
-pub(crate) struct Executables<'a> {
+/// Everything that interning executables, processes and programs needs.
+pub(crate) struct Interning<'a> {
     pub(crate) interner: &'a mut Interner,
     pub(crate) waiting: &'a mut Waiting,
     pub(crate) known: &'a Known,
     pub(crate) report: &'a mut WriteReport,
+    pub(crate) boot: &'a str,
 }
 
-impl Executables<'_> {
+impl Interning<'_> {
     /// Id of an executable; 0 if unknown.
-    pub(crate) fn id(
+    pub(crate) fn executable_or_none(
         &mut self,
         tx: &Transaction<'_>,
         exe: Option<&Executable>,
         contime: i64,
     ) -> Sql<i64> {
-        let Some(exe) = exe else { return Ok(0) };
+        match exe {
+            Some(exe) => self.executable(tx, exe, contime),
+            None => Ok(0),
+        }
+    }
+
+    /// Id of an executable.
+    pub(crate) fn executable(
+        &mut self,
+        tx: &Transaction<'_>,
+        exe: &Executable,
+        contime: i64,
+    ) -> Sql<i64> {
         let image = exe.image.id;
         let mut digest = self.known.improve(image, exe.digest);
         if digest == Digest::Pending && self.waiting.get(image).is_none() && self.waiting.is_full()
@@ -218,8 +240,12 @@ fn touch(tx: &Transaction<'_>, seen: Seen, contime: i64) -> Sql<Seen> {
     }
     let first = seen.first.min(contime);
     let last = if contime > seen.last { round_up(contime) } else { seen.last };
-    tx.prepare_cached("UPDATE executables SET first_seen = ?2, last_seen = ?3 WHERE id = ?1")?
-        .execute(params![seen.id, first, last])?;
+    // What the cache holds may be older than what the database has.
+    tx.prepare_cached(
+        "UPDATE executables SET first_seen = min(first_seen, ?2), last_seen = max(last_seen, ?3)
+         WHERE id = ?1",
+    )?
+    .execute(params![seen.id, first, last])?;
     Ok(Seen { first, last, ..seen })
 }
 
@@ -240,14 +266,15 @@ fn insert(tx: &Transaction<'_>, exe: &Executable, digest: Digest, contime: i64) 
     Ok(Seen { id: tx.last_insert_rowid(), first: contime, last })
 }
 
-fn remember<K: Eq + Hash>(cache: &mut HashMap<K, Seen>, key: K, seen: Seen) {
+pub(crate) fn remember<K: Eq + Hash, V>(cache: &mut HashMap<K, V>, key: K, seen: V) {
     if cache.len() >= MAX_CACHED {
         cache.clear();
     }
     cache.insert(key, seen);
 }
 
-fn round_up(contime: i64) -> i64 {
+/// The first full hour that is not before it.
+pub(crate) fn round_up(contime: i64) -> i64 {
     contime
         .saturating_add(SEEN_STEP - 1)
         .div_euclid(SEEN_STEP)

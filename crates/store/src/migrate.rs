@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 use rusqlite::TransactionBehavior;
+use rusqlite::functions::FunctionFlags;
 
 use crate::StoreError;
 use crate::classify::At;
+use crate::classify::Sql;
 use crate::place;
 use crate::schema::APPLICATION_ID;
 
@@ -65,6 +67,7 @@ pub(crate) fn migrate(
     }
     let backup = if from > 0 { Some(back_up(conn, path, from)?) } else { None };
     let done = usize::try_from(from).unwrap_or(usize::MAX);
+    add_functions(conn).at(path)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
     for step in steps.iter().skip(done) {
         tx.execute_batch(step.sql).at(path)?;
@@ -73,6 +76,17 @@ pub(crate) fn migrate(
     tx.pragma_update(None, "user_version", target).at(path)?;
     tx.commit().at(path)?;
     Ok(Migrated { from, backup })
+}
+
+/// `program_path(exe)`: [`femtosnitch_model::program_path`].
+pub(crate) fn add_functions(conn: &Connection) -> Sql<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    conn.create_scalar_function("program_path", 1, flags, |context| {
+        let path = context.get_raw(0).as_str().unwrap_or_default();
+        Ok(femtosnitch_model::program_path(path).into_owned())
+    })
 }
 
 /// Copies the database to `NAME.vN-backup`, replacing a copy that an earlier attempt made.

@@ -35,6 +35,9 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 pub struct Options {
     /// Group that new files and a new directory are given to; `None` leaves the process' own.
     pub group: Option<u32>,
+    /// What the kernel calls this boot of the machine (`/proc/sys/kernel/random/boot_id`); '' if
+    /// that is not known. Processes of different boots are told apart by it.
+    pub boot: String,
 }
 
 /// What opening found and did. Anything but the defaults is worth a log line.

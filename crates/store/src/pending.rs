@@ -11,7 +11,10 @@ use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
 use rusqlite::params;
 
+use crate::WriteReport;
 use crate::classify::Sql;
+use crate::programs;
+use crate::programs::Undecided;
 
 /// At most this many executables wait at once (1.5 MB).
 const MAX_WAITING: usize = 32_768;
@@ -19,21 +22,26 @@ const MAX_WAITING: usize = 32_768;
 /// arrive after it.
 const MAX_KNOWN: usize = 8_192;
 
-/// The rows that wait, by the image whose digest will complete them.
+/// What waits for digests.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Waiting(HashMap<ImageId, i64>);
+pub(crate) struct Waiting {
+    /// The rows, by the image whose digest will complete them.
+    executables: HashMap<ImageId, i64>,
+    /// Runs whose contents are to be compared.
+    pub(crate) undecided: Undecided,
+}
 
 impl Waiting {
     pub(crate) fn get(&self, image: ImageId) -> Option<i64> {
-        self.0.get(&image).copied()
+        self.executables.get(&image).copied()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_WAITING
+        self.executables.len() >= MAX_WAITING
     }
 
     pub(crate) fn insert(&mut self, image: ImageId, id: i64) {
-        self.0.insert(image, id);
+        self.executables.insert(image, id);
     }
 }
 
@@ -58,27 +66,33 @@ impl Known {
     }
 }
 
-/// Completes waiting rows. Returns how many.
+/// Completes waiting rows, and tells what changed. Counts both.
 pub(crate) fn resolve(
     tx: &Transaction<'_>,
     waiting: &mut Waiting,
     known: &mut Known,
     resolved: &[(ImageId, Digest)],
-) -> Sql<u64> {
-    let mut count = 0;
+    report: &mut WriteReport,
+) -> Sql<()> {
     let mut merges = Vec::new();
     for &(image, digest) in resolved {
         if digest == Digest::Pending {
             continue;
         }
         known.learn(image, digest);
-        if let Some(id) = waiting.0.remove(&image) {
-            merges.extend(settle(tx, id, digest)?);
-            count += 1;
+        let undecided = waiting.undecided.take(image);
+        let Some(id) = waiting.executables.remove(&image) else { continue };
+        let merge = settle(tx, id, digest)?;
+        report.resolved += 1;
+        if let Digest::Known(sha256) = digest {
+            let exe = merge.as_ref().map_or(id, |merge| merge.new);
+            for ran in undecided {
+                report.events += u64::from(programs::decide(tx, &ran, exe, sha256)?);
+            }
         }
+        merges.extend(merge);
     }
-    merge(tx, &merges)?;
-    Ok(count)
+    merge(tx, &merges)
 }
 
 /// Whatever an earlier run left pending was interrupted. Returns how many executables were.
@@ -136,7 +150,8 @@ fn settle(tx: &Transaction<'_>, id: i64, digest: Digest) -> Sql<Option<Merge>> {
     Ok(Some(Merge { old: id, new, since }))
 }
 
-/// Points all traffic of merged rows at their twins, in one pass over the time they cover.
+/// Points all that refers to merged rows at their twins; traffic in one pass over the time they
+/// cover.
 fn merge(tx: &Transaction<'_>, merges: &[Merge]) -> Sql<()> {
     let Some(since) = merges.iter().map(|merge| merge.since).min() else { return Ok(()) };
     tx.execute_batch(
@@ -158,7 +173,13 @@ fn merge(tx: &Transaction<'_>, merges: &[Merge]) -> Sql<()> {
     )?
     .execute([since])?;
     tx.execute_batch(
-        "DELETE FROM executables WHERE id IN (SELECT old FROM temp.merged);
+        "UPDATE processes SET exe_id = (SELECT new FROM temp.merged WHERE old = exe_id)
+           WHERE exe_id IN (SELECT old FROM temp.merged);
+         UPDATE processes SET script_id = (SELECT new FROM temp.merged WHERE old = script_id)
+           WHERE script_id <> 0 AND script_id IN (SELECT old FROM temp.merged);
+         UPDATE event_log SET exe_id = (SELECT new FROM temp.merged WHERE old = exe_id)
+           WHERE exe_id IN (SELECT old FROM temp.merged);
+         DELETE FROM executables WHERE id IN (SELECT old FROM temp.merged);
          DELETE FROM temp.merged;",
     )
 }

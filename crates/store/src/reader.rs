@@ -128,6 +128,7 @@ impl Reader {
 
 /// `in_network(addr, network)`: 1 if the address is one and lies in the network.
 fn add_functions(conn: &Connection) -> Sql<()> {
+    migrate::add_functions(conn)?;
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_DIRECTONLY;

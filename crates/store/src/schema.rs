@@ -1,15 +1,18 @@
 //! Tables, one migration step per schema version.
 
+mod v3;
+
 use crate::migrate::Step;
+use v3::V3;
 
 /// `PRAGMA application_id`: "fems".
 pub(crate) const APPLICATION_ID: i64 = 0x6665_6d73;
 
 /// The schema version that this program reads and writes.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// How version 0 (empty) becomes 1, 1 becomes 2 and so on. Steps are never changed once released.
-pub(crate) const STEPS: &[Step] = &[Step { sql: V1 }, Step { sql: V2 }];
+pub(crate) const STEPS: &[Step] = &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }];
 
 const _: () = assert!(STEPS.len() as i64 == SCHEMA_VERSION, "one step per version");
 
@@ -24,6 +27,13 @@ pub(crate) const RELATIONS: &[&str] = &[
     "totals",
     "gaps",
     "heartbeat",
+    "boots",
+    "places",
+    "processes",
+    "versions",
+    "programs",
+    "event_log",
+    "events",
 ];
 
 /// `traffic` is clustered by time (no rowid): 76 bytes a row against 86 with an index on time,
@@ -136,91 +146,4 @@ CREATE TABLE heartbeat(
 ";
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rusqlite::Connection;
-    use rusqlite::types::Value;
-
-    use super::*;
-    use crate::Options;
-    use crate::Reader;
-    use crate::Writer;
-    use crate::migrate::migrate;
-    use crate::place;
-
-    /// Everything a statement selects.
-    fn all(conn: &Connection, sql: &str) -> Vec<Vec<Value>> {
-        let mut stmt = conn.prepare(sql).unwrap();
-        let columns = stmt.column_count();
-        stmt.query_map([], |row| (0..columns).map(|at| row.get(at)).collect())
-            .unwrap()
-            .collect::<Result<_, _>>()
-            .unwrap()
-    }
-
-    fn names(conn: &Connection) -> Vec<String> {
-        let stmt = conn.prepare("SELECT * FROM connections").unwrap();
-        stmt.column_names().map(str::to_owned).collect()
-    }
-
-    /// The columns of `traffic` in version 1, the place of the wire bytes known.
-    fn traffic() -> impl Strategy<Value = Vec<Option<i64>>> {
-        prop::collection::vec(0_i64..=i64::MAX, 18).prop_flat_map(|numbers| {
-            (Just(numbers), prop::option::of(0_i64..99), prop::option::of(0_i64..99)).prop_map(
-                |(numbers, sent, received)| {
-                    let mut row: Vec<_> = numbers.into_iter().map(Some).collect();
-                    row.splice(2..2, [sent, received]);
-                    row
-                },
-            )
-        })
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 25, ..ProptestConfig::default() })]
-        #[test]
-        fn a_history_of_version_1_keeps_every_row(
-            rows in prop::collection::vec((0_i64..99, traffic()), 0..40),
-        ) {
-            let dir = tempfile::tempdir().unwrap();
-            let path = dir.path().join("f.db");
-            place::make_file(&path, None).unwrap();
-            let mut conn = Connection::open(&path).unwrap();
-            migrate(&mut conn, &path, &STEPS[..1]).unwrap();
-            conn.execute_batch("INSERT INTO containers VALUES (1, 'c', 0)").unwrap();
-            for (seq, (contime, row)) in rows.iter().enumerate() {
-                let values = [Some(*contime), Some(i64::try_from(seq).unwrap())];
-                let values = values.into_iter().chain(row[..18].iter().copied());
-                // The container.
-                let values = values.chain([Some(contime % 2)]);
-                let places = vec!["?"; 21].join(", ");
-                let sql = format!("INSERT INTO traffic VALUES ({places})");
-                conn.execute(&sql, rusqlite::params_from_iter(values)).unwrap();
-            }
-            conn.execute_batch("UPDATE totals SET value = (SELECT count(*) FROM traffic)").unwrap();
-            let select = "SELECT * FROM connections ORDER BY contime, send, recv, uid, pid";
-            let (before, columns) = (all(&conn, select), names(&conn));
-            drop(conn);
-
-            let (writer, report) = Writer::open(&path, &Options::default()).unwrap();
-            prop_assert_eq!(report.migrated_from, Some(1));
-            prop_assert!(report.backup.unwrap().exists());
-            let conn = Connection::open(&path).unwrap();
-            let after = all(&conn, select);
-            prop_assert_eq!(after.len(), before.len());
-            for (old, new) in before.iter().zip(&after) {
-                prop_assert_eq!(&new[..old.len()], &old[..]);
-                let zero = Value::Integer(0);
-                let unknown = [&[(); 5].map(|()| zero.clone())[..], &[Value::Null, zero]].concat();
-                prop_assert_eq!(&new[old.len()..], unknown);
-            }
-            let now = names(&conn);
-            prop_assert_eq!(&now[..columns.len()], &columns[..]);
-            let added = ["direction", "begun", "ended", "failed", "error", "rtt_us", "retrans"];
-            prop_assert_eq!(&now[columns.len()..], added);
-            drop(writer);
-            let stats = Reader::open(&path).unwrap().stats().unwrap();
-            prop_assert_eq!(stats.rows, rows.len() as u64);
-        }
-    }
-}
+mod tests;

@@ -15,6 +15,8 @@ pub struct Dropped {
     pub bytes: u64,
     /// Digests that had become known; their executables will read `(interrupted)`.
     pub digests: u64,
+    /// Other news: what was found out about executables and containers, and notes.
+    pub news: u64,
 }
 
 /// A first-in, first-out queue of batches. Beyond its bound the oldest rows go, counted.
@@ -23,16 +25,18 @@ pub struct Spool {
     queue: VecDeque<Batch>,
     rows: usize,
     digests: usize,
+    extras: usize,
     max_rows: usize,
     dropped: Dropped,
 }
 
 impl Spool {
-    /// A spool for at most `max_rows` rows (and as many digests); about 400 bytes each, without
-    /// what they share.
+    /// A spool for at most `max_rows` rows (and as many digests, and other news); about 400 bytes
+    /// each, without what they share.
     #[must_use]
     pub fn new(max_rows: usize) -> Self {
-        Self { queue: VecDeque::new(), rows: 0, digests: 0, max_rows, dropped: Dropped::default() }
+        let (queue, dropped) = (VecDeque::new(), Dropped::default());
+        Self { queue, rows: 0, digests: 0, extras: 0, max_rows, dropped }
     }
 
     /// Adds a batch, dropping the oldest rows if there are too many; their time becomes a gap.
@@ -45,15 +49,22 @@ impl Spool {
             && let Some(last) = self.queue.back_mut()
         {
             // However long the disk is full, signs of life do not pile up.
+            self.extras += batch.extras();
             last.gaps.extend(batch.gaps);
+            last.described.extend(batch.described);
+            last.containers.extend(batch.containers);
+            last.notes.extend(batch.notes);
             last.heartbeat = batch.heartbeat.or(last.heartbeat);
+            self.drop_extras();
             return;
         }
         self.rows += batch.rows.len();
         self.digests += batch.resolved.len();
+        self.extras += batch.extras();
         self.queue.push_back(batch);
         self.drop_rows();
         self.drop_digests();
+        self.drop_extras();
         self.merge_rowless();
     }
 
@@ -68,6 +79,7 @@ impl Spool {
         let batch = self.queue.pop_front()?;
         self.rows -= batch.rows.len();
         self.digests -= batch.resolved.len();
+        self.extras -= batch.extras();
         Some(batch)
     }
 
@@ -131,6 +143,21 @@ impl Spool {
         }
     }
 
+    fn drop_extras(&mut self) {
+        for batch in &mut self.queue {
+            let excess = self.extras.saturating_sub(self.max_rows);
+            let described = excess.min(batch.described.len());
+            let containers = (excess - described).min(batch.containers.len());
+            let notes = (excess - described - containers).min(batch.notes.len());
+            batch.described.drain(..described);
+            batch.containers.drain(..containers);
+            batch.notes.drain(..notes);
+            let gone = described + containers + notes;
+            self.dropped.news = self.dropped.news.saturating_add(gone as u64);
+            self.extras -= gone;
+        }
+    }
+
     /// Batches that lost all their rows hand the rest to the next one: digests and gaps still
     /// count, and the queue stays as short as its rows.
     fn merge_rowless(&mut self) {
@@ -140,6 +167,9 @@ impl Spool {
             if let Some(next) = self.queue.front_mut() {
                 next.resolved.splice(..0, first.resolved);
                 next.gaps.splice(..0, first.gaps);
+                next.described.splice(..0, first.described);
+                next.containers.splice(..0, first.containers);
+                next.notes.splice(..0, first.notes);
                 next.heartbeat = next.heartbeat.or(first.heartbeat);
             }
         }
@@ -151,11 +181,13 @@ mod tests {
     use std::sync::Arc;
 
     use femtosnitch_model::Connections;
+    use femtosnitch_model::ContainerFacts;
     use femtosnitch_model::Digest;
     use femtosnitch_model::Direction;
     use femtosnitch_model::Executable;
     use femtosnitch_model::Image;
     use femtosnitch_model::ImageId;
+    use femtosnitch_model::Lineage;
     use femtosnitch_model::Quality;
     use femtosnitch_model::Row;
     use femtosnitch_model::Unhashed;
@@ -163,6 +195,8 @@ mod tests {
 
     use super::*;
     use crate::Heartbeat;
+    use crate::Note;
+    use crate::NoteKind;
 
     fn row(contime: i64, send: u64) -> Row {
         let image = Arc::new(Image {
@@ -186,7 +220,7 @@ mod tests {
             exe,
             parent: None,
             grandparent: None,
-            lineage: Vec::new(),
+            lineage: Lineage::default(),
             uid: 0,
             pid: 1,
             family: 2,
@@ -213,7 +247,7 @@ mod tests {
         assert_eq!(spool.dropped(), Dropped::default());
         spool.push(batch(&[4, 5, 6]));
         assert_eq!(spool.rows(), 4);
-        assert_eq!(spool.dropped(), Dropped { rows: 2, bytes: 22, digests: 0 });
+        assert_eq!(spool.dropped(), Dropped { rows: 2, bytes: 22, ..Dropped::default() });
         let times: Vec<i64> = std::iter::from_fn(|| spool.pop())
             .flat_map(|batch| batch.rows.into_iter().map(|row| row.contime))
             .collect();
@@ -280,6 +314,28 @@ mod tests {
         assert_eq!(spool.dropped().digests, 3);
         assert_eq!(spool.pop().unwrap().resolved, [(ImageId(3), gone), (ImageId(4), gone)]);
         assert!(spool.is_empty());
+    }
+
+    #[test]
+    fn other_news_is_bounded_too_and_outlives_its_rows() {
+        let note = |at| Note { at, kind: NoteKind::Lost, detail: String::new() };
+        let mut spool = Spool::new(3);
+        spool.push(Batch { notes: vec![note(0)], ..batch(&[1, 2]) });
+        for at in 1..7 {
+            let containers = vec![ContainerFacts {
+                container: "c".into(),
+                name: at.to_string(),
+                image: String::new(),
+                pod: String::new(),
+            }];
+            spool.push(Batch { containers, notes: vec![note(at)], ..Batch::default() });
+        }
+        assert_eq!(spool.dropped(), Dropped { news: 10, ..Dropped::default() });
+        spool.push(batch(&[3, 4, 5]));
+        let only = spool.pop().unwrap();
+        assert!(spool.is_empty());
+        assert_eq!((only.containers.len(), only.notes.len()), (0, 3));
+        assert_eq!(only.notes, [note(4), note(5), note(6)]);
     }
 
     proptest! {

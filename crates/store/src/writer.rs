@@ -18,10 +18,12 @@ use crate::StoreError;
 use crate::WriteReport;
 use crate::classify::At;
 use crate::classify::Sql;
+use crate::events;
 use crate::expire::Sweep;
+use crate::facts;
 use crate::gaps;
-use crate::intern::Executables;
 use crate::intern::Interner;
+use crate::intern::Interning;
 use crate::open;
 use crate::pending;
 use crate::pending::Known;
@@ -37,7 +39,7 @@ pub struct Writer {
     pub(crate) path: PathBuf,
     pub(crate) interner: Interner,
     pub(crate) sweep: Sweep,
-    waiting: Waiting,
+    pub(crate) waiting: Waiting,
     known: Known,
     options: Options,
     /// Dropped last: as long as this lives no other writer opens.
@@ -142,20 +144,23 @@ impl Writer {
         let mut report = WriteReport::default();
         self.interner.forget_pending(&batch.resolved);
         // Before the rows: those of an image in `resolved` then find the completed executable.
-        report.resolved = pending::resolve(&tx, waiting, &mut self.known, &batch.resolved)?;
+        pending::resolve(&tx, waiting, &mut self.known, &batch.resolved, &mut report)?;
         let mut seqs = HashMap::new();
         for row in &batch.rows {
             let seq = next_seq(&tx, &mut seqs, row.contime)?;
-            let mut executables = Executables {
+            let mut interning = Interning {
                 interner: &mut self.interner,
                 waiting,
                 known: &self.known,
                 report: &mut report,
+                boot: &self.options.boot,
             };
+            let exe = interning.executable(&tx, &row.exe, row.contime)?;
             let ids = [
-                executables.id(&tx, Some(&row.exe), row.contime)?,
-                executables.id(&tx, row.parent.as_ref(), row.contime)?,
-                executables.id(&tx, row.grandparent.as_ref(), row.contime)?,
+                exe,
+                interning.executable_or_none(&tx, row.parent.as_ref(), row.contime)?,
+                interning.executable_or_none(&tx, row.grandparent.as_ref(), row.contime)?,
+                interning.process(&tx, row, exe)?,
             ];
             insert(&tx, &mut self.interner, row, seq, ids, &mut report)?;
         }
@@ -164,6 +169,10 @@ impl Writer {
             tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
                 .execute([added])?;
         }
+        let at = batch.latest().unwrap_or(0);
+        facts::describe(&tx, &batch.described, at)?;
+        facts::name_containers(&tx, &mut self.interner, &batch.containers, at)?;
+        report.events += events::note(&tx, &batch.notes)?;
         gaps::note(&tx, &batch.gaps, batch.heartbeat)?;
         tx.commit()?;
         Ok(report)
@@ -189,7 +198,7 @@ fn insert(
     interner: &mut Interner,
     row: &Row,
     seq: i64,
-    [exe, parent, grandparent]: [i64; 3],
+    [exe, parent, grandparent, process]: [i64; 4],
     report: &mut WriteReport,
 ) -> Sql<()> {
     let laddr = interner.address(tx, row.laddr, row.contime)?;
@@ -205,9 +214,10 @@ fn insert(
     tx.prepare_cached(
         "INSERT INTO traffic(contime, seq, send, recv, wire_send, wire_recv, events, exe_id,
            pexe_id, gpexe_id, uid, pid, family, protocol, lport, rport, laddr_id, raddr_id,
-           domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans)
+           domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans,
+           process_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28)",
+           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
     )?
     .execute(params![
         row.contime,
@@ -238,6 +248,7 @@ fn insert(
         row.connections.error,
         row.quality.rtt_us,
         fit(row.quality.retrans),
+        process,
     ])?;
     report.rows += 1;
     Ok(())

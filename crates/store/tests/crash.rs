@@ -10,8 +10,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
+use common::runs::*;
 use common::*;
 use femtosnitch_model::Digest;
 use femtosnitch_store::Batch;
@@ -26,7 +28,10 @@ fn victim(path: &Path) -> ! {
     for turn in 0_u64.. {
         let contime = i64::try_from(turn).unwrap();
         let tool = exe(turn, &format!("/bin/{}", turn % 7), Digest::Pending);
-        let rows = (0..ROWS).map(|_| row(contime, &tool)).collect();
+        let shell = alone(u64::MAX, "/bin/sh", 0);
+        let pid = u32::try_from(turn).unwrap();
+        let process = Arc::new(run(pid, &tool.image, contime, Some(&shell)));
+        let rows = (0..ROWS).map(|_| row_of(contime, &process, &Digests::new())).collect();
         // Half of them stay pending for ever, the others mostly merge into an earlier one.
         let resolved = vec![(tool.image.id, if turn % 2 == 0 { sha(1) } else { Digest::Pending })];
         writer.write(&Batch { rows, ..Batch::default() }).unwrap();

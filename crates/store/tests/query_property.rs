@@ -12,6 +12,7 @@ use femtosnitch_model::Connections;
 use femtosnitch_model::Digest;
 use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
+use femtosnitch_model::Lineage;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Unhashed;
@@ -86,7 +87,7 @@ prop_compose! {
     ) -> Row {
         Row { contime, send, recv, wire_send, wire_recv, direction, connections,
               quality: Quality { rtt_us, retrans },
-              events, lineage: Vec::new(), exe, parent, grandparent, uid, pid,
+              events, lineage: Lineage::default(), exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
               container: container.into() }
     }

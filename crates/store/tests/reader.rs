@@ -59,7 +59,7 @@ fn a_member_of_the_group_reads_whatever_the_daemon_does() {
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
 
-    let options = Options { group: Some(GROUP) };
+    let options = Options { group: Some(GROUP), ..Options::default() };
     let (mut writer, _) = Writer::open(&path, &options).unwrap();
     writer.write(&rows(vec![row(1, &exe(1, "/bin/a", sha(1)))])).unwrap();
     // While it runs.

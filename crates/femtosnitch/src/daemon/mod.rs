@@ -11,8 +11,10 @@
 //! Messages go one way round: capture → identity → hash → capture, and capture → writer.
 
 mod capture;
+mod containers;
 mod identity;
 mod lookup;
+mod losses;
 mod place;
 mod report;
 mod selftest;
@@ -28,29 +30,33 @@ use std::thread::JoinHandle;
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
-use femtosnitch_model::{Digest, Facts, FileId, ProcKey};
+use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
-use femtosnitch_sys::{cgroup, owner, thread};
+use femtosnitch_sys::{cgroup, owner, procfs, thread};
 
 use crate::config::{self, Config, Paths};
 use capture::Capture;
+use containers::Containers;
 use identity::Identity;
+use losses::Losses;
 use report::Report;
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
-/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, and
-/// giving its files to the group.
-const KEEP: [Cap; 7] = [
+/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
+/// files as a user to whom alone they are served, and giving its own to the group.
+const KEEP: [Cap; 9] = [
     Cap::Bpf,
     Cap::Perfmon,
     Cap::NetAdmin,
     Cap::SysAdmin,
     Cap::SysPtrace,
     Cap::DacReadSearch,
+    Cap::Setuid,
+    Cap::Setgid,
     Cap::Chown,
 ];
 
@@ -66,6 +72,8 @@ pub(crate) enum Message {
     Digest(FileId, Digest),
     /// What else was found out about a file that was hashed.
     Facts(FileId, Facts),
+    /// What a container is called, if that is known.
+    Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
     /// New filters.
@@ -103,7 +111,14 @@ impl Running {
         let lock = InstanceLock::acquire(&paths.lock_file())?;
 
         let report = Arc::new(Report::new(paths, config_path.as_deref()));
-        let options = femtosnitch_store::Options { group: gid };
+        let boot = procfs::boot_id().unwrap_or_else(|error| {
+            report.warn(&format!(
+                "the kernel does not say which boot this is ({error}): in the history processes of \
+                 this boot may be taken for those of another"
+            ));
+            String::new()
+        });
+        let options = femtosnitch_store::Options { group: gid, boot };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
@@ -161,6 +176,8 @@ impl Running {
             max_flows: config.capture.max_flows as usize,
             walk: Walk::default(),
             self_test: None,
+            containers: Containers::default(),
+            losses: Losses::default(),
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();

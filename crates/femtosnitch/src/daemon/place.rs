@@ -13,10 +13,16 @@ pub(super) const NAMES: Names = Names { of_cgroup, of_path };
 /// that is, so that it is never taken for the system's own.
 fn of_cgroup(path: &[u8]) -> Place {
     let origin = Origin::of_cgroup(path);
+    let container: Arc<str> = container(&origin).into();
+    let app: Arc<str> = origin.app.as_ref().map_or_else(String::new, app).into();
+    // A Flatpak has `/app` and a `/usr` of its own.
+    let sandboxed = origin.app.as_ref().is_some_and(|app| app.kind == AppKind::Flatpak);
+    let realm = if container.is_empty() && sandboxed { &app } else { &container };
     Place {
-        container: container(&origin).into(),
+        realm: Arc::clone(realm),
         unit: origin.unit.as_ref().map_or_else(String::new, ToString::to_string).into(),
-        app: origin.app.as_ref().map_or_else(String::new, app).into(),
+        container,
+        app,
     }
 }
 
@@ -64,6 +70,8 @@ mod tests {
         let own = of(&format!("/user.slice/user-1000.slice/user@1000.service/{docker}"));
         assert_eq!(own[0], format!("user 1000/{ID}"));
         assert_eq!(of("/system.slice/nginx.service"), ["", "nginx.service", ""]);
+        let realm = |path: &str| of_cgroup(path.as_bytes()).realm.to_string();
+        assert_eq!(realm("/system.slice/nginx.service"), "");
     }
 
     #[test]
@@ -71,6 +79,7 @@ mod tests {
         let path = "/user.slice/user-1000.slice/user@1000.service/app.slice/\
                     app-flatpak-org.mozilla.firefox-123.scope";
         assert_eq!(of(path)[2], "user 1000/flatpak org.mozilla.firefox");
+        assert_eq!(&*of_cgroup(path.as_bytes()).realm, "user 1000/flatpak org.mozilla.firefox");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
+pub mod runs;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
 use femtosnitch_model::Image;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Lineage;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Sha256;
@@ -55,7 +58,7 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
         exe: exe.clone(),
         parent: None,
         grandparent: None,
-        lineage: Vec::new(),
+        lineage: Lineage::default(),
         uid: 1000,
         pid: 4242,
         family: 2,
@@ -119,6 +122,27 @@ pub fn assert_sound(path: &Path) {
         assert_eq!(number(path, &sql), 0, "{id} refers to nothing");
     }
     assert_eq!(number(path, "SELECT count(*) FROM connections WHERE container IS NULL"), 0);
+    for (table, id, to) in [
+        ("traffic", "process_id", "processes"),
+        ("processes", "exe_id", "executables"),
+        ("processes", "script_id", "executables"),
+        ("processes", "parent_id", "processes"),
+        ("processes", "place_id", "places"),
+        ("processes", "boot", "boots"),
+        ("places", "container_id", "containers"),
+        ("event_log", "exe_id", "executables"),
+        ("event_log", "process_id", "processes"),
+    ] {
+        let sql = format!("SELECT count(*) FROM {table} WHERE {id} NOT IN (SELECT id FROM {to})");
+        assert_eq!(number(path, &sql), 0, "{table}.{id} refers to nothing");
+    }
+    let lost = "SELECT count(*) FROM event_log WHERE program_id <> 0
+                AND program_id NOT IN (SELECT id FROM programs)";
+    assert_eq!(number(path, lost), 0, "an event's program is gone");
+    let older = "SELECT count(*) FROM processes AS child JOIN processes AS parent
+                   ON parent.id = child.parent_id
+                 WHERE parent.id <> 0 AND parent.last_seen < child.last_seen";
+    assert_eq!(number(path, older), 0, "a process would go before its descendants");
     let counted = number(path, "SELECT value FROM totals WHERE name = 'rows'");
     assert_eq!(number(path, "SELECT count(*) FROM traffic"), counted);
 }

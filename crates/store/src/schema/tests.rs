@@ -1,0 +1,188 @@
+//! Histories of earlier versions become those of this one without losing anything.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use femtosnitch_model::program_path;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::*;
+use crate::Options;
+use crate::Reader;
+use crate::Writer;
+use crate::migrate::migrate;
+use crate::place;
+
+/// Columns of `traffic` and those added to the view, by version.
+const TRAFFIC: [usize; 3] = [21, 28, 29];
+const ADDED: [&[&str]; 2] = [
+    &["direction", "begun", "ended", "failed", "error", "rtt_us", "retrans"],
+    &["process_id", "unit", "app"],
+];
+const CONTAINERS: [&str; 2] = ["", "c"];
+/// The second and third are the same program.
+const EXECUTABLES: [(&str, &str); 6] = [
+    ("", ""),
+    ("/tmp/.mount_KritaAbC123/krita", "a1"),
+    ("/tmp/.mount_KritaxYz789/krita", "b2"),
+    ("/usr/bin/curl", "(gone)"),
+    ("/usr/bin/curl", "c3"),
+    ("(kernel)", "(kernel)"),
+];
+
+/// Everything a statement selects.
+fn all(conn: &Connection, sql: &str) -> Vec<Vec<Value>> {
+    let mut stmt = conn.prepare(sql).unwrap();
+    let columns = stmt.column_count();
+    stmt.query_map([], |row| (0..columns).map(|at| row.get(at)).collect())
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+fn names(conn: &Connection) -> Vec<String> {
+    let stmt = conn.prepare("SELECT * FROM connections").unwrap();
+    stmt.column_names().map(str::to_owned).collect()
+}
+
+/// The columns of `traffic` between `seq` and `container_id`, and those after it: numbers that the
+/// migration has nothing to do with. NULL where it may be.
+fn traffic() -> impl Strategy<Value = Vec<Option<i64>>> {
+    prop::collection::vec(0_i64..=i64::MAX, 25).prop_flat_map(|numbers| {
+        (Just(numbers), any::<[bool; 3]>()).prop_map(|(numbers, nulls)| {
+            let mut row: Vec<_> = numbers.into_iter().map(Some).collect();
+            for (at, null) in [2, 3, 23].into_iter().zip(nulls) {
+                row[at] = row[at].filter(|_| !null);
+            }
+            row
+        })
+    })
+}
+
+/// A row of a history of an earlier version.
+#[derive(Debug, Clone)]
+struct Old {
+    contime: i64,
+    exe: usize,
+    container: usize,
+    numbers: Vec<Option<i64>>,
+}
+
+prop_compose! {
+    fn old()(
+        (contime, exe, container) in (0_i64..99, 0..EXECUTABLES.len(), 0..CONTAINERS.len()),
+        numbers in traffic(),
+    ) -> Old {
+        Old { contime, exe, container, numbers }
+    }
+}
+
+fn make(path: &Path, version: usize, rows: &[Old]) -> Connection {
+    place::make_file(path, None).unwrap();
+    let mut conn = Connection::open(path).unwrap();
+    migrate(&mut conn, path, &STEPS[..version]).unwrap();
+    conn.execute_batch("INSERT INTO containers VALUES (1, 'c', 0)").unwrap();
+    for (id, (exe, sha256)) in EXECUTABLES.iter().enumerate().skip(1) {
+        let id = i64::try_from(id).unwrap();
+        let values = rusqlite::params![id, exe, sha256];
+        conn.execute("INSERT INTO executables VALUES (?1, ?2, 'x', 'x', ?3, 0, 0)", values)
+            .unwrap();
+    }
+    let count = TRAFFIC[version - 1];
+    for (seq, row) in rows.iter().enumerate() {
+        let mut values = vec![Some(row.contime), Some(i64::try_from(seq).unwrap())];
+        values.extend(&row.numbers[..18]);
+        values.push(Some(i64::try_from(row.container).unwrap()));
+        values.extend(&row.numbers[18..18 + count - 21]);
+        values[7] = Some(i64::try_from(row.exe).unwrap());
+        let places = vec!["?"; count].join(", ");
+        let sql = format!("INSERT INTO traffic VALUES ({places})");
+        conn.execute(&sql, rusqlite::params_from_iter(values)).unwrap();
+    }
+    conn.execute_batch("UPDATE totals SET value = (SELECT count(*) FROM traffic)").unwrap();
+    conn
+}
+
+/// What `programs` should hold: first and last second, and the latest contents, by realm and path.
+fn programs(rows: &[Old]) -> BTreeMap<(String, String), (i64, i64, Vec<String>)> {
+    let mut programs = BTreeMap::new();
+    for row in rows {
+        let (exe, sha256) = EXECUTABLES[row.exe];
+        if exe.is_empty() || exe.starts_with('(') {
+            continue;
+        }
+        let key = (CONTAINERS[row.container].to_owned(), program_path(exe).into_owned());
+        let sha256 = if sha256.starts_with('(') { "" } else { sha256 }.to_owned();
+        let (first, last, latest) = programs.entry(key).or_insert((i64::MAX, i64::MIN, Vec::new()));
+        if row.contime > *last {
+            latest.clear();
+        }
+        if row.contime >= *last {
+            // Of the same second, either.
+            latest.push(sha256);
+        }
+        (*first, *last) = (row.contime.min(*first), row.contime.max(*last));
+    }
+    programs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+    #[test]
+    fn a_history_of_an_earlier_version_keeps_every_row(
+        version in 1_usize..=2,
+        rows in prop::collection::vec(old(), 0..40),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        let conn = make(&path, version, &rows);
+        let select = "SELECT * FROM connections ORDER BY contime, send, recv, uid, pid";
+        let (before, columns) = (all(&conn, select), names(&conn));
+        let texts = "SELECT id, exe, sha256, first_seen, last_seen FROM executables
+            UNION ALL SELECT id, container, '', 0, last_seen FROM containers";
+        let texts_before = all(&conn, texts);
+        drop(conn);
+
+        let (writer, report) = Writer::open(&path, &Options::default()).unwrap();
+        prop_assert_eq!(report.migrated_from, Some(i64::try_from(version).unwrap()));
+        prop_assert!(report.backup.unwrap().exists());
+        let conn = Connection::open(&path).unwrap();
+        let after = all(&conn, select);
+        prop_assert_eq!(after.len(), before.len());
+        let (zero, none) = (Value::Integer(0), Value::Text(String::new()));
+        let mut unknown = vec![zero.clone(); 5];
+        unknown.extend([Value::Null, zero.clone(), zero, none.clone(), none]);
+        let unknown = if version == 1 { &unknown[..] } else { &unknown[7..] };
+        for (old, new) in before.iter().zip(&after) {
+            prop_assert_eq!(&new[..old.len()], &old[..]);
+            prop_assert_eq!(&new[old.len()..], unknown);
+        }
+        let now = names(&conn);
+        prop_assert_eq!(&now[..columns.len()], &columns[..]);
+        prop_assert_eq!(&now[columns.len()..], ADDED[version - 1..].concat());
+        prop_assert_eq!(all(&conn, texts), texts_before);
+
+        // No program of that time is told as new, or as changed.
+        prop_assert_eq!(all(&conn, "SELECT * FROM events"), Vec::<Vec<Value>>::new());
+        let expected = programs(&rows);
+        let mut stmt = conn
+            .prepare("SELECT realm, path, sha256, launched, first_networked, last_seen FROM programs")
+            .unwrap();
+        let mut count = 0;
+        let mut found = stmt.query([]).unwrap();
+        while let Some(row) = found.next().unwrap() {
+            let text = |at| row.get::<_, String>(at).unwrap();
+            let number = |at| row.get::<_, i64>(at).unwrap();
+            let (first, last, latest) = &expected[&(text(0), text(1))];
+            prop_assert!(latest.contains(&text(2)), "{} of {:?}", text(2), latest);
+            prop_assert_eq!([number(3), number(4), number(5)], [*last, *first, *last]);
+            count += 1;
+        }
+        prop_assert_eq!(count, expected.len());
+        drop(writer);
+        let stats = Reader::open(&path).unwrap().stats().unwrap();
+        prop_assert_eq!(stats.rows, rows.len() as u64);
+    }
+}
