@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use femtosnitch_testkit::nameless::Nameless;
+use femtosnitch_testkit::nameless::Way;
 use femtosnitch_testkit::peer::datagram::Medium;
 use femtosnitch_testkit::peer::datagram::Receiving;
 use femtosnitch_testkit::peer::stream::Dress;
@@ -152,6 +154,35 @@ pub(crate) enum Job {
         device: PathBuf,
         #[arg(long, default_value_t = 1_000_000)]
         bytes: u32,
+    },
+    /// A file system that shows one executable, mounted for a user; unmounted by whoever asked
+    Fuse {
+        /// The mount point
+        #[arg(long)]
+        at: PathBuf,
+        /// What the executable holds
+        #[arg(long)]
+        file: PathBuf,
+        /// What it is called there
+        #[arg(long)]
+        name: String,
+        /// Whose file system it is: the server goes on as this user
+        #[arg(long)]
+        user: u32,
+        /// Others may look at it as well
+        #[arg(long)]
+        shared: bool,
+        /// Reads by who opens the file after this many times stay without an answer
+        #[arg(long, default_value_t = u64::MAX)]
+        answers: u64,
+    },
+    /// Executes the contents of a file that has no name by then
+    Nameless {
+        #[arg(long, value_enum)]
+        what: Nameless,
+        #[arg(long, value_enum)]
+        by: Way,
+        file: PathBuf,
     },
     /// Loops and loads for measurements
     #[command(subcommand)]
