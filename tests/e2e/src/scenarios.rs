@@ -3,6 +3,7 @@
 mod bad;
 mod bounds;
 mod cgroups;
+mod changes;
 mod connections;
 mod container;
 mod disk;
@@ -101,6 +102,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "what-script": scripts::files,
     "what-script-inline": scripts::inline,
     "what-script-replaced": scripts::replaced,
+    "changes-modified": changes::modified,
+    "changes-upgraded": changes::upgraded,
     "live-flows": live::flows,
     "live-facts": live::facts,
     "slow-reader": live::slow_reader,
