@@ -66,6 +66,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,
     "no-btf": bad::no_type_information,
+    "no-proc": bad::no_proc,
     "unreadable-config": bad::unreadable_config,
     "full-disk": disk::full,
     "identity-short-lived": identity::short_lived,
