@@ -28,20 +28,25 @@ const BATCH: usize = 64;
 /// of the earlier one.
 pub(in crate::scenarios) fn used_again(world: &World) -> Result<Outcome> {
     let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
+    let path = dir.path().join("tool");
+    std::fs::write(&path, "")?;
+    let number = path.metadata()?.ino();
+    std::fs::remove_file(&path)?;
+    if !take_number(dir.path(), &path, number, Duration::from_secs(1))? {
+        let why = "this file system does not use the number of an inode again";
+        return Ok(Outcome::Skipped(why.to_owned()));
+    }
+    std::fs::remove_file(&path)?;
     let daemon = root.start()?;
     let mut programs = Programs::new()?;
-    let path = dir.path().join("tool");
     programs.write_and_run(&path, Before::Nothing)?;
     for _ in 0..AGAIN {
         programs.wait(&root, &path)?;
         let before = path.metadata()?;
         std::fs::remove_file(&path)?;
         // Whoever still has the old file open keeps its number from being given away.
-        if !take_number(dir.path(), &path, before.ino(), world.patience(15))? {
-            return Ok(Outcome::Skipped(
-                "this file system does not use the number of an inode again".to_owned(),
-            ));
-        }
+        let found = take_number(dir.path(), &path, before.ino(), world.patience(15))?;
+        ensure!(found, "somebody keeps a removed file: its number is not given away");
         programs.write(&path, Before::Nothing)?;
         let times = FileTimes::new().set_modified(before.modified()?);
         File::options().write(true).open(&path)?.set_times(times)?;

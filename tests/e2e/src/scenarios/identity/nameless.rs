@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
+use femtosnitch_harness::command;
 use femtosnitch_harness::digest;
 use femtosnitch_testkit::nameless;
 use femtosnitch_testkit::tiny::Before;
@@ -43,23 +45,35 @@ pub(in crate::scenarios) fn descriptor(world: &World) -> Result<Outcome> {
     let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
     let daemon = root.start()?;
     let mut programs = Programs::new()?;
-    for by in ["descriptor", "link"] {
-        let file = dir.path().join(format!("removed-by-{by}"));
-        programs.write(&file, Before::Nothing)?;
-        programs.run_by(executed(world, "removed", by, &file))?;
-        ensure!(!file.exists(), "{} is still there", file.display());
-    }
-    let mut unnamed = Vec::new();
-    for by in ["descriptor", "link"] {
-        let file = dir.path().join(format!("unnamed-by-{by}"));
-        programs.make(&file, Before::Nothing)?;
-        unnamed.push(digest::of_file(&file)?);
-        programs.run_by(executed(world, "unnamed", by, &file))?;
+    let (mut removed, mut unnamed) = (Vec::new(), Vec::new());
+    for (what, digests) in [("removed", &mut removed), ("unnamed", &mut unnamed)] {
+        for by in ["descriptor", "link"] {
+            let file = dir.path().join(format!("{what}-by-{by}"));
+            programs.make(&file, Before::Nothing)?;
+            let sha256 = digest::of_file(&file)?;
+            let command = executed(world, what, by, &file);
+            if by == "descriptor" && !hands_over_descriptors()? {
+                // It can be had as long as it runs.
+                let running = Sending::start(command)?;
+                command::until("the digest in history", world.patience(15), || {
+                    let rows = root.query("sha256")?;
+                    Ok(rows.iter().any(|row| Row(row).text("sha256") == sha256))
+                })?;
+                running.finish(&root)?;
+            } else {
+                programs.run_by(command)?;
+            }
+            ensure!(file.exists() == (what == "unnamed"), "{} is there?", file.display());
+            digests.push((sha256, file.display().to_string()));
+        }
     }
     daemon.stop()?;
+    for (sha256, path) in removed {
+        programs.expect_as(&path, &sha256, 1);
+    }
     programs.compare(&root)?;
     let rows = root.query("exe,sha256")?;
-    for sha256 in unnamed {
+    for (sha256, _) in unnamed {
         let those = rows.iter().map(Row).filter(|row| row.text("sha256") == sha256);
         let paths: Vec<String> = those.map(|row| row.text("exe").to_owned()).collect();
         let [path] = &paths[..] else { bail!("{sha256} ran under one name, not {paths:?}") };
@@ -69,6 +83,14 @@ pub(in crate::scenarios) fn descriptor(world: &World) -> Result<Outcome> {
         ensure!(right, "{path} for a file that never had a name in {}", dir.path().display());
     }
     Ok(Outcome::Passed)
+}
+
+/// Whether the kernel tells of what is executed by a descriptor alone, as it does since 6.8.
+fn hands_over_descriptors() -> Result<bool> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let (major, minor) = numbers.next().zip(numbers.next()).context("which kernel is this?")?;
+    Ok((major, minor) >= (6, 8))
 }
 
 fn executed(world: &World, what: &str, by: &str, file: &Path) -> Command {
