@@ -1,3 +1,5 @@
+//! Files of other users, read by children.
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
