@@ -2,10 +2,12 @@
 //! many sockets or much traffic going.
 
 mod load;
+mod programs;
 mod rounds;
 
 pub use load::flood;
 pub use load::idle_sockets;
+pub use programs::programs;
 pub use rounds::connect_close;
 pub use rounds::exec_rate;
 pub use rounds::tcp_bulk;

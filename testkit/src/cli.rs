@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use femtosnitch_testkit::nameless::Nameless;
+use femtosnitch_testkit::nameless::Way;
 use femtosnitch_testkit::peer::datagram::Medium;
 use femtosnitch_testkit::peer::datagram::Receiving;
 use femtosnitch_testkit::peer::stream::Dress;
@@ -153,6 +155,35 @@ pub(crate) enum Job {
         #[arg(long, default_value_t = 1_000_000)]
         bytes: u32,
     },
+    /// A file system that shows one executable, mounted for a user; unmounted by whoever asked
+    Fuse {
+        /// The mount point
+        #[arg(long)]
+        at: PathBuf,
+        /// What the executable holds
+        #[arg(long)]
+        file: PathBuf,
+        /// What it is called there
+        #[arg(long)]
+        name: String,
+        /// Whose file system it is: the server goes on as this user
+        #[arg(long)]
+        user: u32,
+        /// Others may look at it as well
+        #[arg(long)]
+        shared: bool,
+        /// Reads by who opens the file after this many times stay without an answer
+        #[arg(long, default_value_t = u64::MAX)]
+        answers: u64,
+    },
+    /// Executes the contents of a file that has no name by then
+    Nameless {
+        #[arg(long, value_enum)]
+        what: Nameless,
+        #[arg(long, value_enum)]
+        by: Way,
+        file: PathBuf,
+    },
     /// Loops and loads for measurements
     #[command(subcommand)]
     Bench(Bench),
@@ -238,6 +269,17 @@ pub(crate) enum Bench {
     ExecRate {
         #[arg(long, default_value_t = 1000)]
         rounds: u64,
+    },
+    /// Programs that differ, each of which sends a datagram
+    Programs {
+        #[arg(long)]
+        directory: PathBuf,
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        #[arg(long)]
+        count: u64,
+        #[arg(long, default_value_t = 1)]
+        runs: u64,
     },
     /// Sockets that are open until standard input closes
     IdleSockets {

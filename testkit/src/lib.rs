@@ -7,6 +7,8 @@
 
 pub mod bench;
 mod error;
+pub mod fuse;
+pub mod nameless;
 pub mod netns;
 pub mod peer;
 mod report;

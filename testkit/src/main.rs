@@ -18,6 +18,9 @@ use femtosnitch_testkit::Result;
 use femtosnitch_testkit::UNSUPPORTED;
 use femtosnitch_testkit::bench;
 use femtosnitch_testkit::emit;
+use femtosnitch_testkit::fuse;
+use femtosnitch_testkit::fuse::Served;
+use femtosnitch_testkit::nameless;
 use femtosnitch_testkit::peer::blocks;
 use femtosnitch_testkit::peer::datagram;
 use femtosnitch_testkit::peer::httpd;
@@ -67,6 +70,10 @@ fn run(job: Job) -> Result<()> {
         Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
         Job::Xdp { frames, .. } => traffic::rings(frames),
         Job::Nbd { tag, device, bytes } => traffic::blocks(&tag, &device, bytes),
+        Job::Fuse { at, file, name, user, shared, answers } => {
+            fuse::serve(&Served { at, file, name, user, shared, answers })
+        }
+        Job::Nameless { what, by, file } => nameless::execute(what, by, &file),
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
@@ -101,6 +108,9 @@ fn run_bench(which: &Bench) -> Result<()> {
         Bench::TcpBulk { bytes, chunk } => emit(&bench::tcp_bulk(bytes, chunk)?),
         Bench::ConnectClose { rounds } => emit(&bench::connect_close(rounds)?),
         Bench::ExecRate { rounds } => emit(&bench::exec_rate(rounds)?),
+        Bench::Programs { ref directory, from, count, runs } => {
+            emit(&bench::programs(directory, from, count, runs)?)
+        }
         Bench::IdleSockets { count, bytes, active, tcp } => {
             bench::idle_sockets(count, bytes, active, tcp)
         }

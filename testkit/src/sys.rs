@@ -5,6 +5,7 @@ pub mod block;
 pub mod interface;
 pub mod mapping;
 pub mod memory;
+pub mod mount;
 pub mod process;
 pub mod ring;
 pub mod socket;

@@ -1,6 +1,7 @@
 //! Benchmarks: what watching costs. Every figure is paired with the same run without femtosnitch,
 //! or is a count; nothing fails because a machine was slow.
 
+mod identity;
 mod monitor;
 mod paired;
 mod resources;
@@ -43,6 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         paired::run(&binaries, options.quick)?,
         kernel_side()?,
         resources::run(&binaries, options.quick)?,
+        identity::run(&binaries, options.quick)?,
     ] {
         println!("{section}");
         text.push_str(&section);

@@ -17,6 +17,7 @@ const WANTED: &[&str] = &[
     "bridge",
     "tun",
     "overlay",
+    "fuse",
     "sctp",
     "inet_diag",
     "tcp_diag",

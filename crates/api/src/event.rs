@@ -238,7 +238,7 @@ impl FlowEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use femtosnitch_model::{Connections, Direction, Image, ImageId, Quality};
+    use femtosnitch_model::{Connections, Direction, Image, ImageId, Lineage, Quality};
     use std::sync::Arc;
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
             exe: exe("/usr/bin/curl"),
             parent: Some(exe("/bin/sh")),
             grandparent: None,
-            lineage: Vec::new(),
+            lineage: Lineage::default(),
             uid: 1000,
             pid: 77,
             family: 2,

@@ -12,8 +12,8 @@ pub(crate) type InUse<'a> = &'a dyn Fn() -> HashSet<FileId>;
 #[derive(Debug)]
 struct Entry {
     digest: Digest,
-    /// Where to find the file; dropped once hashed.
-    request: Option<FileRequest>,
+    /// Where to find the file; dropped once hashed. Apart, since most are hashed.
+    request: Option<Box<FileRequest>>,
     asked: bool,
     last_used: u64,
 }
@@ -70,9 +70,14 @@ impl Digests {
             self.make_room(&in_use());
         }
         let file = request.file;
-        let (request, last_used) = (Some(request), self.uses);
+        let (request, last_used) = (Some(Box::new(request)), self.uses);
         let entry = Entry { digest: Digest::Pending, request, asked: false, last_used };
         self.entries.insert(file, entry);
+    }
+
+    /// The digest of a version of a file, if the file is remembered.
+    pub(crate) fn of_file(&self, file: FileId) -> Option<Digest> {
+        self.entries.get(&file).map(|entry| entry.digest)
     }
 
     /// The digest of what an image runs, as far as it is known.
@@ -94,14 +99,16 @@ impl Digests {
         self.uses += 1;
         if !self.entries.contains_key(&file) {
             let path = path_of(image);
-            self.admit(FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0 }, in_use);
+            let request =
+                FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0, fuse: false };
+            self.admit(request, in_use);
         }
         let entry = self.entries.get_mut(&file)?;
         entry.last_used = self.uses;
         if entry.asked {
             return None;
         }
-        let request = entry.request.clone()?;
+        let request = FileRequest::clone(entry.request.as_ref()?);
         entry.asked = true;
         entry.digest = Digest::Pending;
         Some(Effect::Hash(request))
@@ -203,7 +210,15 @@ mod tests {
 
     fn request(ino: u64, digests: &Digests) -> FileRequest {
         let file = digests.version(FileId { ino, ..FileId::default() });
-        FileRequest { file, path: b"/bin/x".to_vec(), tgid: 1, mnt_id: 0, mntns: 0, links: 0 }
+        FileRequest {
+            file,
+            path: b"/bin/x".to_vec(),
+            tgid: 1,
+            mnt_id: 0,
+            mntns: 0,
+            links: 0,
+            fuse: false,
+        }
     }
 
     fn image(file: FileId, path: &str) -> Image {

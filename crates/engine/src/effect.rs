@@ -17,6 +17,8 @@ pub struct FileRequest {
     pub mntns: u32,
     /// Names that it had then, 0 none or unknown.
     pub links: u32,
+    /// A program serves the file: whoever reads it may wait for ever, and only its user may.
+    pub fuse: bool,
 }
 
 /// One thing to do, in order.

@@ -26,6 +26,7 @@ mod wire;
 
 pub use effect::{Effect, FileRequest};
 pub use engine::{Engine, Gauges, Limits, Moment, Moved};
+pub use facts::Described;
 pub use filter::Ignore;
 pub use places::Names;
 pub use rows::Batch;

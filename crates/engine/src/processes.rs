@@ -225,6 +225,7 @@ impl Processes {
                 mnt_id: info.mnt_id,
                 mntns: info.mntns,
                 links: info.links,
+                fuse: info.fuse,
             };
             digests.executed(request, &|| self.images.files_in_use())
         });
@@ -258,6 +259,7 @@ impl Processes {
             mnt_id: 0,
             mntns: 0,
             links: 0,
+            fuse: false,
         };
         digests.executed(request, &|| self.images.files_in_use())
     }

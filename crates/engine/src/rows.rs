@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Process, Quality, Row,
+    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Lineage, Process, Quality,
+    Row,
 };
 
 use crate::digests::Digests;
-use crate::facts::Known;
+use crate::facts::{Described, Known};
 use crate::filter::{Ignore, Verdict};
 use crate::flows::Tracked;
 
@@ -22,6 +23,8 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// Digests of images that earlier rows named as pending.
     pub resolved: Vec<(ImageId, Digest)>,
+    /// What else is known of executables that rows, these or earlier ones, name.
+    pub described: Vec<Described>,
 }
 
 /// Makes rows, and remembers which of them still lack a digest.
@@ -44,19 +47,28 @@ impl Rows {
         last: bool,
     ) -> Batch {
         let waiting = std::mem::take(&mut self.held);
+        let mut lineages = Lineages::default();
         let mut rows = Vec::with_capacity(unwritten.len() + waiting.len());
         for (mut row, tries) in waiting {
             row.exe.digest = digests.of(&row.exe.image);
-            if let Some(launch) = row.lineage.first_mut() {
-                launch.exe.digest = row.exe.digest;
+            if let Some(launch) = row.lineage.first() {
+                row.lineage = lineages.of(&Arc::clone(&launch.process), digests);
             }
             self.consider(row, tries, ignore, last, &mut rows);
         }
         for tracked in unwritten {
-            let row = self.row(tracked, digests);
+            let row = self.row(tracked, digests, &mut lineages);
             self.consider(row, PATIENCE, ignore, last, &mut rows);
         }
+        let mut seen = HashSet::new();
         for row in &rows {
+            for launch in &row.lineage {
+                if !seen.insert(launch.process.key) {
+                    // Whoever is above it was seen then.
+                    break;
+                }
+                self.facts.recorded(&launch.process);
+            }
             let own = [Some(&row.exe), row.parent.as_ref(), row.grandparent.as_ref()];
             let launches = row.lineage.iter();
             let launches = launches.flat_map(|launch| [Some(&launch.exe), launch.script.as_ref()]);
@@ -64,7 +76,8 @@ impl Rows {
                 self.remember_pending(executable);
             }
         }
-        Batch { rows, resolved: std::mem::take(&mut self.resolved) }
+        let described = self.facts.take(digests);
+        Batch { rows, resolved: std::mem::take(&mut self.resolved), described }
     }
 
     fn consider(&mut self, row: Row, tries: u8, ignore: &Ignore, last: bool, out: &mut Vec<Row>) {
@@ -105,12 +118,12 @@ impl Rows {
         self.facts.written(dev, ino, path);
     }
 
-    /// Rows and digests that wait for the next batch.
+    /// Rows, digests and what else is known that wait for the next batch.
     pub(crate) fn waiting(&self) -> usize {
-        self.held.len() + self.resolved.len()
+        self.held.len() + self.resolved.len() + self.facts.waiting()
     }
 
-    fn row(&mut self, tracked: Tracked, digests: &Digests) -> Row {
+    fn row(&mut self, tracked: Tracked, digests: &Digests, lineages: &mut Lineages) -> Row {
         let executable =
             |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
         let (wire, rtt_us) = (tracked.wire(), tracked.rtt_us());
@@ -121,8 +134,8 @@ impl Rows {
         let grandparent = process.grandparent_image().map(executable);
         let lineage = match kind {
             // Nobody's, or several processes'.
-            FlowKind::CatchAll | FlowKind::Executable { .. } => Vec::new(),
-            _ => lineage(&process, digests),
+            FlowKind::CatchAll | FlowKind::Executable { .. } => Lineage::default(),
+            _ => lineages.of(&process, digests),
         };
         let domain = self.no_domain.get_or_insert_with(|| "".into());
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
@@ -155,14 +168,27 @@ impl Rows {
     }
 }
 
-/// The process and all that is known of who launched it.
-fn lineage(process: &Arc<Process>, digests: &Digests) -> Vec<Launch> {
-    let executable =
-        |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
-    let launch = |process: &Arc<Process>| Launch {
-        process: Arc::clone(process),
-        exe: executable(&process.image),
-        script: process.script.get().map(executable),
-    };
-    std::iter::once(process).chain(process.ancestors()).map(launch).collect()
+/// Lineages for one batch, each made once.
+#[derive(Default)]
+struct Lineages(HashMap<*const Process, Lineage>);
+
+impl Lineages {
+    /// The process and all that is known of who launched it.
+    fn of(&mut self, process: &Arc<Process>, digests: &Digests) -> Lineage {
+        // What is in the map keeps its process, so that no address is used twice.
+        if let Some(known) = self.0.get(&Arc::as_ptr(process)) {
+            return known.clone();
+        }
+        let executable =
+            |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
+        let launch = Launch {
+            process: Arc::clone(process),
+            exe: executable(&process.image),
+            script: process.script.get().map(executable),
+        };
+        let above = process.parent.as_ref().map(|parent| self.of(parent, digests));
+        let lineage = Lineage::below(launch, above.unwrap_or_default());
+        self.0.insert(Arc::as_ptr(process), lineage.clone());
+        lineage
+    }
 }

@@ -26,6 +26,7 @@ pub(crate) fn info(key: ProcKey, path: &str, parent: ProcKey, grandparent: ProcK
         path_cut: false,
         memfd: false,
         unlinked: false,
+        fuse: false,
         args: path.as_bytes().to_vec(),
         args_cut: false,
         script: None,

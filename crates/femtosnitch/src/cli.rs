@@ -283,16 +283,38 @@ fn report(error: &anyhow::Error) -> ExitCode {
         // Whoever read our output (`head`, a pager) has seen enough.
         return ExitCode::SUCCESS;
     }
-    let line = format!("femtosnitch: {error:#}\n");
+    let line = format!("femtosnitch: {}\n", whole(error));
     // With standard error gone there is nobody left to tell; the exit code still says it.
     drop(io::stderr().write_all(line.as_bytes()));
     if error.is::<Usage>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
+}
+
+/// The error and its causes, but for those that were quoted already.
+fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let io = || io::Error::from_raw_os_error(2);
+        let quoted = anyhow::anyhow!(io()).context(format!("cannot read x: {}", io()));
+        assert_eq!(whole(&quoted), format!("cannot read x: {}", io()));
+        let plain = anyhow::anyhow!(io()).context("cannot read x");
+        assert_eq!(whole(&plain), format!("cannot read x: {}", io()));
+    }
 
     #[test]
     fn the_definition_is_consistent() {

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Launch, ProcKey, Process, Quality,
-    Row, Sha256,
+    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, ProcKey, Process,
+    Quality, Row, Sha256,
 };
 use femtosnitch_store::{Batch, GapReason, Note, NoteKind, Options, Writer};
 
@@ -57,7 +57,7 @@ fn row(contime: i64, exe: Executable, send: u64) -> Row {
         exe,
         parent: Some(executable(99, "/bin/sh")),
         grandparent: None,
-        lineage: Vec::new(),
+        lineage: Lineage::default(),
         uid: 0,
         pid: 4_242,
         family: 2,
@@ -220,7 +220,7 @@ fn launched(contime: i64, path: &str, digest: u8, launched: i64, send: u64) -> R
     let parent = process(&shell, 4_000, None);
     let own = process(&exe, 4_000 + u32::from(digest), Some(Arc::clone(&parent)));
     let launch = |process, exe: &Executable| Launch { process, exe: exe.clone(), script: None };
-    let lineage = vec![launch(own, &exe), launch(parent, &shell)];
+    let lineage = [launch(own, &exe), launch(parent, &shell)].into_iter().collect();
     Row { lineage, ..row(contime, exe, send) }
 }
 

@@ -99,6 +99,8 @@ pub struct ProcInfo {
     pub memfd: bool,
     /// No name leads to the file.
     pub unlinked: bool,
+    /// A program serves the file (FUSE), perhaps to one user only, and perhaps never.
+    pub fuse: bool,
     /// Arguments, NUL-separated; empty for [`ProcEvent::Found`].
     pub args: Vec<u8>,
     /// There were more.

@@ -66,6 +66,8 @@ pub enum Unhashed {
     Unknown,
     /// femtosnitch was stopped before the file was hashed.
     Interrupted,
+    /// The program that serves the file did not answer in time.
+    NoAnswer,
     /// The file is larger than any program, sparse perhaps: reading it would take hours.
     TooLarge,
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Unhashed {
             Self::Changed => "(changed)",
             Self::Unknown => "(unknown)",
             Self::Interrupted => "(interrupted)",
+            Self::NoAnswer => "(no answer)",
             Self::TooLarge => "(too large)",
         })
     }

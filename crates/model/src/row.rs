@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Connections, Digest, Direction, Image, Process, Quality};
+use crate::{Connections, Digest, Direction, Image, Lineage, Process, Quality};
 
 /// An executable as the history names it.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ pub struct ContainerFacts {
     pub name: String,
     /// The image that it was made from.
     pub image: String,
-    /// Kubernetes' name for the pod, `namespace/name`.
+    /// Kubernetes' name for the pod, `namespace/name`; its uid, if that is all that is known.
     pub pod: String,
 }
 
@@ -81,7 +81,7 @@ pub struct Row {
     /// How well its data travelled.
     pub quality: Quality,
     /// The process, who launched it, and so on; empty where it stands for several.
-    pub lineage: Vec<Launch>,
+    pub lineage: Lineage,
     /// Who: as in `lineage`, if that is not empty, and so are the next two.
     pub exe: Executable,
     /// Who launched it.

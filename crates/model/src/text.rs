@@ -23,6 +23,30 @@ pub fn escape_bytes(bytes: &[u8]) -> String {
     out
 }
 
+/// The bytes that [`escape_bytes`] made this text of.
+#[must_use]
+pub fn unescape(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, used) = match (first, after) {
+            (b'\\', [b'\\', ..]) => (b'\\', 2),
+            (b'\\', [b'x', high, low, ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => (high << 4 | low, 4),
+                _ => (*first, 1),
+            },
+            _ => (*first, 1),
+        };
+        out.push(byte);
+        rest = rest.get(used..).unwrap_or_default();
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
 /// The same text with everything replaced that could move a cursor, set a title or reorder what
 /// a person reads: control characters and Unicode's bidirectional and invisible format controls.
 #[must_use]
@@ -47,6 +71,14 @@ mod tests {
         assert_eq!(escape_bytes(b"/bin/caf\xc3\xa9"), "/bin/café");
         assert_eq!(escape_bytes(b"a\xffb"), "a\\xffb");
         assert_eq!(escape_bytes(b"a\\xffb"), "a\\\\xffb");
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_come_back(bytes: Vec<u8>, text in "[\\\\x0-9a-f]{0,20}") {
+            prop_assert_eq!(unescape(&escape_bytes(&bytes)), bytes);
+            prop_assert_eq!(unescape(&escape_bytes(text.as_bytes())), text.as_bytes());
+        }
     }
 
     #[test]

@@ -175,12 +175,28 @@ static __noinline void read_script(struct fs_proc *out, struct linux_binprm *bpr
 		count(FS_COUNT_READ_FAILED);
 }
 
+#define FUSE_SUPER_MAGIC 0x65735546
+
+/* Not virtiofs or a disk that FUSE mounts (`fuseblk`): root may read those, and a machine serves them. */
+static __always_inline bool is_fuse(struct super_block *sb)
+{
+	const __u64 fuse = 0x65737566; /* "fuse" */
+	__u64 name = 0;
+
+	if (BPF_CORE_READ(sb, s_magic) != FUSE_SUPER_MAGIC)
+		return false;
+	bpf_probe_read_kernel_str(&name, sizeof(name), BPF_CORE_READ(sb, s_type, name));
+	return name == fuse;
+}
+
 static __noinline void read_file(struct fs_proc *out, struct file *file)
 {
 	struct inode *inode = BPF_CORE_READ(file, f_inode);
 
 	out->dev = BPF_CORE_READ(inode, i_sb, s_dev);
 	out->ino = BPF_CORE_READ(inode, i_ino);
+	if (is_fuse(BPF_CORE_READ(inode, i_sb)))
+		out->flags |= FS_PROC_FUSE;
 	/*
 	 * Without a device of its own a file system may use a number twice: btrfs for files of
 	 * different subvolumes, overlayfs for files of different layers.

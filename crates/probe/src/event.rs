@@ -70,6 +70,7 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
         path_cut: flags & abi::PROC_PATH_CUT != 0,
         memfd,
         unlinked: flags & abi::PROC_UNLINKED != 0,
+        fuse: flags & abi::PROC_FUSE != 0,
         args: args.to_vec(),
         args_cut: flags & abi::PROC_ARGS_CUT != 0,
         script: (!script.is_empty()).then(|| until_nul(script).to_vec()),

@@ -59,36 +59,40 @@ impl Interning<'_> {
     /// Id of the run that moved a row's bytes, stored with all it descends from; 0 if the row
     /// stands for several.
     pub(crate) fn process(&mut self, tx: &Transaction<'_>, row: &Row, exe: i64) -> Sql<i64> {
-        let (lineage, contime) = (row.lineage.as_slice(), row.contime);
+        let (lineage, contime) = (&row.lineage, row.contime);
         if lineage.is_empty() {
             self.networked(tx, &row.container, &row.exe.image, (exe, 0, contime))?;
             return Ok(0);
         }
         // What is covered covers all above it.
-        let mut todo = lineage.len();
+        let mut todo = Vec::new();
         let mut above = None;
-        for at in 0..lineage.len() {
-            above = self.covered(lineage.get(at..).unwrap_or_default(), contime, at == 0);
+        let mut launches = lineage.iter();
+        while let Some(launch) = launches.next() {
+            let is_last = launches.clone().next().is_none();
+            above = self.covered(launch, is_last, contime, todo.is_empty());
             if above.is_some() {
-                todo = at;
                 break;
             }
+            todo.push(launch);
         }
-        for at in (0..todo).rev() {
-            if let Some(launch) = lineage.get(at) {
-                let last = at + 1 == lineage.len();
-                above = Some(self.store(tx, launch, above.filter(|_| !last), contime, at == 0)?);
-            }
+        while let Some(launch) = todo.pop() {
+            above = Some(self.store(tx, launch, above, contime, todo.is_empty())?);
         }
         Ok(above.map_or(0, |run| run.id))
     }
 
-    /// The first of the launches, if there is nothing to write about it.
-    fn covered(&self, launches: &[Launch], contime: i64, networked: bool) -> Option<Run> {
-        let (launch, above) = launches.split_first()?;
+    /// The run of a launch, if there is nothing to write about it or what is above.
+    fn covered(
+        &self,
+        launch: &Launch,
+        is_last: bool,
+        contime: i64,
+        networked: bool,
+    ) -> Option<Run> {
         let run = self.interner.processes.get(&launch.process.key)?;
         let covered = contime <= run.last
-            && (run.rooted || above.is_empty())
+            && (run.rooted || is_last)
             && (run.script || launch.script.is_none())
             && (run.networked || !networked);
         covered.then_some(*run)

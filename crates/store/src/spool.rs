@@ -187,6 +187,7 @@ mod tests {
     use femtosnitch_model::Executable;
     use femtosnitch_model::Image;
     use femtosnitch_model::ImageId;
+    use femtosnitch_model::Lineage;
     use femtosnitch_model::Quality;
     use femtosnitch_model::Row;
     use femtosnitch_model::Unhashed;
@@ -219,7 +220,7 @@ mod tests {
             exe,
             parent: None,
             grandparent: None,
-            lineage: Vec::new(),
+            lineage: Lineage::default(),
             uid: 0,
             pid: 1,
             family: 2,

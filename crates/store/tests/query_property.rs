@@ -130,15 +130,15 @@ prop_compose! {
         (rtt_us, retrans) in (prop::option::of(any::<u32>()), 0_u64..9),
     ) -> Row {
         // A process is always the same; it runs a script or not.
-        let lineage = process.map_or_else(Vec::new, |pid| {
+        let lineage = process.into_iter().map(|pid| {
             let mut process = run(pid, &exe.image, 0, None);
             process.key.start_ns = exe.image.id.0 * 4 + u64::from(script);
             process.key.exec_id = u32::try_from(CONTAINERS.iter().position(|it| *it == container).unwrap()).unwrap();
             process.place = place(container, UNITS[pid as usize % 3], UNITS[pid as usize % 2]);
             process.login_uid = (pid % 4 != 0).then_some(pid % 4);
             let script = script.then(|| Executable { image: common::runs::script(100, "/srv/x.py"), digest: sha(9) });
-            vec![Launch { process: Arc::new(process), exe: exe.clone(), script }]
-        });
+            Launch { process: Arc::new(process), exe: exe.clone(), script }
+        }).collect();
         Row { contime, send, recv, wire_send, wire_recv, direction, connections,
               quality: Quality { rtt_us, retrans },
               events, lineage, exe, parent, grandparent, uid, pid,

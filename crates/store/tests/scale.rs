@@ -13,6 +13,7 @@ use std::time::Instant;
 use common::runs::*;
 use common::*;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Lineage;
 use femtosnitch_model::Process;
 use femtosnitch_store::Batch;
 use femtosnitch_store::Described;
@@ -68,7 +69,7 @@ fn fill(path: &Path, count: u64, runs: &[Arc<Process>], with_lineage: bool) -> D
         let process = &runs[usize::try_from(at * runs.len() as u64 / count).unwrap()];
         let mut row = row_of(i64::try_from(at / 100).unwrap(), process, &digests);
         if !with_lineage {
-            row.lineage.clear();
+            row.lineage = Lineage::default();
         }
         row.wire_recv = Some(1100);
         batch.push(row);

@@ -15,6 +15,10 @@ pub enum Cap {
     DacReadSearch = 2,
     /// Leave the access time of others' files alone.
     Fowner = 3,
+    /// Become another group.
+    Setgid = 6,
+    /// Become another user.
+    Setuid = 7,
     /// Change the bounding set.
     Setpcap = 8,
     /// Attach network programs.
@@ -32,11 +36,13 @@ pub enum Cap {
 }
 
 impl Cap {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Chown,
         Self::DacOverride,
         Self::DacReadSearch,
         Self::Fowner,
+        Self::Setgid,
+        Self::Setuid,
         Self::Setpcap,
         Self::NetAdmin,
         Self::SysPtrace,
@@ -54,6 +60,8 @@ impl Cap {
             Self::DacOverride => "CAP_DAC_OVERRIDE",
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
             Self::Fowner => "CAP_FOWNER",
+            Self::Setgid => "CAP_SETGID",
+            Self::Setuid => "CAP_SETUID",
             Self::Setpcap => "CAP_SETPCAP",
             Self::NetAdmin => "CAP_NET_ADMIN",
             Self::SysPtrace => "CAP_SYS_PTRACE",

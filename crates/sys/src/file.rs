@@ -141,6 +141,18 @@ pub fn stat(fd: BorrowedFd<'_>) -> io::Result<FileStat> {
     })
 }
 
+/// Names what a process runs (`O_PATH`): asks nothing of whoever serves the file, and needs no right
+/// to read it.
+///
+/// # Errors
+/// As `open(2)`: `NotFound` when the process is gone.
+pub fn name_executable(pid: u32) -> io::Result<OwnedFd> {
+    by_any_thread(pid, |tid| {
+        let how = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        Ok(nix::fcntl::open(format!("/proc/{tid}/exe").as_str(), how, Mode::empty())?)
+    })
+}
+
 /// Opens the root directory that a process sees, or the directory or file at `path` below it, for
 /// naming only (`O_PATH`).
 ///

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::file::{self, FileStat};
 
 /// Large enough that system calls do not show, small enough to stay in a second-level cache.
-const CHUNK: usize = 256 * 1024;
+pub(crate) const CHUNK: usize = 256 * 1024;
 
 /// How often a file that changes meanwhile is read.
 const ATTEMPTS: u32 = 3;
@@ -49,6 +49,15 @@ pub enum HashError {
 /// # Errors
 /// [`HashError`]; when `cancel` is set, within one chunk (256 KiB).
 pub fn hash_fd(fd: BorrowedFd<'_>, cancel: &AtomicBool) -> Result<Hashed, HashError> {
+    hash_with(fd, &mut vec![0; CHUNK], cancel)
+}
+
+/// Likewise, a bufferful at a time. Allocates nothing.
+pub(crate) fn hash_with(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    cancel: &AtomicBool,
+) -> Result<Hashed, HashError> {
     // Advice only: read ahead far, and leave the page cache's order alone so that hashing a big
     // program evicts nothing that is in use. Older kernels ignore the latter.
     for advice in
@@ -56,10 +65,9 @@ pub fn hash_fd(fd: BorrowedFd<'_>, cancel: &AtomicBool) -> Result<Hashed, HashEr
     {
         posix_fadvise(fd, 0, 0, advice).ok();
     }
-    let mut buffer = vec![0; CHUNK];
     let mut before = file::stat(fd)?;
     for _ in 0..ATTEMPTS {
-        let (sha256, len) = read_through(fd, &mut buffer, cancel)?;
+        let (sha256, len) = read_through(fd, buffer, cancel)?;
         let after = file::stat(fd)?;
         if after.same_contents(&before) && len == after.size {
             return Ok(Hashed { sha256, len, stat: after });

@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod fanotify;
 pub mod file;
+pub mod foreign;
 pub mod hash;
 pub mod limits;
 pub mod lock;

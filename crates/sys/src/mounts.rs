@@ -20,6 +20,8 @@ pub struct Mount {
     pub point: PathBuf,
     /// Kind of file system: `ext4`, `fuse.sshfs`.
     pub kind: String,
+    /// The user and group for whom FUSE serves it.
+    pub served_to: Option<(u32, u32)>,
 }
 
 /// Kinds of file systems on which no program lies.
@@ -121,12 +123,20 @@ fn line(line: &[u8]) -> Option<Mount> {
     let (major, minor) = device(fields.nth(1)?)?;
     let point = PathBuf::from(OsString::from_vec(unescape(fields.nth(1)?)));
     // Optional fields, then a hyphen.
-    let kind = fields.skip_while(|field| *field != b"-").nth(1)?;
+    let mut fields = fields.skip_while(|field| *field != b"-");
+    let kind = fields.nth(1)?;
+    let options = fields.nth(1).unwrap_or_default();
+    let option = |name: &[u8]| {
+        let mut options = options.split(|byte| *byte == b',');
+        let value = options.find_map(|option| option.strip_prefix(name))?;
+        u32::try_from(number(value)?).ok()
+    };
     Some(Mount {
         id,
         dev: libc::makedev(major, minor),
         point,
         kind: String::from_utf8_lossy(kind).into_owned(),
+        served_to: option(b"user_id=").zip(option(b"group_id=")),
     })
 }
 
@@ -166,7 +176,8 @@ mod tests {
     #[test]
     fn a_line_of_the_manual_is_read() {
         let text = b"36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw\n\
-            40 35 0:45 / /run/user/1000/doc rw shared:3 - fuse.portal portal rw\nrubbish\n";
+            40 35 0:45 / /run/user/1000/doc rw shared:3 - fuse.portal portal \
+            rw,user_id=1000,group_id=100\nrubbish\n";
         let found = parse(text);
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].id, 36);
@@ -175,6 +186,7 @@ mod tests {
         assert_eq!(found[0].kind, "ext3");
         assert!(found[0].may_have_programs() && !found[0].may_hang());
         assert!(found[1].may_hang());
+        assert_eq!([found[0].served_to, found[1].served_to], [None, Some((1000, 100))]);
     }
 
     #[test]

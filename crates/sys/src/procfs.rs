@@ -130,6 +130,15 @@ fn exe_of(pid: u32) -> io::Result<ExeLink> {
     Ok(ExeLink { path: short.to_vec(), deleted: true })
 }
 
+/// The root directory of a process, as seen from its mount namespace's root where that is also ours;
+/// `/` in a container.
+///
+/// # Errors
+/// When the process is gone, or is another user's and the caller lacks `CAP_SYS_PTRACE`.
+pub fn root(pid: u32) -> io::Result<std::path::PathBuf> {
+    crate::file::by_any_thread(pid, |tid| std::fs::read_link(format!("/proc/{tid}/root")))
+}
+
 /// Every process id (thread group) that `/proc` shows now, in no particular order.
 ///
 /// # Errors
@@ -146,6 +155,35 @@ pub fn pids() -> io::Result<Vec<u32>> {
 pub fn boot_id() -> io::Result<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     Ok(text.trim_end().to_owned())
+}
+
+/// A user namespace.
+#[derive(Debug)]
+pub struct UserNamespace {
+    /// To enter it with.
+    pub file: File,
+    /// It is the one that we are in.
+    pub is_own: bool,
+}
+
+/// The user namespace of a process.
+///
+/// # Errors
+/// When the process is gone, or is another user's and the caller lacks `CAP_SYS_PTRACE`.
+pub fn user_namespace(pid: u32) -> io::Result<UserNamespace> {
+    let id = |file: &File| file.metadata().map(|meta| (meta.dev(), meta.ino()));
+    let file = File::open(format!("/proc/{pid}/ns/user"))?;
+    let is_own = id(&file)? == id(&File::open("/proc/self/ns/user")?)?;
+    Ok(UserNamespace { file, is_own })
+}
+
+/// What one of our own user ids (`map` is `uid_map`) or group ids (`gid_map`) is in the user
+/// namespace of a process; `None` if it has none there.
+///
+/// # Errors
+/// When the process is gone.
+pub fn id_inside(pid: u32, map: &str, id: u32) -> io::Result<Option<u32>> {
+    Ok(parse::inside(&read(pid, map, 64 << 10)?, id))
 }
 
 /// Ticks per second in which [`Stat::start_ticks`] counts; 100 on every Linux machine in use.

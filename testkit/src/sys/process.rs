@@ -1,5 +1,6 @@
 //! Processes, namespaces, capabilities and clocks.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -98,15 +99,44 @@ pub fn pipe() -> io::Result<(File, File)> {
     Ok((reader, writer))
 }
 
+/// The name of each [`memory_file`].
+pub const MEMORY_NAME: &CStr = c"testkit";
+
 /// A file in memory, close-on-exec.
 ///
 /// # Errors
 /// What `memfd_create(2)` said.
 pub fn memory_file() -> io::Result<File> {
-    // SAFETY: the name is a valid C string.
-    let fd = checked(unsafe { libc::memfd_create(c"testkit".as_ptr(), libc::MFD_CLOEXEC) })?;
+    // SAFETY: the name is a C string.
+    let fd = checked(unsafe { libc::memfd_create(MEMORY_NAME.as_ptr(), libc::MFD_CLOEXEC) })?;
     // SAFETY: the kernel has just given us this descriptor and nobody else owns it.
     Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// Executes an open file without a name of it, with these arguments; returns only an error.
+pub fn execute(file: &File, args: &[&CStr]) -> io::Error {
+    let raw = |words: &[&CStr]| -> Vec<*const libc::c_char> {
+        let words = words.iter().map(|word| word.as_ptr());
+        words.chain(std::iter::once(std::ptr::null())).collect()
+    };
+    let (args, environment) = (raw(args), raw(&[]));
+    // SAFETY: both lists end with a null pointer, and their strings outlive the call.
+    unsafe { libc::fexecve(file.as_raw_fd(), args.as_ptr(), environment.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+/// Gives up being root: user and group become `id`, for good.
+///
+/// # Errors
+/// What `setgroups(2)`, `setresgid(2)` or `setresuid(2)` said.
+pub fn become_user(id: u32) -> io::Result<()> {
+    // SAFETY: an empty list.
+    checked(unsafe { libc::setgroups(0, std::ptr::null()) })?;
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::setresgid(id, id, id) })?;
+    // SAFETY: no pointers are passed.
+    checked(unsafe { libc::setresuid(id, id, id) })?;
+    Ok(())
 }
 
 /// Moves this process into a network namespace of its own.

@@ -3,13 +3,16 @@
 use std::io::BufRead;
 use std::io::BufReader;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 use std::time::Instant;
 
 use anyhow::Context;
 use anyhow::Result;
 use anyhow::bail;
+use anyhow::ensure;
 use serde_json::Value;
 
+use crate::expect::Row;
 use crate::root::Root;
 
 /// One connection to the live socket.
@@ -50,6 +53,30 @@ impl Live {
             if Instant::now() > deadline {
                 bail!("the live socket never told of {what}");
             }
+        }
+    }
+
+    /// The first flow that is `mine` of which all is told that has to be, as `done` says; `again`
+    /// makes it move more after every sample.
+    pub(crate) fn flow(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut again: impl FnMut() -> Result<()>,
+        mine: impl Fn(&Row<'_>) -> bool,
+        done: impl Fn(&Row<'_>) -> bool,
+    ) -> Result<Value> {
+        let (deadline, mut last) = (Instant::now() + within, Value::Null);
+        loop {
+            let event = self.next()?;
+            let row = Row(&event);
+            match row.text("type") {
+                "flow" if mine(&row) && done(&row) => return Ok(event),
+                "flow" if mine(&row) => last = event,
+                "tick" => again()?,
+                _ => {}
+            }
+            ensure!(Instant::now() < deadline, "{what} was never told; at last: {last}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod bad;
 mod bounds;
+mod cgroups;
+mod changes;
 mod connections;
 mod container;
 mod disk;
@@ -13,9 +15,13 @@ mod life;
 mod lineage;
 mod live;
 mod mounted;
+mod places;
+mod programs;
+mod scripts;
 mod spaces;
 pub(crate) mod traffic;
 mod verifier;
+mod what;
 mod xdp;
 
 use crate::runner::Scenario;
@@ -60,12 +66,45 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,
     "no-btf": bad::no_type_information,
+    "no-proc": bad::no_proc,
     "unreadable-config": bad::unreadable_config,
     "full-disk": disk::full,
     "identity-short-lived": identity::short_lived,
     "identity-overwritten": identity::overwritten,
     "identity-replaced": identity::replaced,
     "identity-overlay": identity::overlay,
+    "identity-memory": identity::memory,
+    "identity-descriptor": identity::descriptor,
+    "identity-inode-used-again": identity::used_again,
+    "identity-subvolumes": identity::subvolumes,
+    "identity-bind-mount": identity::bind_mount,
+    "identity-hard-link": identity::hard_link,
+    "identity-renamed": identity::renamed,
+    "identity-mount-namespace": identity::mount_namespace,
+    "identity-steady-state": identity::steady_state,
+    "identity-hostile-names": identity::hostile_names,
+    "identity-hostile-csv": identity::hostile_csv,
+    "identity-hostile-json": identity::hostile_json,
+    "identity-long-paths": identity::long_paths,
+    "identity-fuse": identity::of_a_user,
+    "identity-fuse-silent": identity::silent,
+    "identity-fuse-silent-shared": identity::silent_shared,
+    "identity-chain-of-six": lineage::chain_of_six,
+    "places-unit": places::unit,
+    "places-legacy-unit": places::legacy_unit,
+    "places-lookalike": places::lookalike,
+    "places-container": container::in_a_service,
+    "what-package-copied": what::copied,
+    "what-package-modified": what::modified,
+    "what-package-modified-gone": what::modified_and_gone,
+    "what-set-uid": what::set_uid,
+    "what-capabilities": what::capabilities,
+    "what-build-id": what::build_id,
+    "what-script": scripts::files,
+    "what-script-inline": scripts::inline,
+    "what-script-replaced": scripts::replaced,
+    "changes-modified": changes::modified,
+    "changes-upgraded": changes::upgraded,
     "live-flows": live::flows,
     "live-facts": live::facts,
     "slow-reader": live::slow_reader,

@@ -7,14 +7,15 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use femtosnitch_api::{Event, LiveHandle};
-use femtosnitch_engine::{Batch, Effect, Engine, Moment};
+use femtosnitch_engine::{Effect, Engine, Moment};
 use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
-use femtosnitch_store::Heartbeat;
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, wait};
 
+use super::containers::Containers;
 use super::identity::{Identity, scripts};
+use super::losses::Losses;
 use super::report::Report;
 use super::selftest::SelfTest;
 use super::walk::Walk;
@@ -23,6 +24,7 @@ use super::{Message, lookup};
 
 mod ends;
 mod feed;
+mod handover;
 mod upkeep;
 
 /// Process events are read this long after the first, so that a storm of them costs few wake-ups.
@@ -53,6 +55,8 @@ pub(super) struct Capture {
     pub(super) max_flows: usize,
     pub(super) walk: Walk,
     pub(super) self_test: Option<SelfTest>,
+    pub(super) containers: Containers,
+    pub(super) losses: Losses,
 }
 
 /// Wakes the capture thread.
@@ -159,6 +163,9 @@ impl Capture {
         match message {
             Message::Digest(file, digest) => self.engine.digest_done(file, digest),
             Message::Facts(file, facts) => self.engine.facts_found(file, facts),
+            Message::Container(container, facts) => {
+                self.containers.answered(container, facts, Instant::now());
+            }
             Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
             Message::Ignore(ignore) => self.engine.set_ignore(ignore),
             Message::Stop => {}
@@ -234,6 +241,11 @@ impl Capture {
             }
             let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
+            if !moved.container.is_empty() {
+                let place = (&moved.process.place.container, &moved.process.cgroup);
+                let wanted = self.containers.seen(place.0, place.1, Instant::now());
+                wanted.into_iter().for_each(|wanted| self.identity.container(wanted));
+            }
             flows += 1;
             send += moved.delta.send;
             recv += moved.delta.recv;
@@ -332,23 +344,6 @@ impl Capture {
         }
     }
 
-    /// Gives the writer what it does not have yet. While it is behind, rows gather here.
-    fn hand_over(&mut self, last: bool) {
-        if !last && self.batches.is_behind() {
-            return;
-        }
-        let Batch { rows, resolved } = self.engine.batch(last);
-        // Also when nothing happened: the history then says that somebody looked.
-        let heartbeat = Some(Heartbeat { at: moment(0).wall, clean: last });
-        let batch = femtosnitch_store::Batch {
-            rows,
-            resolved,
-            heartbeat,
-            ..femtosnitch_store::Batch::default()
-        };
-        self.batches.send(batch);
-    }
-
     fn publish_status(&self) {
         self.live.set_status(self.report.status(&self.probe, &self.engine, &self.live));
     }
@@ -361,7 +356,7 @@ impl Capture {
         let read = self.read_flows(u64::MAX / 2, None);
         self.carry_out(u64::MAX / 2);
         let deadline = Instant::now() + LAST_DIGESTS;
-        while self.engine.digests_outstanding() > 0 {
+        while self.engine.digests_outstanding() + self.identity.facts_outstanding() > 0 {
             let rest = deadline.saturating_duration_since(Instant::now());
             match inbox.recv_timeout(rest) {
                 Ok(message) => self.take_message(message),

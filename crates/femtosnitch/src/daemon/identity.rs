@@ -2,11 +2,12 @@
 //! hashing them off everybody's way, and hearing of changes.
 
 mod changes;
-mod facts;
+pub(super) mod facts;
 mod filesystems;
 mod held;
 mod lanes;
 pub(super) mod scripts;
+mod served;
 mod version;
 
 use std::ffi::OsStr;
@@ -30,10 +31,12 @@ use super::Message;
 use super::capture::{Waker, waker};
 use super::report::Report;
 use changes::{Changes, News};
+use facts::{Finding, Wanted};
 use filesystems::FileSystems;
 use held::Held;
 use lanes::{Lane, Worker};
 use scripts::ScriptRequest;
+use served::Served;
 use version::{Match, compare, mismatch};
 
 /// Files larger than this have a lane, and a thread, of their own: they must not hold up the rest.
@@ -60,6 +63,7 @@ pub(super) struct Identity {
     waker: Waker,
     cancel: Arc<AtomicBool>,
     changes: Arc<Changes>,
+    facts: Finding,
 }
 
 impl Identity {
@@ -78,19 +82,20 @@ impl Identity {
         let automatic = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(4));
         // One for large files, the others for the rest.
         let small = threads.unwrap_or(automatic).saturating_sub(1).max(1);
-        let (facts, to_find) = channel();
+        let (facts, finder) = facts::start(answers.clone(), answered.clone())?;
+        let mut running = vec![finder];
         let worker = Worker {
             answers: answers.clone(),
             answered,
             opener: waker.clone(),
-            facts,
+            facts: facts.clone(),
             protected: running_files_are_protected(),
         };
-        let mut running = vec![facts::start(to_find, answers.clone(), worker.answered.clone())?];
         let lanes = [
             Lane::start("hash", small, &worker, &cancel, report, &mut running)?,
             Lane::start("hash-large", 1, &worker, &cancel, report, &mut running)?,
         ];
+        let served = Served::start(&worker, report, &mut running)?;
         let Worker { answered, .. } = worker;
         let changes = Arc::new(Changes::new(report));
         let room = usize::try_from(limits::raise_descriptors()).unwrap_or(usize::MAX);
@@ -101,12 +106,13 @@ impl Identity {
             systems: FileSystems::watch(report),
             expired: Vec::new(),
             lanes,
+            served,
             answers,
             answered,
             report: Arc::clone(report),
         };
         running.push(thread::spawn("identity", move || opener.run(&inbox, &wake))?);
-        Ok((Self { jobs, waker, cancel, changes }, running))
+        Ok((Self { jobs, waker, cancel, changes, facts }, running))
     }
 
     pub(super) fn hold(&self, request: FileRequest) {
@@ -120,6 +126,16 @@ impl Identity {
     /// Finds out about a script: answered by [`Message::Script`].
     pub(super) fn script(&self, request: ScriptRequest) {
         self.send(Job::Script(request));
+    }
+
+    /// Finds out what a container is called: answered by [`Message::Container`].
+    pub(super) fn container(&self, wanted: Wanted) {
+        self.facts.container(wanted);
+    }
+
+    /// Files and containers of which more is being found out.
+    pub(super) fn facts_outstanding(&self) -> usize {
+        self.facts.waiting()
     }
 
     /// Changes of files since the last look.
@@ -148,6 +164,7 @@ struct Opener {
     /// Held long enough; kept to spare allocations.
     expired: Vec<(File, Option<FileRequest>)>,
     lanes: [Lane; 2],
+    served: Served,
     answers: Sender<Message>,
     answered: Waker,
     report: Arc<Report>,
@@ -261,6 +278,14 @@ impl Opener {
 
     /// A version not seen before was executed. Most likely the kernel has handed it to us.
     fn hold(&mut self, request: &FileRequest) {
+        if request.fuse {
+            if let Some(systems) = &mut self.systems {
+                systems.seen(request, None);
+            }
+            // Such a file is not kept open: that would keep its user from unmounting it.
+            self.ask_its_user(request);
+            return;
+        }
         let file = self.handed(request).or_else(|| self.open(request).ok());
         if let Some(systems) = &mut self.systems {
             systems.seen(request, file.as_ref());
@@ -281,8 +306,20 @@ impl Opener {
         self.answer(Message::Script(key, path, version));
     }
 
+    /// Has a file read as the user who ran it.
+    fn ask_its_user(&self, request: &FileRequest) {
+        if let Err(reason) = self.served.ask(request) {
+            self.report.unhashed(reason);
+            self.answer(Message::Digest(request.file, Digest::Missing(reason)));
+        }
+    }
+
     /// A digest is wanted. What waits is bounded by the files that the engine remembers.
     fn ask(&mut self, request: FileRequest) {
+        if request.fuse {
+            self.ask_its_user(&request);
+            return;
+        }
         let reason = if request.file.size > TOO_LARGE {
             Some(Unhashed::TooLarge)
         } else if self.lanes.iter().map(|lane| lane.backlog.len()).sum::<usize>() >= BACKLOG {
@@ -306,6 +343,8 @@ impl Opener {
             while let Some(request) = self.lanes.get_mut(n).and_then(Lane::next) {
                 match self.handed(&request).map_or_else(|| self.open(&request), Ok) {
                     Ok(file) => self.send(n, request, file),
+                    // What a server does not let root read (NFS), or was found later (FUSE).
+                    Err(Unhashed::Unreadable) => self.ask_its_user(&request),
                     Err(reason) => {
                         self.report.unhashed(reason);
                         self.answer(Message::Digest(request.file, Digest::Missing(reason)));

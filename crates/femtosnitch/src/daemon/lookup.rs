@@ -30,6 +30,7 @@ pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
         path_cut: false,
         memfd: false,
         unlinked: exe.deleted,
+        fuse: false,
         args: procfs::cmdline(key.tgid, ARGS).unwrap_or_default(),
         args_cut: false,
         script: None,

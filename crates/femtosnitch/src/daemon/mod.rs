@@ -11,8 +11,10 @@
 //! Messages go one way round: capture → identity → hash → capture, and capture → writer.
 
 mod capture;
+mod containers;
 mod identity;
 mod lookup;
+mod losses;
 mod place;
 mod report;
 mod selftest;
@@ -28,7 +30,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
-use femtosnitch_model::{Digest, Facts, FileId, ProcKey};
+use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
 use femtosnitch_sys::caps::{self, Cap};
@@ -37,20 +39,24 @@ use femtosnitch_sys::{cgroup, owner, procfs, thread};
 
 use crate::config::{self, Config, Paths};
 use capture::Capture;
+use containers::Containers;
 use identity::Identity;
+use losses::Losses;
 use report::Report;
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
-/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, and
-/// giving its files to the group.
-const KEEP: [Cap; 7] = [
+/// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
+/// files as a user to whom alone they are served, and giving its own to the group.
+const KEEP: [Cap; 9] = [
     Cap::Bpf,
     Cap::Perfmon,
     Cap::NetAdmin,
     Cap::SysAdmin,
     Cap::SysPtrace,
     Cap::DacReadSearch,
+    Cap::Setuid,
+    Cap::Setgid,
     Cap::Chown,
 ];
 
@@ -66,6 +72,8 @@ pub(crate) enum Message {
     Digest(FileId, Digest),
     /// What else was found out about a file that was hashed.
     Facts(FileId, Facts),
+    /// What a container is called, if that is known.
+    Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
     /// New filters.
@@ -97,6 +105,10 @@ impl Running {
         let (config, config_path) = Config::load(paths)?;
         // First, since whoever lacks them may not make directories either.
         check_capabilities()?;
+        procfs::comm(std::process::id()).context(
+            "/proc is not what the kernel tells of processes; `mount -t proc proc /proc`, or start \
+             the daemon where it is mounted",
+        )?;
         let gid = reader_group(paths, &config)?;
         owner::ensure_dir(&paths.run_dir(), 0o750, gid)
             .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;
@@ -168,6 +180,8 @@ impl Running {
             max_flows: config.capture.max_flows as usize,
             walk: Walk::default(),
             self_test: None,
+            containers: Containers::default(),
+            losses: Losses::default(),
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();

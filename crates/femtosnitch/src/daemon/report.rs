@@ -232,7 +232,7 @@ impl Report {
         let counter = match reason {
             Unhashed::Gone => &self.gone,
             Unhashed::Changed => &self.changed,
-            Unhashed::Unreadable | Unhashed::TooLarge => &self.unreadable,
+            Unhashed::Unreadable | Unhashed::NoAnswer | Unhashed::TooLarge => &self.unreadable,
             Unhashed::Kernel | Unhashed::Unknown | Unhashed::Interrupted => return,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -338,7 +338,13 @@ impl Report {
         }
     }
 
-    fn counters(&self, probe: &Probe, engine: &Engine, live: &LiveHandle) -> BTreeMap<String, u64> {
+    /// Every counter by its name, as `status` shows them.
+    pub(super) fn counters(
+        &self,
+        probe: &Probe,
+        engine: &Engine,
+        live: &LiveHandle,
+    ) -> BTreeMap<String, u64> {
         let gauges = engine.gauges();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let state = self.state();

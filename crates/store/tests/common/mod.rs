@@ -14,6 +14,7 @@ use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
 use femtosnitch_model::Image;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Lineage;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Sha256;
@@ -57,7 +58,7 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
         exe: exe.clone(),
         parent: None,
         grandparent: None,
-        lineage: Vec::new(),
+        lineage: Lineage::default(),
         uid: 1000,
         pid: 4242,
         family: 2,

@@ -46,6 +46,19 @@ pub fn parse_stat(text: &[u8]) -> Option<Stat> {
     })
 }
 
+/// What `id` is in the namespace that a `uid_map` or `gid_map` describes: lines of the first id
+/// inside, the first id outside, and how many.
+#[must_use]
+pub(super) fn inside(map: &[u8], id: u32) -> Option<u32> {
+    map.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut numbers = line.split(u8::is_ascii_whitespace).filter(|it| !it.is_empty());
+        let mut next = || number(numbers.next()?);
+        let (inside, outside, count) = (next()?, next()?, next()?);
+        let offset = u64::from(id).checked_sub(outside).filter(|offset| *offset < count)?;
+        u32::try_from(inside.checked_add(offset)?).ok()
+    })
+}
+
 /// From `/proc/PID/status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -126,6 +139,17 @@ mod tests {
         for text in [b"".as_slice(), b")(", b"1 (", b"x (a) S 1", b"-1 (a) S 1"] {
             assert_eq!(parse_stat(text), None);
         }
+    }
+
+    #[test]
+    fn ids_are_translated() {
+        let map = b"         0       1000          1\n         1     100000      65536\n";
+        assert_eq!(inside(map, 1000), Some(0));
+        assert_eq!(inside(map, 100_000), Some(1));
+        assert_eq!(inside(map, 165_535), Some(65_536));
+        assert_eq!(inside(map, 165_536), None);
+        assert_eq!(inside(map, 1001), None);
+        assert_eq!(inside(b"x y\n4294967295 7 2\n", 8), None);
     }
 
     #[test]

@@ -14,12 +14,16 @@ use anyhow::ensure;
 use femtosnitch_testkit::Report;
 use serde_json::json;
 
+use super::cgroups::Cgroup;
+use super::cgroups::Hierarchy;
 use crate::expect;
 use crate::expect::Row;
+use crate::live::Live;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
 use femtosnitch_harness::command;
+use femtosnitch_harness::command::Running;
 
 /// The runtime.
 const RUNTIME: &str = "crun";
@@ -45,7 +49,7 @@ pub(super) fn traffic_inside(world: &World) -> Result<Outcome> {
         let mark = world.mark(kind);
         // As long as Docker's and Podman's; removed by the runtime with the container.
         let id = format!("{:0>64x}", u64::from(std::process::id()) << 8 | done.len() as u64);
-        describe(&bundle, &id, &["traffic", kind, "--tag", &mark])?;
+        describe(&bundle, &format!("/{id}"), &["traffic", kind, "--tag", &mark])?;
         let report = world.report(contained(&root, &runtime, &bundle, &id))?;
         done.push((mark, id, report));
     }
@@ -100,8 +104,47 @@ exec \"$@\"";
     command
 }
 
+/// In a cgroup as Podman makes them for a service: the live feed names the service, and the
+/// container by the word of whoever the service's cgroup was handed to.
+pub(super) fn in_a_service(world: &World) -> Result<Outcome> {
+    let Some(runtime) = find(RUNTIME) else {
+        let how = "on the machine itself `scripts/setup test` installs it";
+        return Ok(Outcome::Skipped(format!("{RUNTIME} is not there: {how}")));
+    };
+    let Some(hierarchy) = Hierarchy::unified()? else {
+        return Ok(Outcome::Skipped("no cgroup v2 here".to_owned()));
+    };
+    let root = Root::new(world)?;
+    let (bundle, mark) = (root.path("bundle"), world.mark("service"));
+    fill(&bundle.join("rootfs"), &world.testkit)?;
+    let daemon = root.start()?;
+    let mut live = Live::connect(&root)?;
+    let service = format!("fs-e2e-{}.service", std::process::id());
+    // Before the runtime makes what lies in it: to be removed afterwards.
+    let cgroup = Cgroup::make(&hierarchy, &format!("system.slice/{service}"))?;
+    let id = format!("{:0>64x}", u64::from(std::process::id()));
+    let path = format!("/system.slice/{service}/libpod-payload-{id}");
+    describe(&bundle, &path, &["traffic", "udp4", "--tag", &mark])?;
+    let running = Running::start(contained(&root, &runtime, &bundle, &id))?;
+    let told = live.flow(
+        "a program in a container",
+        world.patience(15),
+        || Ok(()),
+        |row| row.text("cmdline").ends_with(&mark),
+        |_row| true,
+    )?;
+    let done = running.wait(world.patience(60))?;
+    ensure!(done.status.success(), "{}", done.stderr.trim());
+    drop(cgroup);
+    daemon.stop()?;
+    let row = Row(&told);
+    ensure!(row.text("exe") == INSIDE && row.text("unit") == service, "not in {service}: {told}");
+    ensure!(row.text("container") == format!("delegated/{id}"), "not in {id}: {told}");
+    Ok(Outcome::Passed)
+}
+
 /// The bundle's description.
-fn describe(bundle: &Path, id: &str, args: &[&str]) -> Result<()> {
+fn describe(bundle: &Path, cgroup: &str, args: &[&str]) -> Result<()> {
     let namespaces = ["pid", "mount", "network", "uts", "ipc"].map(|kind| json!({"type": kind}));
     let none: [&str; 0] = [];
     let args = [&[INSIDE], args].concat();
@@ -119,7 +162,7 @@ fn describe(bundle: &Path, id: &str, args: &[&str]) -> Result<()> {
         "root": {"path": "rootfs", "readonly": true},
         "hostname": "e2e",
         "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-        "linux": {"cgroupsPath": format!("/{id}"), "namespaces": namespaces},
+        "linux": {"cgroupsPath": cgroup, "namespaces": namespaces},
     });
     fs::write(bundle.join("config.json"), config.to_string()).context("describing a container")
 }

@@ -1,18 +1,27 @@
 //! Processes that are gone before anyone can look at them.
 
+use std::path::Path;
+
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
+use femtosnitch_harness::command;
+use femtosnitch_harness::digest;
+use femtosnitch_testkit::tiny::Before;
+use serde_json::Value;
 
 use super::download::program;
 use super::download::shell;
+use super::programs::Programs;
+use super::programs::Sending;
+use super::programs::script;
 use crate::expect;
 use crate::expect::Row;
 use crate::helpers::Httpd;
+use crate::live::Live;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
-use femtosnitch_harness::command;
 
 pub(super) fn thousand_shortlived(world: &World) -> Result<Outcome> {
     let (root, mark) = (Root::new(world)?, world.mark("many"));
@@ -64,6 +73,64 @@ pub(super) fn orphaned_grandchild(world: &World) -> Result<Outcome> {
         let launched = row.text("pexe") == testkit && row.text("pcmdline").contains(" launch ");
         launched && [testkit.as_str(), me.as_str()].contains(&row.text("gpexe"))
     })
+}
+
+/// A shell, four programs that each start the next, and the one that sends: the live feed and
+/// history name the two before it.
+pub(super) fn chain_of_six(world: &World) -> Result<Outcome> {
+    let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
+    let daemon = root.start()?;
+    let mut live = Live::connect(&root)?;
+    let mut programs = Programs::new()?;
+    let paths = ["one", "two", "three", "four", "sender"].map(|name| dir.path().join(name));
+    let [launchers @ .., sender] = &paths;
+    for path in launchers {
+        programs.make_launcher(path)?;
+    }
+    programs.make(sender, Before::Nothing)?;
+    let mut running = Sending::start(script("\"$@\"; true", &paths))?;
+    let [_, _, grandparent, parent, exe] = paths.each_ref().map(|path| path.display().to_string());
+    let told = live.flow(
+        "the launcher's digest",
+        world.patience(10),
+        || running.poke(),
+        |row| row.text("exe") == exe,
+        |row| row.text("psha256").len() == 64,
+    )?;
+    let times = running.finish(&root)?;
+    daemon.stop()?;
+    let row = Row(&told);
+    ensure!(row.text("pexe") == parent && row.text("gpexe") == grandparent, "launchers: {told}");
+    ensure!(row.text("psha256") == digest::of_file(Path::new(&parent))?, "digest: {told}");
+    programs.expect_as(&exe, &digest::of_file(Path::new(&exe))?, times);
+    programs.compare(&root)?;
+    let rows = root.query("exe,pexe,psha256,gpexe,gpsha256")?;
+    let there: Vec<_> = rows.iter().map(Row).filter(|row| row.text("exe") == exe).collect();
+    let [row] = &there[..] else { bail!("not one row: {rows:#?}") };
+    let digests = [&parent, &grandparent].map(|path| digest::of_file(Path::new(path)));
+    for (key, wanted) in [("pexe", parent), ("gpexe", grandparent)] {
+        ensure!(row.text(key) == wanted, "{key}: {}", row.0);
+    }
+    for (key, wanted) in ["psha256", "gpsha256"].into_iter().zip(digests) {
+        ensure!(row.text(key) == wanted?, "{key}: {}", row.0);
+    }
+    let tree = root.tree()?;
+    let chains: Vec<_> = tree.iter().flat_map(|top| chains_to(top, &exe)).collect();
+    let [chain] = &chains[..] else { bail!("not once in the tree: {tree:#?}") };
+    let launchers: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    ensure!(chain.ends_with(&launchers), "in the tree below {chain:?}, not {launchers:?}");
+    Ok(Outcome::Passed)
+}
+
+/// The executables on the way from the top of a tree to each node that runs `exe`.
+fn chains_to(node: &Value, exe: &str) -> Vec<Vec<String>> {
+    let own = Row(node).text("exe").to_owned();
+    if own == exe {
+        return vec![vec![own]];
+    }
+    let children = node.get("children").and_then(Value::as_array).into_iter().flatten();
+    let below = children.flat_map(|child| chains_to(child, exe));
+    below.map(|chain| [vec![own.clone()], chain].concat()).collect()
 }
 
 /// The short-lived process has its bytes, its name, and the right launchers.

@@ -1,19 +1,23 @@
-//! What an executable is, besides its digest: its package, its build-id, what running it grants.
+//! What an executable is, besides its digest: its package, its build-id, what running it grants. And
+//! what the containers are called in which programs run.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{ffi::OsStr, io};
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{Facts, Sha256};
-use femtosnitch_packages::{Answer, Packages, State, elf, privilege};
+use femtosnitch_model::{ContainerFacts, Facts, Sha256, unescape};
+use femtosnitch_origin::{Container, Metadata, Origin, Store};
+use femtosnitch_packages::{Answer, Packages, Reason, State, elf, privilege};
 use femtosnitch_sys::file::{FileStat, Target, open_below_root, open_executable, stat};
-use femtosnitch_sys::thread;
+use femtosnitch_sys::{procfs, thread};
 
 use crate::daemon::Message;
 use crate::daemon::capture::Waker;
@@ -22,12 +26,58 @@ use crate::daemon::capture::Waker;
 const TRIM: Duration = Duration::from_secs(120);
 /// Roots of containers whose packages are kept at hand.
 const ROOTS: usize = 4;
+/// When a file is looked at again whose package manager was at work.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Such files, at most, each with a descriptor.
+const BUSY: usize = 64;
 
 /// A file that was hashed.
 pub(super) struct Found {
     pub(super) request: FileRequest,
     pub(super) file: File,
     pub(super) sha256: Sha256,
+}
+
+/// A container of which a program runs.
+pub(in crate::daemon) struct Wanted {
+    /// As in [`femtosnitch_model::Place::container`].
+    pub(in crate::daemon) container: Arc<str>,
+    /// A cgroup in it.
+    pub(in crate::daemon) cgroup: Arc<str>,
+}
+
+/// What the thread is asked.
+enum Job {
+    File(Box<Found>),
+    Container(Wanted),
+}
+
+/// The way to the thread. It ends when nobody has this any more.
+#[derive(Clone)]
+pub(super) struct Finding {
+    jobs: Sender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Finding {
+    pub(super) fn file(&self, found: Found) {
+        self.send(Job::File(Box::new(found)));
+    }
+
+    pub(super) fn container(&self, wanted: Wanted) {
+        self.send(Job::Container(wanted));
+    }
+
+    /// Questions that are not answered yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    fn send(&self, job: Job) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        // The thread ends after us.
+        drop(self.jobs.send(job));
+    }
 }
 
 /// Device and inode of a root directory.
@@ -38,40 +88,89 @@ struct Finder {
     host: Option<Packages>,
     host_root: Option<Root>,
     others: Vec<(Root, Packages)>,
+    /// Files whose package manager was at work.
+    busy: Vec<Found>,
+    containers: Store,
+    waiting: Arc<AtomicUsize>,
     answers: Sender<Message>,
     answered: Waker,
 }
 
 /// Starts it; it ends when nobody can send it anything any more.
 pub(super) fn start(
-    work: Receiver<Found>,
     answers: Sender<Message>,
     answered: Waker,
-) -> io::Result<JoinHandle<()>> {
-    thread::spawn("facts", move || {
-        let host = Packages::open(Path::new("/")).ok();
-        let host_root = identity(std::process::id(), None);
-        Finder { host, host_root, others: Vec::new(), answers, answered }.run(&work);
-    })
+) -> io::Result<(Finding, JoinHandle<()>)> {
+    let (jobs, work) = channel();
+    let waiting = Arc::new(AtomicUsize::new(0));
+    let finding = Finding { jobs, waiting: Arc::clone(&waiting) };
+    let thread = thread::spawn("facts", move || {
+        let finder = Finder {
+            host: Packages::open(Path::new("/")).ok(),
+            host_root: identity(std::process::id(), None),
+            others: Vec::new(),
+            busy: Vec::new(),
+            containers: Store::new("/"),
+            waiting,
+            answers,
+            answered,
+        };
+        finder.run(&work);
+    })?;
+    Ok((finding, thread))
 }
 
 impl Finder {
-    fn run(mut self, work: &Receiver<Found>) {
+    fn run(mut self, work: &Receiver<Job>) {
         loop {
-            let found = match work.recv_timeout(TRIM) {
-                Ok(found) => found,
+            let pause = if self.busy.is_empty() { TRIM } else { AGAIN };
+            match work.recv_timeout(pause) {
+                Ok(job) => {
+                    self.refresh();
+                    self.answer(job);
+                    while let Ok(job) = work.try_recv() {
+                        self.answer(job);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) if self.busy.is_empty() => self.trim(),
                 Err(RecvTimeoutError::Timeout) => {
-                    self.trim();
-                    continue;
+                    self.refresh();
+                    for found in std::mem::take(&mut self.busy) {
+                        self.tell(found);
+                    }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
-            };
-            self.refresh();
-            self.tell(&found);
-            while let Ok(found) = work.try_recv() {
-                self.tell(&found);
             }
         }
+    }
+
+    fn answer(&mut self, job: Job) {
+        match job {
+            Job::File(found) => self.tell(*found),
+            Job::Container(wanted) => self.tell_container(wanted),
+        }
+        // After the answer is on its way.
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.answered.wake();
+    }
+
+    fn tell_container(&mut self, Wanted { container, cgroup }: Wanted) {
+        let origin = Origin::of_cgroup(&unescape(&cgroup));
+        // Of nested ones the outermost: the others are known to it alone.
+        let Some(outermost) = origin.containers.first() else { return };
+        let known = self.containers.lookup(outermost, Instant::now());
+        let facts = match (known, &outermost.pod) {
+            (Ok(known), _) => Some(container_facts(Arc::clone(&container), &known, outermost)),
+            // The name of its cgroup tells that much.
+            (Err(_), Some(pod)) => Some(ContainerFacts {
+                container: Arc::clone(&container),
+                name: String::new(),
+                image: String::new(),
+                pod: pod.clone(),
+            }),
+            (Err(_), None) => None,
+        };
+        drop(self.answers.send(Message::Container(container, facts)));
     }
 
     fn trim(&mut self) {
@@ -90,8 +189,11 @@ impl Finder {
         }
     }
 
-    fn tell(&mut self, found: &Found) {
-        let answer = self.package(found);
+    fn tell(&mut self, found: Found) {
+        let answer = self.package(&found);
+        let is_busy = answer
+            .as_ref()
+            .is_some_and(|answer| matches!(answer.state, State::Unknown(Reason::Busy(_))));
         let owner = answer.as_ref().and_then(|answer| answer.owner.as_ref());
         let privileges = privilege::Privilege::of(&found.file).ok().filter(|p| !p.is_none());
         let facts = Facts {
@@ -105,6 +207,9 @@ impl Finder {
         };
         drop(self.answers.send(Message::Facts(found.request.file, facts)));
         self.answered.wake();
+        if is_busy && self.busy.len() < BUSY {
+            self.busy.push(found);
+        }
     }
 
     /// Asks the databases of whatever root directory the path is below: ours, if the path leads to
@@ -123,7 +228,11 @@ impl Finder {
             return Some(self.host.as_mut()?.identify(path, &found.file, sha256));
         }
         let packages = self.of_root(root?, open_below_root(tgid, None).ok()?)?;
-        Some(packages.identify(path, &found.file, sha256))
+        // After chroot(2) the kernel's path still begins above that root.
+        let above = procfs::root(tgid).ok()?;
+        let path =
+            path.strip_prefix(above).map_or_else(|_| path.to_owned(), |it| Path::new("/").join(it));
+        Some(packages.identify(&path, &found.file, sha256))
     }
 
     fn of_root(&mut self, root: Root, directory: OwnedFd) -> Option<&mut Packages> {
@@ -144,6 +253,16 @@ fn state(answer: &Answer) -> String {
     match &answer.state {
         State::Unknown(reason) => format!("unknown: {reason}"),
         state => state.to_string(),
+    }
+}
+
+fn container_facts(container: Arc<str>, known: &Metadata, it: &Container) -> ContainerFacts {
+    let name = known.pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.name));
+    ContainerFacts {
+        container,
+        name: known.name.clone().unwrap_or_default(),
+        image: known.image.clone().unwrap_or_default(),
+        pod: name.or_else(|| it.pod.clone()).unwrap_or_default(),
     }
 }
 

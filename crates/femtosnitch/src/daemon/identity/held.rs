@@ -148,6 +148,7 @@ mod tests {
             mnt_id: 0,
             mntns: 0,
             links: stat.nlink,
+            fuse: false,
         }
     }
 

@@ -15,7 +15,7 @@ use femtosnitch_sys::file::{FileStat, Target, open_executable};
 use femtosnitch_sys::hash::{HashError, hash_fd};
 use femtosnitch_sys::thread;
 
-use super::facts::Found;
+use super::facts::{Finding, Found};
 use super::version::{Match, compare};
 use crate::daemon::Message;
 use crate::daemon::capture::Waker;
@@ -32,7 +32,7 @@ pub(super) struct Worker {
     /// Wakes the thread that opens files.
     pub(super) opener: Waker,
     /// Where what was hashed goes on to.
-    pub(super) facts: Sender<Found>,
+    pub(super) facts: Finding,
     /// This kernel lets nobody write to a file while it is executed.
     pub(super) protected: bool,
 }
@@ -103,12 +103,13 @@ impl Hasher {
             if let Digest::Missing(reason) = digest {
                 self.report.unhashed(reason);
             }
-            drop(self.worker.answers.send(Message::Digest(request.file, digest)));
-            self.worker.answered.wake();
+            let id = request.file;
             if let Digest::Known(sha256) = digest {
-                // Ends after us.
-                drop(self.worker.facts.send(Found { request, file, sha256 }));
+                // Before the answer: whoever waits for that also waits for what comes of this.
+                self.worker.facts.file(Found { request, file, sha256 });
             }
+            drop(self.worker.answers.send(Message::Digest(id, digest)));
+            self.worker.answered.wake();
             if self.hashing.fetch_sub(1, Ordering::AcqRel) >= HASHING {
                 self.worker.opener.wake();
             }

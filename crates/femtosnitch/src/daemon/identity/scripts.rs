@@ -43,8 +43,13 @@ pub(in crate::daemon) fn of(info: &ProcInfo, now: bool) -> Option<Found> {
     match found {
         Running::NotInterpreter | Running::CannotTell | Running::Stdin => None,
         Running::File(script) => Some(Found::File(ScriptRequest { key: info.key, script })),
-        other => Some(Found::Name(format!("({other})").into_bytes())),
+        // Of which some are in brackets already.
+        other => Some(Found::Name(bracketed(&other.to_string()).into_bytes())),
     }
+}
+
+fn bracketed(name: &str) -> String {
+    if name.starts_with('(') { name.to_owned() } else { format!("({name})") }
 }
 
 /// A script's path and version, as far as it is there.
@@ -67,4 +72,16 @@ pub(super) fn open(request: ScriptRequest, held: &Held) -> Opened {
     });
     let file = opened.map(|(file, stat)| (file_id(&stat), file, stat));
     Opened { key, path: script.path, file }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_in_brackets_once() {
+        assert_eq!(bracketed(&Running::Inline.to_string()), "(inline)");
+        let module = Running::Module("http.server".to_owned());
+        assert_eq!(bracketed(&module.to_string()), "(module http.server)");
+    }
 }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn wanted(file: FileId) -> FileRequest {
-        FileRequest { file, path: Vec::new(), tgid: 1, mnt_id: 30, mntns: 1, links: 1 }
+        FileRequest { file, path: Vec::new(), tgid: 1, mnt_id: 30, mntns: 1, links: 1, fuse: false }
     }
 
     fn against(id: FileId, stat: &FileStat) -> Match {
