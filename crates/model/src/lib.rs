@@ -26,5 +26,5 @@ pub use lineage::{Launches, Lineage};
 pub use process::{Image, ImageId, Place, ProcKey, Process};
 pub use program::program_path;
 pub use row::{ContainerFacts, Executable, Facts, Launch, Row};
-pub use text::{escape_bytes, printable, unescape};
+pub use text::{escape_bytes, escape_harmful, is_harmful, printable, unescape};
 pub use wire::{Headers, SctpTotals, TcpTotals, Wire};

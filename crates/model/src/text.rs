@@ -54,7 +54,27 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|ch| if is_harmful(ch) { '\u{fffd}' } else { ch }).collect()
 }
 
-fn is_harmful(ch: char) -> bool {
+/// The same text with each such character's bytes as `\xNN`, as [`escape_bytes`] writes bytes that
+/// are no text: nothing is lost ([`unescape`]).
+#[must_use]
+pub fn escape_harmful(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for ch in text.chars() {
+        if is_harmful(ch) {
+            for byte in ch.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing to a String cannot fail.
+                write!(out, "\\x{byte:02x}").ok();
+            }
+        } else {
+            out.push(ch);
+        }
+    }
+    out
+}
+
+/// Whether a character could move a cursor, set a title or reorder what a person reads.
+#[must_use]
+pub fn is_harmful(ch: char) -> bool {
     ch.is_control()
         || matches!(ch,
             '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
@@ -76,7 +96,10 @@ mod tests {
     proptest! {
         #[test]
         fn bytes_come_back(bytes: Vec<u8>, text in "[\\\\x0-9a-f]{0,20}") {
-            prop_assert_eq!(unescape(&escape_bytes(&bytes)), bytes);
+            let escaped = escape_bytes(&bytes);
+            prop_assert_eq!(unescape(&escape_harmful(&escaped)), &bytes[..]);
+            prop_assert!(!escape_harmful(&escaped).chars().any(is_harmful));
+            prop_assert_eq!(unescape(&escaped), bytes);
             prop_assert_eq!(unescape(&escape_bytes(text.as_bytes())), text.as_bytes());
         }
     }

@@ -177,6 +177,15 @@ pub fn user_namespace(pid: u32) -> io::Result<UserNamespace> {
     Ok(UserNamespace { file, is_own })
 }
 
+/// The inode number of a process' mount namespace.
+///
+/// # Errors
+/// As [`user_namespace`].
+pub fn mount_namespace(pid: u32) -> io::Result<u32> {
+    let ino = std::fs::metadata(format!("/proc/{pid}/ns/mnt"))?.ino();
+    u32::try_from(ino).map_err(io::Error::other)
+}
+
 /// What one of our own user ids (`map` is `uid_map`) or group ids (`gid_map`) is in the user
 /// namespace of a process; `None` if it has none there.
 ///

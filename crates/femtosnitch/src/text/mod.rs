@@ -1,6 +1,7 @@
 //! Text for people: units, tables, colour.
 
 mod branches;
+pub mod json;
 mod style;
 mod table;
 mod units;

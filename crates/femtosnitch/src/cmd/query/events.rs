@@ -2,7 +2,6 @@
 
 use std::io::{self, BufWriter, Write};
 
-use femtosnitch_model::printable;
 use femtosnitch_store::{Event, EventKind};
 use jiff::tz::TimeZone;
 
@@ -106,7 +105,7 @@ fn csv(out: &mut impl Write, events: &[Event]) -> io::Result<()> {
             &event.realm,
             &event.detail,
         ] {
-            write!(out, ",{}", quoted(&printable(text)))?;
+            write!(out, ",{}", quoted(text))?;
         }
         writeln!(out, ",{}", event.process_id)?;
     }

@@ -2,12 +2,12 @@
 
 use std::io::{self, Write};
 
-use femtosnitch_model::{FlowKey, protocol_name};
+use femtosnitch_model::{FlowKey, escape_harmful, protocol_name};
 use femtosnitch_store::{Answer, Dimension, Key};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::cli::By;
-use crate::text::{Column, Table, bytes, count, micros};
+use crate::text::{Column, Table, bytes, count, json, micros};
 
 /// For people: the first `lines` answers, and the total of all. Amounts that do not fit into
 /// `width` terminal cells are left out, and named in the second half of the answer.
@@ -199,7 +199,7 @@ pub(super) fn array<T: Serialize>(
     let mut end = "[]\n";
     for item in items {
         out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut *out, &item)?;
+        json::write(out, &item)?;
         (before, end) = (",\n  ", "\n]\n");
     }
     out.write_all(end.as_bytes())
@@ -260,13 +260,15 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
     Ok(())
 }
 
-/// A CSV field, in quotes where it would not be one field otherwise.
+/// A CSV field, in quotes where it would not be one field otherwise. What could harm a terminal, and
+/// whatever would make two lines of one, is written as `\xNN`.
 pub(super) fn quoted(text: &str) -> String {
+    let text = escape_harmful(text);
     let edge = text.starts_with(' ') || text.ends_with(' ');
-    if edge || text.contains([',', '"', '\n', '\r']) {
+    if edge || text.contains([',', '"']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text.to_owned()
+        text
     }
 }
 
@@ -317,7 +319,7 @@ mod tests {
         assert_eq!(
             text(|out| csv(out, &by(&["exe", "rport"]), &answers)),
             "exe,rport,send,recv,wire_send,wire_recv,events,connections,failed,retrans,rtt_us\n\
-             \"a,\"\"b\"\"\nc\",1,2,7,,,1000,0,0,0,\n\
+             \"a,\"\"b\"\"\\x0ac\",1,2,7,,,1000,0,0,0,\n\
              \" x\",1,2,7,3,,1000,0,0,0,\n"
         );
     }

@@ -30,6 +30,8 @@ const ROOTS: usize = 4;
 const AGAIN: Duration = Duration::from_secs(5);
 /// Such files, at most, each with a descriptor.
 const BUSY: usize = 64;
+/// The state of a file that was in a container, or the like, which is gone.
+const NO_ROOT: &str = "unknown: its process is gone, and nobody else sees its files";
 
 /// A file that was hashed.
 pub(super) struct Found {
@@ -199,7 +201,7 @@ impl Finder {
         let facts = Facts {
             package: owner.map_or_else(String::new, |o| format!("{} {}", o.manager, o.package)),
             version: owner.map_or_else(String::new, |owner| owner.version.clone()),
-            state: answer.map_or_else(String::new, |answer| state(&answer)),
+            state: answer.map_or_else(|| NO_ROOT.to_owned(), |answer| state(&answer)),
             build_id: elf::build_id(&found.file).map_or_else(String::new, |id| id.to_string()),
             privileges: privileges.map_or_else(String::new, |granted| granted.to_string()),
             verity: femtosnitch_sys::verity::digest(found.file.as_fd()).unwrap_or_default(),
@@ -212,8 +214,9 @@ impl Finder {
         }
     }
 
-    /// Asks the databases of whatever root directory the path is below: ours, if the path leads to
-    /// that very file here, else the process', as long as it is there.
+    /// Asks the databases of whatever root directory the path is below: that of the process, or if it
+    /// is gone of another one that sees the same mounts; ours, if the path leads to that very file
+    /// here.
     fn package(&mut self, found: &Found) -> Option<Answer> {
         let path = Path::new(OsStr::from_bytes(&found.request.path));
         if !path.is_absolute() {
@@ -222,17 +225,19 @@ impl Finder {
         }
         let sha256 = Some(found.sha256.0);
         let own = stat(found.file.as_fd()).ok()?;
-        let tgid = found.request.tgid;
-        let root = identity(tgid, None);
+        let FileRequest { tgid, mntns, .. } = found.request;
+        let witness =
+            Some(tgid).filter(|pid| procfs::mount_namespace(*pid).is_ok()).or_else(|| sees(mntns));
+        let root = witness.and_then(|pid| identity(pid, None));
         if root == self.host_root || (root.is_none() && is_here(path, &own)) {
             return Some(self.host.as_mut()?.identify(path, &found.file, sha256));
         }
-        let packages = self.of_root(root?, open_below_root(tgid, None).ok()?)?;
+        let witness = witness?;
+        let packages = self.of_root(root?, open_below_root(witness, None).ok()?)?;
         // After chroot(2) the kernel's path still begins above that root.
-        let above = procfs::root(tgid).ok()?;
-        let path =
-            path.strip_prefix(above).map_or_else(|_| path.to_owned(), |it| Path::new("/").join(it));
-        Some(packages.identify(&path, &found.file, sha256))
+        let above = procfs::root(witness).ok()?;
+        let inside = path.strip_prefix(above).map(|inside| Path::new("/").join(inside));
+        Some(packages.identify(inside.as_deref().unwrap_or(path), &found.file, sha256))
     }
 
     fn of_root(&mut self, root: Root, directory: OwnedFd) -> Option<&mut Packages> {
@@ -269,6 +274,14 @@ fn container_facts(container: Arc<str>, known: &Metadata, it: &Container) -> Con
 fn identity(pid: u32, path: Option<&Path>) -> Option<Root> {
     let found = open_below_root(pid, path).ok()?;
     stat(found.as_fd()).ok().map(|stat| (stat.dev, stat.ino))
+}
+
+/// A process that sees the mounts of this namespace, by our own first.
+fn sees(mntns: u32) -> Option<u32> {
+    let is_there = |pid: &u32| procfs::mount_namespace(*pid).is_ok_and(|it| it == mntns);
+    let own = std::process::id();
+    let others = || procfs::pids().ok()?.into_iter().find(is_there);
+    if mntns == 0 { None } else { Some(own).filter(is_there).or_else(others) }
 }
 
 fn is_here(path: &Path, own: &FileStat) -> bool {
