@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use femtosnitch_store::{Dimension, Filter, UnknownDimension};
+use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 
 use crate::cmd;
 use crate::config::Paths;
@@ -198,6 +198,15 @@ pub struct QueryArgs {
     /// List when nobody looked (daemon stopped or killed, machine asleep) instead of traffic
     #[arg(long, conflicts_with_all = ["by", "filters"])]
     pub gaps: bool,
+    /// Show the processes that moved the bytes, each below the one that launched it
+    #[arg(long, conflicts_with_all = ["by", "gaps"])]
+    pub tree: bool,
+    /// List what happened: programs first seen, modified, upgraded; gaps and losses
+    #[arg(long, conflicts_with_all = ["by", "filters", "gaps", "tree"])]
+    pub events: bool,
+    /// Only events of this kind; separate several by commas
+    #[arg(long = "kind", value_name = "KIND[,KIND…]", value_delimiter = ',', requires = "events")]
+    pub kinds: Vec<EventKind>,
     /// How to print the answer
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = QueryFormat::Table)]
     pub format: QueryFormat,
@@ -207,14 +216,18 @@ fn query_help() -> String {
     let names: Vec<&str> = Dimension::all().map(Dimension::name).collect();
     format!(
         "DIM is one of {}; or parent for pexe, grandparent for gpexe.
+KIND is one of {}.
 
 Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
   femtosnitch query --by exe,outcome --where direction=outgoing
   femtosnitch query --since 7d --gaps
+  femtosnitch query --tree --where user=alice --limit 20
+  femtosnitch query --since 7d --events --kind modified,upgraded
   femtosnitch query --by domain --where 'domain!=example.org' --limit 10",
-        names.join(", ")
+        names.join(", "),
+        EventKind::ALL.map(EventKind::name).join(", "),
     )
 }
 
@@ -270,16 +283,38 @@ fn report(error: &anyhow::Error) -> ExitCode {
         // Whoever read our output (`head`, a pager) has seen enough.
         return ExitCode::SUCCESS;
     }
-    let line = format!("femtosnitch: {error:#}\n");
+    let line = format!("femtosnitch: {}\n", whole(error));
     // With standard error gone there is nobody left to tell; the exit code still says it.
     drop(io::stderr().write_all(line.as_bytes()));
     if error.is::<Usage>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
+}
+
+/// The error and its causes, but for those that were quoted already.
+fn whole(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let io = || io::Error::from_raw_os_error(2);
+        let quoted = anyhow::anyhow!(io()).context(format!("cannot read x: {}", io()));
+        assert_eq!(whole(&quoted), format!("cannot read x: {}", io()));
+        let plain = anyhow::anyhow!(io()).context("cannot read x");
+        assert_eq!(whole(&plain), format!("cannot read x: {}", io()));
+    }
 
     #[test]
     fn the_definition_is_consistent() {

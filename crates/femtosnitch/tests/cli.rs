@@ -5,13 +5,14 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Lineage, Quality, Row, Sha256,
+    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, ProcKey, Process,
+    Quality, Row, Sha256,
 };
-use femtosnitch_store::{Batch, GapReason, Options, Writer};
+use femtosnitch_store::{Batch, GapReason, Note, NoteKind, Options, Writer};
 
 fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_femtosnitch"));
@@ -196,6 +197,128 @@ fn query_tells_when_nobody_looked() {
     assert!(text.ends_with("1970-01-01 00:21:40–now (killed)\n"), "{text}");
 }
 
+/// A program run by a shell, both of them stored.
+fn launched(contime: i64, path: &str, digest: u8, launched: i64, send: u64) -> Row {
+    let mut exe = executable(u64::from(digest), path);
+    exe.digest = Digest::Known(Sha256([digest; 32]));
+    let shell = executable(99, "/bin/sh");
+    let process = |exe: &Executable, pid, parent| {
+        Arc::new(Process {
+            key: ProcKey { tgid: pid, exec_id: 0, start_ns: 7 },
+            image: Arc::clone(&exe.image),
+            parent,
+            depth: 0,
+            uid: 0,
+            login_uid: None,
+            session: None,
+            launched,
+            cgroup: Arc::from(""),
+            place: Arc::default(),
+            script: OnceLock::new(),
+        })
+    };
+    let parent = process(&shell, 4_000, None);
+    let own = process(&exe, 4_000 + u32::from(digest), Some(Arc::clone(&parent)));
+    let launch = |process, exe: &Executable| Launch { process, exe: exe.clone(), script: None };
+    let lineage = [launch(own, &exe), launch(parent, &shell)].into_iter().collect();
+    Row { lineage, ..row(contime, exe, send) }
+}
+
+#[test]
+fn a_tree_shows_who_launched_whom() {
+    let hostile = "/srv/\x1b]0;owned\x07x";
+    let root = history(vec![
+        launched(1_000, "/usr/bin/curl", 1, 900, 2_048),
+        launched(1_001, hostile, 2, 901, 1),
+        row(1_002, executable(5, "/bin/many"), 4),
+    ]);
+    let tree = |locale: &str, extra: &[&str]| {
+        let args = ["query", "--since", "all", "--tree"].iter().chain(extra);
+        let output = command(root.path()).env("LC_ALL", locale).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let text = tree("C", &[]);
+    let programs: Vec<&str> = text
+        .lines()
+        .filter_map(|line| {
+            line.find("  /").or(line.find("  |-")).or(line.find("  `-")).map(|at| &line[at + 2..])
+        })
+        .collect();
+    assert_eq!(
+        programs,
+        [
+            "/bin/sh (pid 4000, user root)",
+            "|- /usr/bin/curl (pid 4001)",
+            "`- /srv/\u{fffd}]0;owned\u{fffd}x (pid 4002)",
+            "/bin/many",
+        ],
+        "{text}"
+    );
+    assert!(text.lines().last().unwrap().ends_with("total") && text.contains("2.0 KiB"), "{text}");
+    assert!(tree("C.UTF-8", &[]).contains("└─ /srv/"));
+    let text = tree("C", &["--limit", "2"]);
+    assert!(text.contains("curl") && !text.contains("many"), "{text}");
+    assert!(text.ends_with("and 2 more, in the total; --limit shows more lines\n"), "{text}");
+    let text = tree("C", &["--where", "exe=/bin/many"]);
+    assert!(!text.contains("curl"), "{text}");
+
+    let nodes: serde_json::Value = serde_json::from_str(&tree("C", &["--format", "json"])).unwrap();
+    let shell = &nodes[0];
+    assert_eq!((&shell["exe"], &shell["own"]["send"]), (&"/bin/sh".into(), &0.into()));
+    assert_eq!(shell["total"]["send"], 2_049);
+    let curl = &shell["children"][0];
+    assert_eq!((&curl["pid"], &curl["runs"]), (&4_001.into(), &1.into()));
+    assert_eq!(curl["sha256"], "01".repeat(32));
+    assert_eq!(shell["children"][1]["exe"], hostile);
+    assert_eq!(nodes[1]["pid"], serde_json::Value::Null);
+}
+
+#[test]
+fn events_are_listed_with_the_newest_last() {
+    let root = history(vec![
+        launched(1_000, "/usr/bin/curl", 1, 900, 1),
+        launched(1_100, "/usr/bin/curl", 2, 1_050, 1),
+        launched(1_200, "/srv/\x1b[2J", 3, 1_150, 1),
+    ]);
+    {
+        let path = Paths::new(root.path()).database();
+        let (mut writer, _) = Writer::open(&path, &Options::default()).unwrap();
+        writer.note_gap(1_150, 1_160, GapReason::Suspended).unwrap();
+        let at = 1_300;
+        let notes = vec![Note { at, kind: NoteKind::Lost, detail: "2 process events".into() }];
+        writer.write(&Batch { notes, ..Batch::default() }).unwrap();
+    }
+    let events = |extra: &[&str]| {
+        let args = ["query", "--since", "0", "--events"].iter().chain(extra);
+        let output = command(root.path()).env("TZ", "UTC").args(args).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let text = events(&[]);
+    let kinds = text.lines().skip(1).map(|line| line.split("  ").nth(1).unwrap());
+    let kinds: Vec<&str> = kinds.collect();
+    assert_eq!(kinds, ["first-seen", "modified", "gap", "first-seen", "lost"], "{text}");
+    assert!(text.contains("010101010101… -> 020202020202…"), "{text}");
+    assert!(text.contains("not watched until 00:19:20, suspended"), "{text}");
+    assert!(!text.contains('\x1b') && text.ends_with("2 process events\n"), "{text:?}");
+    assert_eq!(events(&["--kind", "upgraded"]), "no events are known of that time\n");
+    assert!(events(&["--limit", "1"]).ends_with("and 4 before; --limit shows more lines\n"));
+
+    let csv = events(&["--format", "csv", "--kind", "gap,lost"]);
+    let lines: Vec<&str> = csv.lines().skip(1).collect();
+    assert_eq!(lines[0], "1150,1160,gap,,,,,,,,,,,,,suspended,0");
+    assert_eq!(lines.len(), 2);
+    let json = events(&["--format", "json", "--kind", "modified", "--until", "1101"]);
+    let listed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let event = &listed[0];
+    let [old, new] = ["01", "02"].map(|byte| serde_json::Value::from(byte.repeat(32)));
+    assert_eq!((&event["old_sha256"], &event["sha256"]), (&old, &new));
+    assert_eq!((&event["at"], &event["exe"]), (&1_100.into(), &"/usr/bin/curl".into()));
+    assert_eq!((&event["until"], &event["state"]), (&serde_json::Value::Null, &"".into()));
+    assert_eq!(event.as_object().unwrap().len(), 17);
+}
+
 #[test]
 fn without_a_history_query_fails_and_says_what_to_do() {
     let root = tempfile::tempdir().unwrap();
@@ -222,6 +345,13 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["query", "--limit", "0"], "--limit"),
         (&["query", "--gaps", "--by", "exe"], "--by"),
         (&["query", "--where", "outcome=ok"], "refused"),
+        (&["query", "--tree", "--gaps"], "--gaps"),
+        (&["query", "--tree", "--events"], "--events"),
+        (&["query", "--events", "--gaps"], "--gaps"),
+        (&["query", "--tree", "--by", "exe"], "--by"),
+        (&["query", "--tree", "--format", "csv"], "use table or json"),
+        (&["query", "--kind", "gap"], "--events"),
+        (&["query", "--events", "--kind", "changed"], "modified, upgraded"),
         (&["top", "--once", "--count", "2"], "--count"),
         (&["frobnicate"], "Usage"),
         (&[], "Usage"),

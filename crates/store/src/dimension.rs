@@ -25,6 +25,15 @@ pub enum Dimension {
     Uid,
     User,
     Container,
+    Ctname,
+    Image,
+    Pod,
+    Unit,
+    App,
+    Login,
+    Script,
+    Package,
+    State,
     Domain,
     Raddr,
     Rport,
@@ -55,9 +64,37 @@ pub(crate) enum Source {
     Address(&'static str),
     /// Likewise, a domain in reverse notation.
     Domain,
+    /// A column of `places`, where the process ran.
+    Place(&'static str),
+    /// The path of the script that the process runs.
+    Script,
+    /// Who logged in, by name.
+    Login,
+    /// A column of `versions`: what is known of the executable, at its path in its realm.
+    Version(&'static str),
 }
 
+/// Traffic with what its processes refer to. Grouping by that costs a look-up per row, as a join
+/// half of what a subquery takes, and no group per process; SQLite leaves the join out where
+/// nothing asks for it.
+pub(crate) const TRAFFIC: &str = "traffic LEFT JOIN (SELECT id AS run_id, place_id AS run_place, \
+    script_id AS run_script, login_uid AS run_login FROM processes) ON run_id = process_id";
+const PLACE: &str = "coalesce(run_place, 0)";
+const SCRIPT: &str = "coalesce(run_script, 0)";
+/// Without a process the realm is not known, and so the executable.
+const PLACED_EXE: &str = "CASE process_id WHEN 0 THEN 0 ELSE exe_id END";
+/// No user id, where nobody logged in.
+const LOGIN: &str = "coalesce(run_login, -1)";
+
 impl Source {
+    /// What to select from `traffic`, and what else.
+    pub(crate) fn columns(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Version(_) => (PLACED_EXE, Some(PLACE)),
+            _ => (self.column(), None),
+        }
+    }
+
     /// What to select from `traffic`.
     pub(crate) fn column(self) -> &'static str {
         match self {
@@ -67,12 +104,20 @@ impl Source {
             | Self::Address(column) => column,
             Self::User => "uid",
             Self::Domain => "domain_id",
+            Self::Place(_) => PLACE,
+            Self::Script => SCRIPT,
+            Self::Login => LOGIN,
+            Self::Version(_) => PLACED_EXE,
         }
     }
 }
 
 const fn exe(id: &'static str, column: &'static str) -> Source {
     Source::Text(id, "executables", column)
+}
+
+const fn container(column: &'static str) -> Source {
+    Source::Text("container_id", "containers", column)
 }
 
 /// Who began the conversation, by [`femtosnitch_model::Direction::code`] (tested).
@@ -108,7 +153,21 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
     // Real user id, and its name.
     (Dimension::Uid, &["uid"], Source::Number("uid")),
     (Dimension::User, &["user"], Source::User),
-    (Dimension::Container, &["container"], Source::Text("container_id", "containers", "container")),
+    // Container id; the container's name, image and Kubernetes pod.
+    (Dimension::Container, &["container"], container("container")),
+    (Dimension::Ctname, &["ctname"], container("name")),
+    (Dimension::Image, &["image"], container("image")),
+    (Dimension::Pod, &["pod"], container("pod")),
+    // systemd unit and desktop application of the process.
+    (Dimension::Unit, &["unit"], Source::Place("unit")),
+    (Dimension::App, &["app"], Source::Place("app")),
+    // Who logged in, whatever `su` and `sudo` did since.
+    (Dimension::Login, &["login"], Source::Login),
+    // The script that an interpreter runs.
+    (Dimension::Script, &["script"], Source::Script),
+    // The package that the executable belongs to, and whether it is what that shipped.
+    (Dimension::Package, &["package"], Source::Version("package")),
+    (Dimension::State, &["state"], Source::Version("state")),
     (Dimension::Domain, &["domain"], Source::Domain),
     // The other end, and this machine's.
     (Dimension::Raddr, &["raddr"], Source::Address("raddr_id")),
@@ -130,7 +189,7 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
 ];
 
 /// Named in the interface, not recorded yet.
-const LATER: &[&str] = &["unit", "country", "asn", "verdict", "package"];
+const LATER: &[&str] = &["country", "asn", "verdict"];
 
 impl Dimension {
     /// All of them, in the order in which they are best listed.

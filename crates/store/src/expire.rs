@@ -41,10 +41,26 @@ pub struct ExpireReport {
 /// Where the search for orphans is.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
-    /// Table, and the id below which to go on; `None` while no search is under way.
-    at: Option<(usize, i64)>,
-    /// `before` of the latest search.
+    /// Where to go on; `None` while no search is under way.
+    at: Option<Place>,
+    /// `before` of the latest search: the same for all of its steps, since what refers to something
+    /// must have gone before that may go.
     begun: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    table: usize,
+    /// The id below which to go on.
+    below: i64,
+    /// Something of this table went since the search was at its top.
+    found: bool,
+}
+
+impl Place {
+    fn top(table: usize) -> Self {
+        Self { table, below: i64::MAX, found: false }
+    }
 }
 
 /// A table to search, and what of it is an orphan once nothing older than ?3 is kept.
@@ -128,11 +144,11 @@ impl Writer {
         if all {
             // `last_seen` moves in steps of an hour: more often finds nothing.
             if at.is_none() && begun.is_none_or(|begun| before >= begun.saturating_add(SEEN_STEP)) {
-                at = Some((0, i64::MAX));
+                at = Some(Place::top(0));
                 begun = Some(before);
             }
             if let Some(place) = at {
-                let (names, next) = sweep(&tx, place, before, max_rows)?;
+                let (names, next) = sweep(&tx, place, begun.unwrap_or(before), max_rows)?;
                 report.names = names;
                 at = next;
             }
@@ -183,13 +199,14 @@ fn delete_oldest(tx: &Transaction<'_>, before: i64, max_rows: i64) -> Sql<(usize
 
 /// Looks at the next `max_rows` names. Returns how many went, and where to go on.
 ///
-/// The youngest come first: whoever refers to another of the same table is mostly younger.
+/// The youngest come first: whoever refers to another of the same table is mostly younger. Since a
+/// few are not, such a table is searched until nothing more is found.
 fn sweep(
     tx: &Transaction<'_>,
-    (table, below): (usize, i64),
+    Place { table, below, found }: Place,
     before: i64,
     max_rows: i64,
-) -> Sql<(usize, Option<(usize, i64)>)> {
+) -> Sql<(usize, Option<Place>)> {
     let Some(Searched { table: name, orphan, nested }) = TABLES.get(table) else {
         return Ok((0, None));
     };
@@ -207,9 +224,11 @@ fn sweep(
             break;
         }
     }
+    let found = found || names > 0;
     let next = match end {
-        Some(end) => Some((table, end)),
-        None => (table + 1 < TABLES.len()).then_some((table + 1, i64::MAX)),
+        Some(end) => Some(Place { table, below: end, found }),
+        None if *nested && found => Some(Place::top(table)),
+        None => (table + 1 < TABLES.len()).then_some(Place::top(table + 1)),
     };
     Ok((names, next))
 }

@@ -86,7 +86,9 @@ impl Filter {
             |wanted| value.parse().map(|n: u32| Match::Number(n.into())).map_err(|_| bad(wanted));
         let value = match dimension.source() {
             Source::Text(.., "sha256") => Match::Text(value.to_ascii_lowercase()),
-            Source::Text(..) => Match::Text(value.to_owned()),
+            Source::Text(..) | Source::Place(_) | Source::Script | Source::Version(_) => {
+                Match::Text(value.to_owned())
+            }
             Source::Word(_, words) => match words.iter().position(|word| *word == value) {
                 Some(at) => Match::Word(words.get(at).copied().unwrap_or_default(), at),
                 None if dimension == Dimension::Direction => {
@@ -99,7 +101,7 @@ impl Filter {
                     ));
                 }
             },
-            Source::User => Match::User(value.to_owned()),
+            Source::User | Source::Login => Match::User(value.to_owned()),
             Source::Address(_) => address(value)
                 .ok_or_else(|| bad("an IP address or a network, as 192.0.2.1 or 2001:db8::/32"))?,
             Source::Domain => domain(value)
@@ -141,18 +143,40 @@ impl Filter {
             }
             Match::Family(family) => format!("family = {}", value(i64::from(*family).into())),
             Match::User(name) => {
+                let login = self.dimension.source() == Source::Login;
+                if login && name.is_empty() {
+                    return Ok(self.signed(&of_process("login_uid IS NULL")));
+                }
                 let uid = users.uid(name).or_else(|| name.parse().ok()).ok_or_else(|| {
                     StoreError::BadQuery(format!("there is no user `{name}`; see `getent passwd`"))
                 })?;
-                format!("uid = {}", value(i64::from(uid).into()))
+                let uid = value(i64::from(uid).into());
+                if login {
+                    of_process(&format!("login_uid = {uid}"))
+                } else {
+                    format!("uid = {uid}")
+                }
             }
             Match::Text(text) => {
-                let Source::Text(_, table, field) = self.dimension.source() else {
+                let text_is_empty = text.is_empty();
+                let mut text = || value(text.clone().into());
+                match self.dimension.source() {
+                    Source::Text(_, table, field) => {
+                        format!("{column} IN (SELECT id FROM {table} WHERE {field} = {})", text())
+                    }
+                    Source::Place(field) => {
+                        let places = format!("SELECT id FROM places WHERE {field} = {}", text());
+                        of_process(&format!("place_id IN ({places})"))
+                    }
+                    Source::Script => {
+                        let scripts = format!("SELECT id FROM executables WHERE exe = {}", text());
+                        of_process(&format!("script_id IN ({scripts})"))
+                    }
+                    Source::Version(field) if text_is_empty => of_version(field, None),
+                    Source::Version(field) => of_version(field, Some(&text())),
                     // An empty address: unknown.
-                    return Ok(self.signed(&format!("{column} = 0")));
-                };
-                let value = value(text.clone().into());
-                format!("{column} IN (SELECT id FROM {table} WHERE {field} = {value})")
+                    _ => format!("{column} = 0"),
+                }
             }
             Match::Net(net) if net.prefix_len() == net.max_prefix_len() => {
                 let value = value(net.addr().to_string().into());
@@ -208,6 +232,28 @@ impl fmt::Display for Filter {
             Match::Family(family) => f.write_str(&protocol_name(*family, 0)),
             Match::Word(word, _) => f.write_str(word),
         }
+    }
+}
+
+/// A condition on `processes`.
+fn of_process(condition: &str) -> String {
+    format!("process_id IN (SELECT id FROM processes WHERE {condition})")
+}
+
+/// What is known of the executable has this value. Nothing is known where there is no version.
+fn of_version(field: &str, value: Option<&str>) -> String {
+    let (exe, place) = Source::Version("").columns();
+    let place = place.unwrap_or_default();
+    let versions = |condition: &str| {
+        format!(
+            "({exe}, {place}) IN (SELECT e.id, places.id FROM versions AS v
+               JOIN executables AS e ON e.sha256 = v.sha256 AND program_path(e.exe) = v.exe
+               JOIN places ON places.realm = v.realm WHERE v.{field} {condition})"
+        )
+    };
+    match value {
+        Some(value) => versions(&format!("= {value}")),
+        None => format!("NOT {}", versions("<> ''")),
     }
 }
 

@@ -4,21 +4,31 @@
 use std::collections::HashMap;
 
 use rusqlite::Row;
+use serde::Serialize;
 
 use crate::classify::Sql;
 
-/// Sums of one group.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sums {
-    pub(crate) send: u64,
-    pub(crate) recv: u64,
-    pub(crate) wire_send: Option<u64>,
-    pub(crate) wire_recv: Option<u64>,
-    pub(crate) events: u64,
-    pub(crate) connections: u64,
-    pub(crate) failed: u64,
-    pub(crate) retrans: u64,
-    pub(crate) rtt_us: Option<u64>,
+/// Sums of traffic, each as in [`crate::Answer`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Application bytes sent.
+    pub send: u64,
+    /// Application bytes received.
+    pub recv: u64,
+    /// Bytes sent at the IP layer, `None` where not measured.
+    pub wire_send: Option<u64>,
+    /// Bytes received at the IP layer, `None` where not measured.
+    pub wire_recv: Option<u64>,
+    /// Send and receive calls.
+    pub events: u64,
+    /// Connections begun.
+    pub connections: u64,
+    /// Attempts that never became a connection.
+    pub failed: u64,
+    /// TCP segments sent again.
+    pub retrans: u64,
+    /// The best round-trip time in microseconds, `None` if none was measured.
+    pub rtt_us: Option<u64>,
 }
 
 impl Sums {
@@ -27,7 +37,7 @@ impl Sums {
         "send, recv, wire_send, wire_recv, events, begun, failed, retrans, rtt_us";
 
     /// Reads one row of traffic, whose sums begin at column `first`.
-    fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
+    pub(crate) fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
         let count = |at: usize| -> Sql<Option<u64>> {
             let value: Option<i64> = row.get(first + at)?;
             // The writer stores no negative numbers.

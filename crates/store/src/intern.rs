@@ -20,6 +20,7 @@ use crate::classify::Sql;
 use crate::pending::Known;
 use crate::pending::Waiting;
 use crate::processes::Run;
+use crate::programs::Program;
 
 /// Entries per cache; a miss costs one look-up by index.
 const MAX_CACHED: usize = 8_192;
@@ -45,7 +46,7 @@ pub(crate) struct Interner {
     pub(crate) places: HashMap<Arc<Place>, Seen>,
     pub(crate) processes: HashMap<ProcKey, Run>,
     /// By an image and whose path it is.
-    pub(crate) programs: HashMap<(ImageId, Arc<str>), Seen>,
+    pub(crate) programs: HashMap<(ImageId, Arc<str>), Program>,
     /// This boot of the machine.
     pub(crate) boot: Option<i64>,
 }

@@ -3,10 +3,11 @@
 //! One [`Writer`] (the daemon's, usually behind a [`Sink`] that keeps batches while the disk
 //! refuses them) and any number of read-only [`Reader`]s, which may run while it writes.
 //!
-//! Four relations can always be selected, by us and by whoever has queries of their own:
-//! `connections`, `executables`, `domains` and `addresses`. Rows with id 0 mean "unknown" or
-//! "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means "not measured". The table `gaps`
-//! tells when nobody looked.
+//! Some relations can always be selected, by us and by whoever has queries of their own:
+//! `connections`, `executables`, `domains` and `addresses`; `processes` and `places`, what ran where
+//! and by whom it was launched; `events`, what became new or different and when nobody looked.
+//! Rows with id 0 mean "unknown" or "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means
+//! "not measured".
 #![forbid(unsafe_code)]
 
 mod batch;
@@ -32,6 +33,7 @@ mod reader;
 mod schema;
 mod sink;
 mod spool;
+mod tree;
 mod writer;
 
 pub use batch::{Batch, WriteReport};
@@ -42,6 +44,7 @@ pub use expire::ExpireReport;
 pub use facts::Described;
 pub use filter::{BadFilter, Filter};
 pub use gaps::{Gap, GapReason, Heartbeat};
+pub use group::Sums;
 pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;
 pub use query::{Answer, Key, NoUsers, Query, Users};
@@ -49,4 +52,5 @@ pub use reader::{Reader, Stats};
 pub use schema::SCHEMA_VERSION;
 pub use sink::{Sink, SinkState};
 pub use spool::{Dropped, Spool};
+pub use tree::{Node, keep_largest};
 pub use writer::Writer;

@@ -12,8 +12,6 @@ use rusqlite::Transaction;
 use rusqlite::params;
 
 use crate::classify::Sql;
-use crate::events;
-use crate::events::Told;
 use crate::intern::Interning;
 use crate::intern::Seen;
 use crate::intern::remember;
@@ -40,7 +38,7 @@ pub(crate) struct Run {
 }
 
 /// What the row of a run refers to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Refers {
     exe: i64,
     script: i64,
@@ -52,6 +50,7 @@ struct Refers {
 #[derive(Debug, Clone, Copy)]
 struct Stored {
     id: i64,
+    last: i64,
     depth: i64,
     refers: Refers,
 }
@@ -62,8 +61,7 @@ impl Interning<'_> {
     pub(crate) fn process(&mut self, tx: &Transaction<'_>, row: &Row, exe: i64) -> Sql<i64> {
         let (lineage, contime) = (&row.lineage, row.contime);
         if lineage.is_empty() {
-            let program = self.program(tx, &row.container, &row.exe.image, contime)?;
-            self.networked(tx, &first_seen(program, exe, 0, contime))?;
+            self.networked(tx, &row.container, &row.exe.image, (exe, 0, contime))?;
             return Ok(0);
         }
         // What is covered covers all above it.
@@ -126,7 +124,9 @@ impl Interning<'_> {
                     _ if kept.parent == 0 => 0,
                     _ => stored.depth,
                 };
-                update(tx, stored.id, kept, depth, last)?;
+                if kept != stored.refers || depth != stored.depth || last > stored.last {
+                    update(tx, stored.id, kept, depth, last)?;
+                }
                 if kept.exe != exe || kept.script != script || kept.place != place {
                     touch_names(tx, kept, last)?;
                 }
@@ -164,14 +164,10 @@ impl Interning<'_> {
         (process, at, own): (i64, i64, bool),
     ) -> Sql<()> {
         let (image, realm) = (&executable.image, &launch.process.place.realm);
-        let program = self.program(tx, realm, image, at)?;
-        if program == 0 {
-            return Ok(());
-        }
         if own {
-            self.networked(tx, &first_seen(program, exe, process, at))?;
+            self.networked(tx, realm, image, (exe, process, at))?;
         }
-        if exe == before {
+        if self.program(tx, realm, image, at)?.is_none() || exe == before {
             return Ok(());
         }
         let digest = self.known.improve(image.id, executable.digest);
@@ -184,19 +180,19 @@ impl Interning<'_> {
     fn find(&self, tx: &Transaction<'_>, boot: i64, launch: &Launch) -> Sql<Option<Stored>> {
         let key = launch.process.key;
         tx.prepare_cached(
-            "SELECT id, depth, exe_id, script_id, place_id,
+            "SELECT id, last_seen, depth, exe_id, script_id, place_id,
                coalesce((SELECT id FROM processes AS above WHERE above.id = below.parent_id), 0)
              FROM processes AS below
              WHERE boot = ?1 AND start_ns = ?2 AND pid = ?3 AND exec_id = ?4",
         )?
         .query_row(params![boot, start(launch), key.tgid, key.exec_id], |row| {
             let refers = Refers {
-                exe: row.get(2)?,
-                script: row.get(3)?,
-                place: row.get(4)?,
-                parent: row.get(5)?,
+                exe: row.get(3)?,
+                script: row.get(4)?,
+                place: row.get(5)?,
+                parent: row.get(6)?,
             };
-            Ok(Stored { id: row.get(0)?, depth: row.get(1)?, refers })
+            Ok(Stored { id: row.get(0)?, last: row.get(1)?, depth: row.get(2)?, refers })
         })
         .optional()
     }
@@ -247,10 +243,6 @@ impl Interning<'_> {
         self.interner.boot = Some(id);
         Ok(id)
     }
-}
-
-fn first_seen(program: i64, exe: i64, process: i64, at: i64) -> Told<'static> {
-    Told { kind: events::FIRST_SEEN, at, program, exe, process, old: "" }
 }
 
 fn start(launch: &Launch) -> i64 {

@@ -16,7 +16,6 @@ use crate::classify::Sql;
 use crate::events;
 use crate::events::Told;
 use crate::intern::Interning;
-use crate::intern::Seen;
 use crate::intern::remember;
 use crate::intern::round_up;
 
@@ -72,23 +71,32 @@ impl Undecided {
     }
 }
 
+/// A program that the database has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program {
+    pub(crate) id: i64,
+    last: i64,
+    /// It is known to have moved bytes.
+    networked: bool,
+}
+
 impl Interning<'_> {
-    /// Id of the program that an image is a version of; 0 if it is none, as `(kernel)`.
+    /// The program that an image is a version of; `None` if it is of none, as `(kernel)`.
     pub(crate) fn program(
         &mut self,
         tx: &Transaction<'_>,
         realm: &Arc<str>,
         image: &Image,
         contime: i64,
-    ) -> Sql<i64> {
+    ) -> Sql<Option<Program>> {
         if image.path.is_empty() || image.path.starts_with('(') {
-            return Ok(0);
+            return Ok(None);
         }
         let key = (image.id, Arc::clone(realm));
-        if let Some(seen) = self.interner.programs.get(&key)
-            && contime <= seen.last
+        if let Some(program) = self.interner.programs.get(&key)
+            && contime <= program.last
         {
-            return Ok(seen.id);
+            return Ok(Some(*program));
         }
         let (path, last) = (program_path(&image.path), round_up(contime));
         let found = tx
@@ -112,23 +120,36 @@ impl Interning<'_> {
                 tx.last_insert_rowid()
             }
         };
-        remember(&mut self.interner.programs, key, Seen { id, first: 0, last });
-        Ok(id)
+        let program = Program { id, last, networked: false };
+        remember(&mut self.interner.programs, key, program);
+        Ok(Some(program))
     }
 
     /// The program moved bytes itself: tells so, if it is the first time.
-    pub(crate) fn networked(&mut self, tx: &Transaction<'_>, told: &Told<'_>) -> Sql<()> {
-        if told.program == 0 {
+    pub(crate) fn networked(
+        &mut self,
+        tx: &Transaction<'_>,
+        realm: &Arc<str>,
+        image: &Image,
+        (exe, process, at): (i64, i64, i64),
+    ) -> Sql<()> {
+        let Some(program) = self.program(tx, realm, image, at)? else { return Ok(()) };
+        if program.networked {
             return Ok(());
         }
+        if let Some(program) = self.interner.programs.get_mut(&(image.id, Arc::clone(realm))) {
+            program.networked = true;
+        }
+        let kind = events::FIRST_SEEN;
+        let told = Told { kind, at, program: program.id, exe, process, old: "" };
         let first = tx
             .prepare_cached(
                 "UPDATE programs SET first_networked = ?2
                  WHERE id = ?1 AND first_networked IS NULL",
             )?
-            .execute([told.program, told.at])?;
+            .execute([program.id, at])?;
         if first > 0 {
-            events::tell(tx, told)?;
+            events::tell(tx, &told)?;
             self.report.events += 1;
         }
         Ok(())

@@ -12,6 +12,7 @@ use crate::Filter;
 use crate::StoreError;
 use crate::classify::Sql;
 use crate::dimension::Source;
+use crate::dimension::TRAFFIC;
 use crate::filter::reversed;
 use crate::group::Groups;
 use crate::group::Sums;
@@ -92,6 +93,16 @@ impl Users for NoUsers {
 
 /// The statement that reads the traffic a query is about, and its values.
 pub(crate) fn plan(query: &Query, users: &dyn Users) -> Result<(String, Vec<Value>), StoreError> {
+    let (columns, _) = columns(&query.by);
+    select(query, &columns, users)
+}
+
+/// The statement that reads `columns` of the traffic a query is about, and the amounts.
+pub(crate) fn select(
+    query: &Query,
+    columns: &[&str],
+    users: &dyn Users,
+) -> Result<(String, Vec<Value>), StoreError> {
     let mut values = Vec::new();
     let mut conditions = vec!["1".to_owned()];
     if let Some(since) = query.since {
@@ -105,11 +116,30 @@ pub(crate) fn plan(query: &Query, users: &dyn Users) -> Result<(String, Vec<Valu
     for filter in &query.filters {
         conditions.push(filter.sql(&mut values, users)?);
     }
-    let mut columns: Vec<&str> = query.by.iter().map(|by| by.source().column()).collect();
-    columns.push(Sums::COLUMNS);
+    let columns: Vec<&str> = columns.iter().copied().chain([Sums::COLUMNS]).collect();
     let sql =
-        format!("SELECT {} FROM traffic WHERE {}", columns.join(", "), conditions.join(" AND "));
+        format!("SELECT {} FROM {TRAFFIC} WHERE {}", columns.join(", "), conditions.join(" AND "));
     Ok((sql, values))
+}
+
+/// What to select, each thing once, and at which of these each dimension finds its one or two
+/// numbers.
+pub(crate) fn columns(by: &[Dimension]) -> (Vec<&'static str>, Vec<(usize, Option<usize>)>) {
+    let mut columns: Vec<&'static str> = Vec::new();
+    let mut place = |column: &'static str| {
+        columns.iter().position(|known| *known == column).unwrap_or_else(|| {
+            columns.push(column);
+            columns.len() - 1
+        })
+    };
+    let places = by
+        .iter()
+        .map(|by| {
+            let (first, second) = by.source().columns();
+            (place(first), second.map(&mut place))
+        })
+        .collect();
+    (columns, places)
 }
 
 /// Reads the rows of a [`plan`] and adds them up.
@@ -131,13 +161,17 @@ pub(crate) fn name(
     by: &[Dimension],
     users: &dyn Users,
 ) -> Sql<Vec<Answer>> {
-    let mut texts = Texts { conn, users, cache: HashMap::new() };
+    let mut texts = Texts::new(conn, users);
+    let (_, places) = columns(by);
     let mut named: HashMap<Vec<Key>, Sums> = HashMap::with_capacity(groups.0.len().min(1 << 16));
     for (ids, sums) in groups.0 {
         let keys = by
             .iter()
-            .zip(ids)
-            .map(|(by, id)| texts.key(by.source(), id))
+            .zip(&places)
+            .map(|(by, (first, second))| {
+                let id = |at: usize| ids.get(at).copied().unwrap_or_default();
+                texts.key(by.source(), id(*first), second.map_or(0, id))
+            })
             .collect::<Sql<Vec<Key>>>()?;
         named.entry(keys).or_default().add(sums);
     }
@@ -168,18 +202,24 @@ pub(crate) fn rank(answers: &mut Vec<Answer>, limit: Option<usize>) {
     }
 }
 
-struct Texts<'a> {
+/// Looks up what numbers stand for, each once.
+pub(crate) struct Texts<'a> {
     conn: &'a Connection,
     users: &'a dyn Users,
-    cache: HashMap<(Source, i64), Key>,
+    cache: HashMap<(Source, i64, i64), Key>,
 }
 
-impl Texts<'_> {
-    fn key(&mut self, source: Source, id: i64) -> Sql<Key> {
+impl<'a> Texts<'a> {
+    pub(crate) fn new(conn: &'a Connection, users: &'a dyn Users) -> Self {
+        Self { conn, users, cache: HashMap::new() }
+    }
+
+    /// What stands at `id` (and `second`, where the source has two columns).
+    pub(crate) fn key(&mut self, source: Source, id: i64, second: i64) -> Sql<Key> {
         if let Source::Number(_) = source {
             return Ok(Key::Number(id));
         }
-        if let Some(key) = self.cache.get(&(source, id)) {
+        if let Some(key) = self.cache.get(&(source, id, second)) {
             return Ok(key.clone());
         }
         let text = match source {
@@ -188,17 +228,37 @@ impl Texts<'_> {
                 .ok()
                 .and_then(|at| words.get(at))
                 .map_or_else(|| id.to_string(), |word| (*word).to_owned()),
-            Source::User => u32::try_from(id)
-                .ok()
-                .and_then(|uid| self.users.name(uid))
-                .unwrap_or_else(|| id.to_string()),
+            Source::User => self.user(id),
+            Source::Login if id < 0 => String::new(),
+            Source::Login => self.user(id),
             Source::Text(_, table, column) => self.text(table, column, id)?,
             Source::Address(_) => self.text("addresses", "addr", id)?,
             Source::Domain => reversed(&self.text("domains", "domain", id)?),
+            Source::Place(column) => self.text("places", column, id)?,
+            Source::Script => self.text("executables", "exe", id)?,
+            Source::Version(column) => self.version(column, id, second)?,
         };
         let key = Key::Text(text);
-        self.cache.insert((source, id), key.clone());
+        self.cache.insert((source, id, second), key.clone());
         Ok(key)
+    }
+
+    fn user(&self, uid: i64) -> String {
+        let name = u32::try_from(uid).ok().and_then(|uid| self.users.name(uid));
+        name.unwrap_or_else(|| uid.to_string())
+    }
+
+    /// What is known of an executable that ran at a place.
+    fn version(&self, column: &str, exe: i64, place: i64) -> Sql<String> {
+        let sql = format!(
+            "SELECT v.{column} FROM executables AS e JOIN versions AS v
+               ON v.exe = program_path(e.exe) AND v.sha256 = e.sha256
+              AND v.realm = (SELECT realm FROM places WHERE id = ?2)
+             WHERE e.id = ?1"
+        );
+        let found =
+            self.conn.prepare_cached(&sql)?.query_row([exe, place], |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Table and column come from the table of dimensions, never from outside.

@@ -83,9 +83,10 @@ impl Reader {
     /// [`Reader::open`].
     pub fn query(&self, query: &Query, users: &dyn Users) -> Result<Vec<Answer>, StoreError> {
         let (sql, values) = query::plan(query, users)?;
+        let columns = query::columns(&query.by).0.len();
         let mut answers = self
             .consistently(|conn| {
-                let groups = query::gather(conn, &sql, values, query.by.len())?;
+                let groups = query::gather(conn, &sql, values, columns)?;
                 query::name(conn, groups, &query.by, users)
             })
             .at(&self.path)?;

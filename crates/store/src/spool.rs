@@ -32,7 +32,7 @@ pub struct Spool {
 
 impl Spool {
     /// A spool for at most `max_rows` rows (and as many digests, and other news); about 400 bytes
-    /// each, without what they share.
+    /// each and 100 more for each launch in a row's lineage, without what they share.
     #[must_use]
     pub fn new(max_rows: usize) -> Self {
         let (queue, dropped) = (VecDeque::new(), Dropped::default());

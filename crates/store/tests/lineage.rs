@@ -38,9 +38,13 @@ fn chain(path: &Path, contime: i64) -> Vec<String> {
     stmt.query_map([contime], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-fn expire(writer: &mut Writer, before: i64) {
+fn expire(writer: &mut Writer, before: i64, step: usize) {
+    let orphans =
+        "SELECT count(*) FROM processes WHERE parent_id NOT IN (SELECT id FROM processes)";
     for _ in 0..1000 {
-        if writer.expire(before, 7).unwrap().done {
+        let done = writer.expire(before, step).unwrap().done;
+        assert_eq!(number(writer.path(), orphans), 0, "a process went before its descendants");
+        if done {
             return;
         }
     }
@@ -128,9 +132,13 @@ fn what_is_found_out_later_is_added_and_nothing_is_lost() {
                WHERE pid = 2 AND sha256 <> '(gone)'";
     assert_eq!(number(&path, sql), 1);
     // The shell is kept for it, although nobody has mentioned it for long.
-    expire(&mut writer, 2 * DAY);
+    expire(&mut writer, 2 * DAY, 7);
     assert_sound(&path);
     assert_eq!(chain(&path, 2 * DAY), ["/bin/tool", "/bin/sh"]);
+    // It has the higher number, and yet goes last.
+    expire(&mut writer, 4 * DAY, 1);
+    expire(&mut writer, 5 * DAY, 1);
+    assert_eq!(number(&path, "SELECT count(*) FROM processes"), 1);
 }
 
 #[test]
@@ -161,7 +169,7 @@ fn a_chain_without_end_is_cut() {
     writer.write(&rows(vec![row_of(600, &process, &digests)])).unwrap();
     assert_eq!(number(&path, "SELECT sum(last_seen) FROM processes"), changes);
     assert_sound(&path);
-    expire(&mut writer, DAY);
+    expire(&mut writer, DAY, 100);
     assert_eq!(number(&path, "SELECT count(*) FROM processes"), 1);
     assert_sound(&path);
 }
@@ -270,7 +278,7 @@ proptest! {
                 }
                 Step::Expire(ago) => {
                     let before = now - ago;
-                    expire(&mut writer, before);
+                    expire(&mut writer, before, 7);
                     written.retain(|(at, _)| *at >= before);
                 }
                 Step::Restart => {

@@ -6,16 +6,23 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use common::runs::place;
+use common::runs::run;
 use common::*;
 use femtosnitch_model::Connections;
+use femtosnitch_model::ContainerFacts;
 use femtosnitch_model::Digest;
 use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
-use femtosnitch_model::Lineage;
+use femtosnitch_model::Facts;
+use femtosnitch_model::Launch;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Unhashed;
+use femtosnitch_store::Batch;
+use femtosnitch_store::Described;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::Filter;
 use femtosnitch_store::Key;
@@ -30,6 +37,42 @@ const ADDRS: [&str; 6] =
     ["10.0.0.1", "10.0.0.2", "10.1.0.1", "2001:db8::1", "2001:db8:1::1", "::ffff:10.0.0.1"];
 const DOMAINS: [&str; 5] = ["", "org.example", "org.example.www", "org.examples", "net.x"];
 const CONTAINERS: [&str; 3] = ["", "c1", "c2"];
+const UNITS: [&str; 3] = ["", "a.service", "b.scope"];
+
+/// What the history is told of a container.
+fn container_name(container: &str) -> &str {
+    if container == "c1" { "web" } else { "" }
+}
+
+/// What it is told of the executable of a row with a process: package and state.
+fn package(row: &Row) -> (&'static str, &'static str) {
+    match (&*row.container, row.exe.image.path.as_str(), row.exe.digest) {
+        ("", "/bin/a", digest) if digest == sha(1) => ("dpkg a", "intact"),
+        ("c1", "/bin/a", digest) if digest == sha(1) => ("rpm a", "modified"),
+        ("", "/bin/b", digest) if digest == sha(2) => ("", "not packaged"),
+        _ => ("", ""),
+    }
+}
+
+fn described() -> Batch {
+    let of = |path, byte, realm: &str, package: &str, state: &str| Described {
+        exe: exe(99, path, sha(byte)),
+        realm: realm.into(),
+        facts: Facts { package: package.into(), state: state.into(), ..Facts::default() },
+    };
+    let containers = vec![ContainerFacts {
+        container: "c1".into(),
+        name: "web".into(),
+        image: String::new(),
+        pod: String::new(),
+    }];
+    let described = vec![
+        of("/bin/a", 1, "", "dpkg a", "intact"),
+        of("/bin/a", 1, "c1", "rpm a", "modified"),
+        of("/bin/b", 2, "", "", "not packaged"),
+    ];
+    Batch { described, containers, ..Batch::default() }
+}
 
 fn executable() -> impl Strategy<Value = Executable> {
     (0..PATHS.len(), 0..3_u8).prop_map(|(path, digest)| {
@@ -81,13 +124,24 @@ prop_compose! {
         (laddr, raddr, lport, rport) in (addr(), addr(), 0_u16..3, 0_u16..4),
         domain in prop::sample::select(&DOMAINS[..]),
         container in prop::sample::select(&CONTAINERS[..]),
+        (process, script) in (prop::option::of(0_u32..30), any::<bool>()),
         direction in prop::sample::select(&Direction::ALL[..]),
         connections in connections(),
         (rtt_us, retrans) in (prop::option::of(any::<u32>()), 0_u64..9),
     ) -> Row {
+        // A process is always the same; it runs a script or not.
+        let lineage = process.into_iter().map(|pid| {
+            let mut process = run(pid, &exe.image, 0, None);
+            process.key.start_ns = exe.image.id.0 * 4 + u64::from(script);
+            process.key.exec_id = u32::try_from(CONTAINERS.iter().position(|it| *it == container).unwrap()).unwrap();
+            process.place = place(container, UNITS[pid as usize % 3], UNITS[pid as usize % 2]);
+            process.login_uid = (pid % 4 != 0).then_some(pid % 4);
+            let script = script.then(|| Executable { image: common::runs::script(100, "/srv/x.py"), digest: sha(9) });
+            Launch { process: Arc::new(process), exe: exe.clone(), script }
+        }).collect();
         Row { contime, send, recv, wire_send, wire_recv, direction, connections,
               quality: Quality { rtt_us, retrans },
-              events, lineage: Lineage::default(), exe, parent, grandparent, uid, pid,
+              events, lineage, exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
               container: container.into() }
     }
@@ -107,6 +161,8 @@ fn value_of(dimension: Dimension, row: &Row) -> Key {
     let name = |exe: &Executable| exe.image.name.clone();
     let cmdline = |exe: &Executable| exe.image.cmdline.clone();
     let digest = |exe: &Executable| exe.digest.to_string();
+    let process = row.lineage.first().map(|own| &own.process);
+    let place = process.map(|process| &process.place);
     match dimension {
         Dimension::Exe => of(Some(&row.exe), path),
         Dimension::Name => of(Some(&row.exe), name),
@@ -123,6 +179,17 @@ fn value_of(dimension: Dimension, row: &Row) -> Key {
         Dimension::Uid => number(row.uid),
         Dimension::User => Key::Text(row.uid.to_string()),
         Dimension::Container => text(&row.container),
+        Dimension::Ctname => text(container_name(&row.container)),
+        Dimension::Image | Dimension::Pod => text(""),
+        Dimension::Unit => text(place.map_or("", |place| &place.unit)),
+        Dimension::App => text(place.map_or("", |place| &place.app)),
+        Dimension::Login => {
+            let login = process.and_then(|process| process.login_uid);
+            Key::Text(login.map_or_else(String::new, |uid| uid.to_string()))
+        }
+        Dimension::Script => of(row.lineage.first().and_then(|own| own.script.as_ref()), path),
+        Dimension::Package => text(process.map_or("", |_| package(row).0)),
+        Dimension::State => text(process.map_or("", |_| package(row).1)),
         Dimension::Domain => Key::Text(row.domain.rsplit('.').collect::<Vec<_>>().join(".")),
         Dimension::Raddr => ip(row.raddr),
         Dimension::Rport => number(row.rport.into()),
@@ -237,6 +304,7 @@ proptest! {
         let (first, second) = history.split_at(cut.min(history.len()));
         writer.write(&rows(first.to_vec())).unwrap();
         writer.write(&rows(second.to_vec())).unwrap();
+        writer.write(&described()).unwrap();
         let reader = Reader::open(&path).unwrap();
         prop_assert_eq!(reader.stats().unwrap().rows, history.len() as u64);
         for (since, until, by, conditions, limit) in questions {

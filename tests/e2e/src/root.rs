@@ -86,6 +86,18 @@ impl<'a> Root<'a> {
         serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
     }
 
+    /// `femtosnitch query --since all --events --format json`, oldest first.
+    pub(crate) fn events(&self) -> Result<Vec<Value>> {
+        let text = self.run(&["query", "--since", "all", "--events", "--format", "json"])?;
+        serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
+    }
+
+    /// `femtosnitch query --since all --tree --format json`.
+    pub(crate) fn tree(&self) -> Result<Vec<Value>> {
+        let text = self.run(&["query", "--since", "all", "--tree", "--format", "json"])?;
+        serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
+    }
+
     /// The times in which nobody looked, as far as they are over: (seconds, reason), oldest first.
     pub(crate) fn gaps(&self) -> Result<Vec<(i64, String)>> {
         let text = self.run(&["query", "--since", "all", "--gaps", "--format", "json"])?;

@@ -3,6 +3,7 @@
 mod bad;
 mod bounds;
 mod cgroups;
+mod changes;
 mod connections;
 mod container;
 mod disk;
@@ -65,6 +66,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "corrupt-database": bad::corrupt_database,
     "missing-capability": bad::missing_capability,
     "no-btf": bad::no_type_information,
+    "no-proc": bad::no_proc,
     "unreadable-config": bad::unreadable_config,
     "full-disk": disk::full,
     "identity-short-lived": identity::short_lived,
@@ -101,6 +103,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "what-script": scripts::files,
     "what-script-inline": scripts::inline,
     "what-script-replaced": scripts::replaced,
+    "changes-modified": changes::modified,
+    "changes-upgraded": changes::upgraded,
     "live-flows": live::flows,
     "live-facts": live::facts,
     "slow-reader": live::slow_reader,

@@ -1,7 +1,9 @@
 //! `femtosnitch query`: history, summed up.
 
+mod events;
 mod gaps;
 mod print;
+mod tree;
 
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
@@ -37,10 +39,25 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
         list(args.format, &gaps, limit, now)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let answers = reader.query(&query, &SystemUsers).map_err(|error| match error {
-        StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
-        other => other.into(),
-    })?;
+    if args.events {
+        let events = reader.events(query.since, query.until, &args.kinds)?;
+        events::list(args.format, &events, limit)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.tree {
+        if args.format == QueryFormat::Csv {
+            let message = "a tree has no lines for --format csv; use table or json";
+            return Err(Usage(message.to_owned()).into());
+        }
+        let nodes = reader.tree(&query, &SystemUsers).map_err(explained)?;
+        tree::show(args.format, nodes, limit)?;
+        if args.format == QueryFormat::Table {
+            let mut out = io::stdout().lock();
+            write_gaps(&mut out, &gaps::find(&reader, paths, &query, now)?, now)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answers = reader.query(&query, &SystemUsers).map_err(explained)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         QueryFormat::Table => {
@@ -55,16 +72,29 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
                 let line = format!("no room for {what}: widen the terminal, or use --format csv");
                 writeln!(out, "{}", Style::for_stdout().dim(&line))?;
             }
-            let gaps = gaps::find(&reader, paths, &query, now)?;
-            if let Some(line) = gaps::line(&gaps, now, &TimeZone::system()) {
-                writeln!(out, "{}", Style::for_stdout().warning(&printable(&line)))?;
-            }
+            write_gaps(&mut out, &gaps::find(&reader, paths, &query, now)?, now)?;
         }
         QueryFormat::Json => print::json(&mut out, &args.by, &answers)?,
         QueryFormat::Csv => print::csv(&mut out, &args.by, &answers)?,
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A question without sense is wrong usage.
+fn explained(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
+        other => other.into(),
+    }
+}
+
+/// Below a table: when nobody looked.
+fn write_gaps(out: &mut impl Write, gaps: &[gaps::Unwatched], now: i64) -> io::Result<()> {
+    if let Some(line) = gaps::line(gaps, now, &TimeZone::system()) {
+        writeln!(out, "{}", Style::for_stdout().warning(&printable(&line)))?;
+    }
+    Ok(())
 }
 
 /// Prints the gaps themselves, the latest `limit` of them.
@@ -75,9 +105,9 @@ fn list(
     now: i64,
 ) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
-    let gaps = gaps::last(all, limit.unwrap_or(usize::MAX));
+    let gaps = print::last(all, limit.unwrap_or(usize::MAX));
     match format {
-        QueryFormat::Json => gaps::json(&mut out, gaps)?,
+        QueryFormat::Json => print::array(&mut out, gaps)?,
         QueryFormat::Csv => gaps::csv(&mut out, gaps)?,
         QueryFormat::Table if all.is_empty() => writeln!(out, "no gaps are known of that time")?,
         QueryFormat::Table => {

@@ -105,6 +105,10 @@ impl Running {
         let (config, config_path) = Config::load(paths)?;
         // First, since whoever lacks them may not make directories either.
         check_capabilities()?;
+        procfs::comm(std::process::id()).context(
+            "/proc is not what the kernel tells of processes; `mount -t proc proc /proc`, or start \
+             the daemon where it is mounted",
+        )?;
         let gid = reader_group(paths, &config)?;
         owner::ensure_dir(&paths.run_dir(), 0o750, gid)
             .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;

@@ -375,6 +375,8 @@ impl Report {
             ("rows_queued", sink.queued_rows as u64),
             ("rows_dropped", sink.dropped.rows.saturating_add(gauges.rows_lost)),
             ("bytes_dropped", sink.dropped.bytes.saturating_add(gauges.bytes_lost)),
+            ("news_dropped", sink.dropped.news),
+            ("changes_undecided", sink.written.undecided),
             ("live_readers", live.readers() as u64),
             ("live_events_missed", live.missed()),
         ];

@@ -105,6 +105,21 @@ pub(super) fn no_type_information(world: &World) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// Without /proc nothing can be told of those who are running already.
+pub(super) fn no_proc(world: &World) -> Result<Outcome> {
+    let root = Root::new(world)?;
+    let daemon = Daemon::command(world, &root.path(""));
+    let hide = "mount -t tmpfs none /proc && exec \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "sh", "-c", hide, "sh"]);
+    command.arg(daemon.get_program()).args(daemon.get_args());
+    let done = command::run(command, world.patience(15))?;
+    let (code, said) = (done.status.code(), done.stderr);
+    ensure!(code == Some(1), "without /proc it ended with {code:?}: {said}");
+    ensure!(said.contains("mount -t proc"), "it should say what to do: {said}");
+    Ok(Outcome::Passed)
+}
+
 pub(super) fn unreadable_config(world: &World) -> Result<Outcome> {
     let root = Root::new(world)?;
     // Root may read any file, so something that is no file stands in its place.

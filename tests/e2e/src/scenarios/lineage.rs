@@ -5,8 +5,10 @@ use std::path::Path;
 use anyhow::Result;
 use anyhow::bail;
 use anyhow::ensure;
+use femtosnitch_harness::command;
 use femtosnitch_harness::digest;
 use femtosnitch_testkit::tiny::Before;
+use serde_json::Value;
 
 use super::download::program;
 use super::download::shell;
@@ -20,7 +22,6 @@ use crate::live::Live;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
-use femtosnitch_harness::command;
 
 pub(super) fn thousand_shortlived(world: &World) -> Result<Outcome> {
     let (root, mark) = (Root::new(world)?, world.mark("many"));
@@ -113,7 +114,23 @@ pub(super) fn chain_of_six(world: &World) -> Result<Outcome> {
     for (key, wanted) in ["psha256", "gpsha256"].into_iter().zip(digests) {
         ensure!(row.text(key) == wanted?, "{key}: {}", row.0);
     }
+    let tree = root.tree()?;
+    let chains: Vec<_> = tree.iter().flat_map(|top| chains_to(top, &exe)).collect();
+    let [chain] = &chains[..] else { bail!("not once in the tree: {tree:#?}") };
+    let launchers: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    ensure!(chain.ends_with(&launchers), "in the tree below {chain:?}, not {launchers:?}");
     Ok(Outcome::Passed)
+}
+
+/// The executables on the way from the top of a tree to each node that runs `exe`.
+fn chains_to(node: &Value, exe: &str) -> Vec<Vec<String>> {
+    let own = Row(node).text("exe").to_owned();
+    if own == exe {
+        return vec![vec![own]];
+    }
+    let children = node.get("children").and_then(Value::as_array).into_iter().flatten();
+    let below = children.flat_map(|child| chains_to(child, exe));
+    below.map(|chain| [vec![own.clone()], chain].concat()).collect()
 }
 
 /// The short-lived process has its bytes, its name, and the right launchers.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::print::quoted;
+use super::print::{last, quoted};
 use crate::config::Paths;
 use crate::text::{Column, Table, count, duration};
 
@@ -21,7 +21,7 @@ const NAMED: usize = 3;
 pub(super) struct Unwatched {
     /// Unix seconds.
     began: i64,
-    /// `None` if it lasts.
+    /// `None` (in JSON null) if it lasts.
     ended: Option<i64>,
     reason: GapReason,
 }
@@ -78,7 +78,7 @@ pub(super) fn line(gaps: &[Unwatched], now: i64, zone: &TimeZone) -> Option<Stri
 }
 
 /// The time of day where people are, with the date unless it is that of `near`.
-fn moment(second: i64, zone: &TimeZone, near: Option<i64>) -> String {
+pub(super) fn moment(second: i64, zone: &TimeZone, near: Option<i64>) -> String {
     let local =
         |second| Timestamp::from_second(second).ok().map(|at| at.to_zoned_datetime(zone.clone()));
     let Some(at) = local(second) else { return second.to_string() };
@@ -102,22 +102,6 @@ pub(super) fn table(gaps: &[Unwatched], lines: usize, now: i64, zone: &TimeZone)
     table
 }
 
-/// The latest ones.
-pub(super) fn last(gaps: &[Unwatched], count: usize) -> &[Unwatched] {
-    gaps.get(gaps.len().saturating_sub(count)..).unwrap_or_default()
-}
-
-/// For programs: an array, one object a line; `ended` is null while a gap lasts.
-pub(super) fn json(out: &mut impl Write, gaps: &[Unwatched]) -> io::Result<()> {
-    let mut before = "[\n  ";
-    for gap in gaps {
-        out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut *out, gap)?;
-        before = ",\n  ";
-    }
-    out.write_all(if gaps.is_empty() { b"[]\n" } else { b"\n]\n" })
-}
-
 /// For spreadsheets; `ended` is empty while a gap lasts.
 pub(super) fn csv(out: &mut impl Write, gaps: &[Unwatched]) -> io::Result<()> {
     writeln!(out, "began,ended,reason")?;
@@ -131,6 +115,7 @@ pub(super) fn csv(out: &mut impl Write, gaps: &[Unwatched]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cmd::query::print::array;
     use crate::text::Style;
 
     const DAY: i64 = 86_400;
@@ -182,11 +167,11 @@ mod tests {
         };
         let two = [gap(1, Some(2), "a,b"), gap(3, None, "killed")];
         assert_eq!(
-            text(&|out| json(out, &two)),
+            text(&|out| array(out, &two)),
             "[\n  {\"began\":1,\"ended\":2,\"reason\":\"a,b\"},\n  \
              {\"began\":3,\"ended\":null,\"reason\":\"killed\"}\n]\n"
         );
-        assert_eq!(text(&|out| json(out, &[])), "[]\n");
+        assert_eq!(text(&|out| array::<Unwatched>(out, [])), "[]\n");
         assert_eq!(text(&|out| csv(out, &two)), "began,ended,reason\n1,2,\"a,b\"\n3,,killed\n");
     }
 }

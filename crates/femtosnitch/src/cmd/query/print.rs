@@ -187,13 +187,27 @@ fn named(dimension: Dimension, number: i64) -> Option<String> {
 
 /// For programs: an array, one object a line.
 pub(super) fn json(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Result<()> {
+    array(out, answers.iter().map(|answer| Object { by, answer }))
+}
+
+/// An array, one item a line.
+pub(super) fn array<T: Serialize>(
+    out: &mut impl Write,
+    items: impl IntoIterator<Item = T>,
+) -> io::Result<()> {
     let mut before = "[\n  ";
-    for answer in answers {
+    let mut end = "[]\n";
+    for item in items {
         out.write_all(before.as_bytes())?;
-        serde_json::to_writer(&mut *out, &Object { by, answer })?;
-        before = ",\n  ";
+        serde_json::to_writer(&mut *out, &item)?;
+        (before, end) = (",\n  ", "\n]\n");
     }
-    out.write_all(if answers.is_empty() { b"[]\n" } else { b"\n]\n" })
+    out.write_all(end.as_bytes())
+}
+
+/// The latest `count` of a list in order of time.
+pub(super) fn last<T>(list: &[T], count: usize) -> &[T] {
+    list.get(list.len().saturating_sub(count)..).unwrap_or_default()
 }
 
 /// Keys in the order asked for, then the amounts.
