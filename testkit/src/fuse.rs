@@ -225,3 +225,47 @@ fn number64(bytes: &[u8], at: usize) -> Result<u64> {
 fn short() -> Error {
     Error::Unexpected("a request is too short".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(answers: u64) -> Server {
+        let device = OpenOptions::new().write(true).open("/dev/null").unwrap();
+        let (contents, name) = (b"0123456789".to_vec(), b"tool".to_vec());
+        Server { device, contents, name, answers, opens: 0, silent: HashSet::new() }
+    }
+
+    #[test]
+    fn answers_are_as_long_as_the_kernel_wants_them() {
+        let server = server(1);
+        assert_eq!(server.look_up(DIRECTORY, b"tool\0").unwrap().len(), 128);
+        assert_eq!(server.attributes(EXECUTABLE).len(), 104);
+        assert_eq!(greeting().len(), 64);
+        assert_eq!(server.look_up(DIRECTORY, b"too\0").unwrap_err(), libc::ENOENT);
+        assert_eq!(server.look_up(EXECUTABLE, b"tool\0").unwrap_err(), libc::ENOENT);
+    }
+
+    #[test]
+    fn reads_end_where_the_file_does() {
+        let server = server(1);
+        let read = |offset, size| server.read(&words64(&[1, offset, size])).unwrap();
+        assert_eq!(read(0, 4), b"0123");
+        assert_eq!(read(8, 4), b"89");
+        assert_eq!(read(u64::MAX, 4), b"");
+        assert!(server.read(&[0; 8]).is_err());
+    }
+
+    #[test]
+    fn only_the_first_opens_are_answered() {
+        let mut server = server(1);
+        assert_eq!(server.open(), words64(&[1, 0]));
+        assert_eq!(server.open(), words64(&[2, u64::from(DIRECT)]));
+        assert_eq!(server.silent, HashSet::from([2]));
+    }
+
+    #[test]
+    fn what_is_no_request_is_an_error() {
+        assert!(server(1).answer(&[0; 20]).is_err());
+    }
+}

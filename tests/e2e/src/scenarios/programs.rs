@@ -89,6 +89,13 @@ impl Programs {
         Ok(())
     }
 
+    /// Waits until something was sent: what was started runs by then.
+    pub(super) fn arrived(&self, root: &Root<'_>) -> Result<()> {
+        command::until("a datagram", root.world.patience(10), || {
+            Ok(self.socket.recv(&mut [0; 2048]).is_ok())
+        })
+    }
+
     /// What was sent has arrived, or was dropped: both are fine.
     fn drain(&self) {
         while self.socket.recv(&mut [0; 2048]).is_ok() {}

@@ -92,11 +92,16 @@ impl Held {
         let key = (wanted.file.size, FileTime { sec: time.sec, nsec: time.nsec });
         let same = self.files.get(&key)?;
         let rated = same.iter().map(|held| (held.rate(wanted), held));
-        let (rating, best) = rated
+        let (_, best) = rated
+            .filter(|(rating, _)| *rating > Match::Other)
             .filter(|(_, held)| is_at_path(&held.file, &wanted.path))
-            .max_by_key(|(rating, held)| (*rating, held.number))?;
+            // Where numbers of inodes cannot be relied on, another file of the same mount may
+            // compare as well: one that was put in its place within the same tick of the clock.
+            .max_by_key(|(rating, held)| {
+                (held.stat.ino == wanted.file.ino, *rating, held.number)
+            })?;
         let number = best.number;
-        (rating > Match::Other).then(|| self.remove(key, number)).flatten().map(|held| held.file)
+        self.remove(key, number).map(|held| held.file)
     }
 
     /// A file that is at this path as the kernel sees it.
@@ -199,6 +204,19 @@ mod tests {
         let mut held = Held::new(8);
         held.insert(file, opened, None);
         assert!(held.take(&wanted).is_some());
+    }
+
+    #[test]
+    fn what_took_its_place_within_a_tick_is_not_taken_for_it() {
+        let mut held = Held::new(8);
+        let in_memory = |ino| FileStat { dev: 0x2b, ino, mnt_id: Some(30), ..invented(7) };
+        let (old, new) = (in_memory(1), in_memory(2));
+        for stat in [old, new] {
+            held.insert(File::open("/dev/null").unwrap(), stat, None);
+        }
+        assert!(held.take(&FileRequest { mnt_id: 30, ..wanted(&old) }).is_some());
+        let left: Vec<u64> = held.files.values().flatten().map(|held| held.stat.ino).collect();
+        assert_eq!(left, [2]);
     }
 
     #[test]

@@ -78,8 +78,9 @@ pub(in crate::scenarios) fn renamed(world: &World) -> Result<Outcome> {
     let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
     programs.make(&old, Before::Nothing)?;
     let sha256 = digest::of_file(&old)?;
-    // Before anything is known of the file, and after.
+    // Before anything is known of the file, and after; but not in the middle of the exec.
     let mut running = Sending::start(Command::new(&old))?;
+    programs.arrived(&root)?;
     std::fs::rename(&old, &new)?;
     running.poke()?;
     programs.expect_as(&old.display().to_string(), &sha256, running.times);
