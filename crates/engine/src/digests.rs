@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use femtosnitch_model::{Digest, FileId, Image, Unhashed};
+use femtosnitch_model::{Digest, FileId, FileSystem, Image, Unhashed};
 
 use crate::{Effect, FileRequest};
 
@@ -99,8 +99,15 @@ impl Digests {
         self.uses += 1;
         if !self.entries.contains_key(&file) {
             let path = path_of(image);
-            let request =
-                FileRequest { file, path, tgid, mnt_id: 0, mntns: 0, links: 0, fuse: false };
+            let request = FileRequest {
+                file,
+                path,
+                tgid,
+                mnt_id: 0,
+                mntns: 0,
+                links: 0,
+                system: FileSystem::Other,
+            };
             self.admit(request, in_use);
         }
         let entry = self.entries.get_mut(&file)?;
@@ -217,7 +224,7 @@ mod tests {
             mnt_id: 0,
             mntns: 0,
             links: 0,
-            fuse: false,
+            system: FileSystem::Other,
         }
     }
 

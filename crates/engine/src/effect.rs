@@ -1,6 +1,6 @@
 //! What the engine wants done.
 
-use femtosnitch_model::{FileId, FlowKind, Slot};
+use femtosnitch_model::{FileId, FileSystem, FlowKind, Slot};
 
 /// Where a file to be hashed may be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct FileRequest {
     pub mntns: u32,
     /// Names that it had then, 0 none or unknown.
     pub links: u32,
-    /// A program serves the file: whoever reads it may wait for ever, and only its user may.
-    pub fuse: bool,
+    /// What kind of file system the file is on.
+    pub system: FileSystem,
 }
 
 /// One thing to do, in order.

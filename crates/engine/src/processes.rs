@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use femtosnitch_model::{FileId, Image, ImageId, Place, ProcInfo, ProcKey, Process, escape_bytes};
+use femtosnitch_model::{
+    FileId, FileSystem, Image, ImageId, Place, ProcInfo, ProcKey, Process, escape_bytes,
+};
 
 use crate::digests::Digests;
 use crate::images::Images;
@@ -225,7 +227,7 @@ impl Processes {
                 mnt_id: info.mnt_id,
                 mntns: info.mntns,
                 links: info.links,
-                fuse: info.fuse,
+                system: info.system,
             };
             digests.executed(request, &|| self.images.files_in_use())
         });
@@ -259,7 +261,7 @@ impl Processes {
             mnt_id: 0,
             mntns: 0,
             links: 0,
-            fuse: false,
+            system: FileSystem::Other,
         };
         digests.executed(request, &|| self.images.files_in_use())
     }

@@ -2,8 +2,8 @@
 
 use crate::{Moment, Names};
 use femtosnitch_model::{
-    Counters, Direction, Endpoint, FileId, FlowKey, FlowKind, Headers, Place, ProcInfo, ProcKey,
-    Reading, Slot,
+    Counters, Direction, Endpoint, FileId, FileSystem, FlowKey, FlowKind, Headers, Place, ProcInfo,
+    ProcKey, Reading, Slot,
 };
 
 /// Knows no names.
@@ -26,7 +26,7 @@ pub(crate) fn info(key: ProcKey, path: &str, parent: ProcKey, grandparent: ProcK
         path_cut: false,
         memfd: false,
         unlinked: false,
-        fuse: false,
+        system: FileSystem::Other,
         args: path.as_bytes().to_vec(),
         args_cut: false,
         script: None,

@@ -1,6 +1,8 @@
 //! What the kernel side of capture reports: readings of its counters, and process events.
 
-use crate::{Counters, Direction, FileId, FlowKey, Headers, ProcKey, SctpTotals, TcpTotals};
+use crate::{
+    Counters, Direction, FileId, FileSystem, FlowKey, Headers, ProcKey, SctpTotals, TcpTotals,
+};
 
 /// Number of a flow in the kernel's ledger. Reused after it was given back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,8 +101,8 @@ pub struct ProcInfo {
     pub memfd: bool,
     /// No name leads to the file.
     pub unlinked: bool,
-    /// A program serves the file (FUSE), perhaps to one user only, and perhaps never.
-    pub fuse: bool,
+    /// What kind of file system the file is on.
+    pub system: FileSystem,
     /// Arguments, NUL-separated; empty for [`ProcEvent::Found`].
     pub args: Vec<u8>,
     /// There were more.

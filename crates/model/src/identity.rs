@@ -35,6 +35,19 @@ pub struct FileId {
     pub epoch: u32,
 }
 
+/// File systems whose files need special care.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileSystem {
+    /// None of those, or unknown.
+    #[default]
+    Other,
+    /// A program serves the files (FUSE): perhaps to one user only, and perhaps never.
+    Fuse,
+    /// overlayfs, for whose files `stat(2)` may have another device and inode number than the
+    /// kernel.
+    Overlay,
+}
+
 /// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256(pub [u8; 32]);

@@ -21,7 +21,7 @@ pub use capture::{FlowKind, ProcEvent, ProcInfo, Reading, Slot};
 pub use connection::{Connections, Direction, Quality};
 pub use counters::Counters;
 pub use flow::{Endpoint, FlowKey, protocol_name};
-pub use identity::{Digest, FileId, Sha256, Timestamp, Unhashed};
+pub use identity::{Digest, FileId, FileSystem, Sha256, Timestamp, Unhashed};
 pub use lineage::{Launches, Lineage};
 pub use process::{Image, ImageId, Place, ProcKey, Process};
 pub use program::program_path;

@@ -208,6 +208,7 @@ enum fs_proc_flags {
 	FS_PROC_ARGS_CUT = 8,
 	FS_PROC_NO_FILE = 16, /* no executable: a process on its way out */
 	FS_PROC_FUSE = 32,    /* a program serves the file's contents, perhaps to one user only */
+	FS_PROC_OVERLAY = 64, /* on an overlay, for whose files stat(2) has other numbers */
 };
 
 /* What a process runs. Only the first `sizeof(head) + lengths` bytes travel. */

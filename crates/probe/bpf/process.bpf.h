@@ -176,6 +176,7 @@ static __noinline void read_script(struct fs_proc *out, struct linux_binprm *bpr
 }
 
 #define FUSE_SUPER_MAGIC 0x65735546
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 
 /* Not virtiofs or a disk that FUSE mounts (`fuseblk`): root may read those, and a machine serves them. */
 static __always_inline bool is_fuse(struct super_block *sb)
@@ -197,6 +198,8 @@ static __noinline void read_file(struct fs_proc *out, struct file *file)
 	out->ino = BPF_CORE_READ(inode, i_ino);
 	if (is_fuse(BPF_CORE_READ(inode, i_sb)))
 		out->flags |= FS_PROC_FUSE;
+	if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+		out->flags |= FS_PROC_OVERLAY;
 	/*
 	 * Without a device of its own a file system may use a number twice: btrfs for files of
 	 * different subvolumes, overlayfs for files of different layers.

@@ -67,6 +67,7 @@ pub(crate) const PROC_PATH_CUT: u32 = types::fs_proc_flags::FS_PROC_PATH_CUT.0;
 pub(crate) const PROC_ARGS_CUT: u32 = types::fs_proc_flags::FS_PROC_ARGS_CUT.0;
 pub(crate) const PROC_NO_FILE: u32 = types::fs_proc_flags::FS_PROC_NO_FILE.0;
 pub(crate) const PROC_FUSE: u32 = types::fs_proc_flags::FS_PROC_FUSE.0;
+pub(crate) const PROC_OVERLAY: u32 = types::fs_proc_flags::FS_PROC_OVERLAY.0;
 
 const _: () = assert!(size_of::<RawFlow>() == 128);
 const _: () = assert!(offset_of!(RawFlow, recv_bytes) == 8);

@@ -1,6 +1,6 @@
 //! Process events: what the kernel side tells of exec, fork and exit.
 
-use femtosnitch_model::{FileId, ProcEvent, ProcInfo, ProcKey, Timestamp};
+use femtosnitch_model::{FileId, FileSystem, ProcEvent, ProcInfo, ProcKey, Timestamp};
 
 use crate::abi::{self, RawExit, RawFork};
 
@@ -70,7 +70,13 @@ pub(crate) fn parse_proc(bytes: &[u8]) -> Option<(ProcInfo, usize)> {
         path_cut: flags & abi::PROC_PATH_CUT != 0,
         memfd,
         unlinked: flags & abi::PROC_UNLINKED != 0,
-        fuse: flags & abi::PROC_FUSE != 0,
+        system: if flags & abi::PROC_FUSE != 0 {
+            FileSystem::Fuse
+        } else if flags & abi::PROC_OVERLAY != 0 {
+            FileSystem::Overlay
+        } else {
+            FileSystem::Other
+        },
         args: args.to_vec(),
         args_cut: flags & abi::PROC_ARGS_CUT != 0,
         script: (!script.is_empty()).then(|| until_nul(script).to_vec()),

@@ -23,7 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{Digest, Unhashed};
+use femtosnitch_model::{Digest, FileSystem, Unhashed};
 use femtosnitch_sys::file::{self, Target, open_executable, running_files_are_protected};
 use femtosnitch_sys::{limits, thread, wait};
 
@@ -278,7 +278,7 @@ impl Opener {
 
     /// A version not seen before was executed. Most likely the kernel has handed it to us.
     fn hold(&mut self, request: &FileRequest) {
-        if request.fuse {
+        if request.system == FileSystem::Fuse {
             if let Some(systems) = &mut self.systems {
                 systems.seen(request, None);
             }
@@ -316,7 +316,7 @@ impl Opener {
 
     /// A digest is wanted. What waits is bounded by the files that the engine remembers.
     fn ask(&mut self, request: FileRequest) {
-        if request.fuse {
+        if request.system == FileSystem::Fuse {
             self.ask_its_user(&request);
             return;
         }

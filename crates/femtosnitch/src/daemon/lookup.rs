@@ -1,6 +1,6 @@
 //! Finding out about processes whose launch was not seen, from /proc.
 
-use femtosnitch_model::{FileId, ProcInfo, ProcKey, Reading, Timestamp};
+use femtosnitch_model::{FileId, FileSystem, ProcInfo, ProcKey, Reading, Timestamp};
 use femtosnitch_origin::parse_proc_cgroup;
 use femtosnitch_sys::file::{FileStat, FileTime, Target, open_executable};
 use femtosnitch_sys::procfs;
@@ -30,7 +30,7 @@ pub(super) fn owner(reading: &Reading) -> Option<ProcInfo> {
         path_cut: false,
         memfd: false,
         unlinked: exe.deleted,
-        fuse: false,
+        system: FileSystem::Other,
         args: procfs::cmdline(key.tgid, ARGS).unwrap_or_default(),
         args_cut: false,
         script: None,

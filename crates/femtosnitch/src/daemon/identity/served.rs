@@ -250,6 +250,7 @@ impl Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use femtosnitch_model::FileSystem;
 
     fn job(user: u32, ino: u64) -> Job {
         let request = FileRequest {
@@ -259,7 +260,7 @@ mod tests {
             mnt_id: 0,
             mntns: 0,
             links: 1,
-            fuse: true,
+            system: FileSystem::Fuse,
         };
         Job { request, reader: Reader::of_user(user, user), named: None }
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use femtosnitch_engine::FileRequest;
-use femtosnitch_model::{FileId, Timestamp, Unhashed};
+use femtosnitch_model::{FileId, FileSystem, Timestamp, Unhashed};
 use femtosnitch_sys::file::{FileStat, path_of};
 
 use crate::daemon::lookup::file_id;
@@ -28,8 +28,8 @@ pub(super) enum Match {
 }
 
 /// Compares. On file systems with device numbers of their own making (major 0: btrfs, overlayfs,
-/// tmpfs) `stat(2)` may report another one than the kernel's superblock has, and overlayfs another
-/// inode; size and times decide there, with the inode or the mount.
+/// tmpfs) `stat(2)` may report another one than the kernel's superblock has: size and times decide
+/// there, with the inode; for overlayfs, which may report another inode too, with the mount.
 pub(super) fn compare(wanted: &FileRequest, stat: &FileStat) -> Match {
     let (id, found) = (&wanted.file, file_id(stat));
     let same_contents = found.size == id.size && found.mtime == id.mtime;
@@ -64,7 +64,8 @@ fn is_inode(wanted: &FileRequest, found: &FileId, mount: Option<u64>) -> bool {
     if !made_up(found.dev) || !made_up(id.dev) {
         return false;
     }
-    found.ino == id.ino || (wanted.mnt_id != 0 && mount == Some(wanted.mnt_id.into()))
+    let same_mount = wanted.mnt_id != 0 && mount == Some(wanted.mnt_id.into());
+    found.ino == id.ino || (wanted.system == FileSystem::Overlay && same_mount)
 }
 
 /// True unless the kernel's idea of where an open file is contradicts the path that was executed.
@@ -100,7 +101,15 @@ mod tests {
     }
 
     fn wanted(file: FileId) -> FileRequest {
-        FileRequest { file, path: Vec::new(), tgid: 1, mnt_id: 30, mntns: 1, links: 1, fuse: false }
+        FileRequest {
+            file,
+            path: Vec::new(),
+            tgid: 1,
+            mnt_id: 30,
+            mntns: 1,
+            links: 1,
+            system: FileSystem::Other,
+        }
     }
 
     fn against(id: FileId, stat: &FileStat) -> Match {
@@ -140,9 +149,11 @@ mod tests {
         let on_btrfs = FileStat { dev: 0x2a, mnt_id: Some(31), ..stat() };
         assert_eq!(against(id, &on_btrfs), Match::Same);
         let on_overlay = FileStat { dev: 0x2a, ino: 8, ..stat() };
-        assert_eq!(against(id, &on_overlay), Match::Same, "the mount is the same");
+        let overlay = FileRequest { system: FileSystem::Overlay, ..wanted(id) };
+        assert_eq!(compare(&overlay, &on_overlay), Match::Same, "the mount is the same");
         let elsewhere = FileStat { dev: 0x2a, ino: 8, mnt_id: Some(31), ..stat() };
-        assert_eq!(against(id, &elsewhere), Match::Other);
+        assert_eq!(compare(&overlay, &elsewhere), Match::Other);
+        assert_eq!(against(id, &on_overlay), Match::Other, "tmpfs has numbers of its own");
         let on_a_disk = FileId { dev: 0x801, ..id };
         assert_eq!(against(on_a_disk, &on_btrfs), Match::Other);
     }
