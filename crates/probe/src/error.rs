@@ -67,7 +67,16 @@ pub(crate) fn to_io(error: &libbpf_rs::Error) -> io::Error {
         }
         source = cause.source();
     }
-    io::Error::new(error.kind().into_io(), error.to_string())
+    let text = error.to_string();
+    // What comes from loading a program is not in the chain but in words.
+    os_error(&text)
+        .map_or_else(|| io::Error::new(error.kind().into_io(), text), io::Error::from_raw_os_error)
+}
+
+/// The number in `Operation not permitted (os error 1)`.
+fn os_error(text: &str) -> Option<i32> {
+    let (_, after) = text.rsplit_once("(os error ")?;
+    after.split_once(')')?.0.parse().ok()
 }
 
 trait IntoIo {
@@ -95,5 +104,21 @@ fn hint(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::OutOfMemory => "; lower capture.max_flows in the configuration",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_an_error_is_found_in_words() {
+        let error = io::Error::from_raw_os_error(libc::EPERM);
+        assert_eq!(os_error(&error.to_string()), Some(libc::EPERM));
+        assert_eq!(os_error("load: Permission denied (os error 13)"), Some(13));
+        assert_eq!(os_error("(os error x)"), None);
+        assert_eq!(os_error("nothing"), None);
+        let wrapped = libbpf_rs::Error::from(error);
+        assert_eq!(to_io(&wrapped).raw_os_error(), Some(libc::EPERM));
     }
 }

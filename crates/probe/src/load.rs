@@ -94,6 +94,7 @@ fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
 /// left out and reported; any other makes this fail.
 pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
     let mut refused = Vec::new();
+    try_function_tracing(&mut plan, &mut refused);
     loop {
         let wanted = |name: &OsStr| plan.choices.iter().any(|c| c.load && c.program.name == name);
         let twice = plan.loads(AGAIN);
@@ -124,9 +125,7 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                         source,
                     });
                 }
-                // EPERM is the kernel's answer to all of them, EACCES the verifier's to this one.
-                let alike = choice.program.attach == Attach::Function
-                    && source.raw_os_error() == Some(libc::EPERM);
+                let alike = speaks_for_all(choice, &source);
                 leave_out(&mut plan, n, alike, &source.to_string(), &mut refused);
             }
             if refused.len() > before {
@@ -137,6 +136,28 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
             return Err(ProbeError::Setup { what: "creating the BPF maps", source: to_io(&error) });
         }
     }
+}
+
+/// Some kernels have every function's type and yet refuse all programs that are attached to one.
+/// Where these are but a help, one of them is tried by itself first: finding out which program it was
+/// that a whole object was refused for takes twenty times as long.
+fn try_function_tracing(plan: &mut Plan, refused: &mut Vec<(&'static str, String)>) {
+    let is_function = |choice: &&Choice| choice.load && choice.program.attach == Attach::Function;
+    if plan.choices.iter().filter(is_function).any(|choice| !can_do_without(choice)) {
+        return;
+    }
+    let Some(nth) = plan.choices.iter().position(|choice| is_function(&choice)) else { return };
+    let Some(choice) = plan.choices.get(nth) else { return };
+    if let Err(error) = load_alone(choice.program.name) {
+        let source = to_io(&error);
+        let alike = speaks_for_all(choice, &source);
+        leave_out(plan, nth, alike, &source.to_string(), refused);
+    }
+}
+
+/// EPERM is the kernel's answer to all of a kind, EACCES the verifier's to this one.
+fn speaks_for_all(choice: &Choice, error: &std::io::Error) -> bool {
+    choice.program.attach == Attach::Function && error.raw_os_error() == Some(libc::EPERM)
 }
 
 /// Takes a program out of the plan, with `alike` all others of its kind that can be spared.
