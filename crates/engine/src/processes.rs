@@ -119,6 +119,7 @@ impl Processes {
             login_uid: parent.login_uid,
             session: parent.session,
             launched: launched(child, now),
+            executed: parent.executed,
             cgroup: Arc::clone(&parent.cgroup),
             place: Arc::clone(&parent.place),
             script: parent.script.clone(),
@@ -203,6 +204,12 @@ impl Processes {
         let (cgroup, place) = self.places.of(&info.cgroup);
         let launcher = parent.as_ref().map(|parent| parent.image.path.as_bytes());
         let place = self.places.refine(place, &info.path, launcher);
+        // A process that was forked, and has executed nothing since, is found with its parent's
+        // count of execs.
+        let forked = parent.as_ref().filter(|parent| {
+            parent.image == image && parent.key.exec_id == info.key.exec_id
+        });
+        let executed = forked.map_or(launched, |parent| parent.executed);
         let (parent, depth) = parent.as_ref().map(below).unzip();
         let process = Arc::new(Process {
             key: info.key,
@@ -213,6 +220,7 @@ impl Processes {
             login_uid: info.login_uid,
             session: info.session,
             launched,
+            executed,
             cgroup,
             place,
             script: OnceLock::new(),
@@ -293,6 +301,7 @@ pub(crate) fn alone(key: ProcKey, image: Arc<Image>, uid: u32, launched: i64) ->
         login_uid: None,
         session: None,
         launched,
+        executed: launched,
         cgroup: "".into(),
         place: Arc::new(Place::default()),
         script: OnceLock::new(),
@@ -368,6 +377,24 @@ mod tests {
         // By the time of its exec the child was adopted by init.
         world.exec(&info(key(20, 3), "/usr/bin/curl", key(1, 1), key(0, 0)));
         assert_eq!(world.lineage(key(20, 3)), ["/usr/bin/curl", "/bin/sh", "/sbin/init"]);
+    }
+
+    #[test]
+    fn what_is_forked_was_executed_when_its_parent_was() {
+        let mut world = World::new();
+        let at = |wall| Moment { wall, ..NOW };
+        let nginx = |key| info(key, "/usr/sbin/nginx", key, key);
+        world.processes.executed(&nginx(key(10, 2)), &mut world.digests, at(100));
+        world.processes.forked(key(11, 2), key(10, 2), 0, at(500));
+        let of = |world: &World, pid, exec| world.processes.get(key(pid, exec)).unwrap().executed;
+        assert_eq!(of(&world, 11, 2), 100);
+        // Found with a parent that is known: a worker, and one that has executed it itself.
+        let found = [(12, 2), (13, 3)].map(|(pid, exec)| {
+            info(key(pid, exec), "/usr/sbin/nginx", key(10, 2), key(0, 0))
+        });
+        world.processes.found(&found, &mut world.digests, at(900));
+        assert_eq!(of(&world, 12, 2), 100);
+        assert!(of(&world, 13, 3) > 100);
     }
 
     #[test]

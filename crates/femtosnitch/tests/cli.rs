@@ -212,6 +212,7 @@ fn launched(contime: i64, path: &str, digest: u8, launched: i64, send: u64) -> R
             login_uid: None,
             session: None,
             launched,
+            executed: launched,
             cgroup: Arc::from(""),
             place: Arc::default(),
             script: OnceLock::new(),

@@ -90,6 +90,7 @@ mod tests {
             login_uid: None,
             session: None,
             launched: 0,
+            executed: 0,
             cgroup: "".into(),
             place: Arc::new(Place::default()),
             script: OnceLock::new(),

@@ -63,6 +63,8 @@ pub struct Process {
     pub session: Option<u32>,
     /// When it was launched, seconds since 1970-01-01 UTC.
     pub launched: i64,
+    /// When the program that it runs was executed, by it or by whom it was forked from.
+    pub executed: i64,
     /// Path in the cgroup v2 hierarchy, '' where unknown.
     pub cgroup: Arc<str>,
     /// What that path says.

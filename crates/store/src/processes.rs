@@ -172,7 +172,7 @@ impl Interning<'_> {
         }
         let digest = self.known.improve(image.id, executable.digest);
         let path: Arc<str> = program_path(&image.path).into();
-        let launched = launch.process.launched;
+        let launched = launch.process.executed;
         let ran = Ran { realm: Arc::clone(realm), path, launched, at, process };
         self.launched(tx, image, digest, exe, ran)
     }

@@ -154,6 +154,21 @@ fn a_change_is_told_with_the_first_run_that_has_it() {
 }
 
 #[test]
+fn what_an_old_process_forks_is_as_old_as_what_it_runs() {
+    let mut history = History::new();
+    history.know(1, sha(1)).know(2, sha(2));
+    let old = alone(1, TOOL, 10);
+    history.sends(11, &old);
+    history.sends(21, &alone(2, TOOL, 20));
+    for pid in 30..33 {
+        let worker = run(pid, &old.image, i64::from(pid), Some(&old));
+        let worker = Arc::new(Process { executed: old.executed, ..worker });
+        history.sends(i64::from(pid), &worker);
+    }
+    assert_eq!(history.changes(), [(21, "modified")]);
+}
+
+#[test]
 fn two_versions_at_the_same_second_do_not_alternate() {
     let mut history = History::new();
     history.know(1, sha(1)).know(2, sha(2));

@@ -40,6 +40,7 @@ pub fn run(pid: u32, image: &Arc<Image>, launched: i64, parent: Option<&Arc<Proc
         login_uid: None,
         session: None,
         launched,
+        executed: launched,
         cgroup: "".into(),
         place: Arc::default(),
         script: OnceLock::new(),
