@@ -198,10 +198,8 @@ impl Slot {
             match outcome {
                 Ok(database) => {
                     self.current = Some(database);
-                    // Of the one before nothing is kept.
-                    for bad in &mut self.bad {
-                        bad.problem.kept = false;
-                    }
+                    // The file of the one before is gone, and not missed any more.
+                    self.bad.retain(|bad| !bad.problem.kept);
                     return true;
                 }
                 Err(error) => {

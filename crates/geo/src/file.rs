@@ -19,6 +19,8 @@ pub(crate) struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    /// Packages set `modified` to a date of their own, perhaps always the same; this nobody sets.
+    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -39,6 +41,7 @@ impl From<&Metadata> for Stamp {
             inode: found.ino(),
             size: found.size(),
             modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
         }
     }
 }
