@@ -2,12 +2,14 @@
 //!
 //! It is read into memory, not mapped: whoever truncates a mapped file (`cp` over it does) kills
 //! its readers with SIGBUS, and whoever overwrites it changes bytes under a parser that took them
-//! for constant, which is why mapping is `unsafe`. A copy costs the file's size in memory, 8 MiB
-//! for all countries, and answers as fast.
+//! for constant, which is why mapping is `unsafe`. Of all countries (8 MB) a copy costs 8.0 MiB of
+//! memory, a mapping 3.5 MiB after a million look-ups, and answers no faster.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
 
 use maxminddb::MaxMindDbError;
 use maxminddb::Reader;
@@ -19,6 +21,10 @@ use crate::Error;
 use crate::file;
 use crate::file::Stamp;
 use crate::record::Record;
+
+/// How long checking may take. A sound file of the largest size takes seconds; one whose records
+/// lie within each other could take hours.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database of countries, autonomous systems, or both. Answers by itself, whatever happens to
 /// the file meanwhile.
@@ -80,6 +86,7 @@ impl Database {
         let most = u64::from(self.reader.metadata().node_count) + 1;
         let mut networks = 0_u64;
         let mut seen = HashSet::new();
+        let begun = Instant::now();
         let (mut countries, mut systems) = (false, false);
         for network in self.reader.networks(options).map_err(malformed)? {
             let network = network.map_err(malformed)?;
@@ -90,6 +97,10 @@ impl Database {
             let Some(offset) = network.offset() else { continue };
             if !seen.insert(offset) {
                 continue;
+            }
+            if seen.len().is_multiple_of(256) && begun.elapsed() > PATIENCE {
+                let seconds = PATIENCE.as_secs();
+                return Err(self.wrong(format!("checking it takes more than {seconds} s")));
             }
             if let Some(record) = network.decode::<Record<'_>>().map_err(malformed)? {
                 let answer = record.answer().map_err(|why| self.wrong(why))?;
