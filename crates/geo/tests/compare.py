@@ -13,7 +13,8 @@ def country(record):
     record = record or {}
     code = record.get("country_code")
     for key in ("country", "registered_country"):
-        code = code or (record.get(key) or {}).get("iso_code")
+        found = record.get(key)
+        code = code or (found.get("iso_code") if isinstance(found, dict) else found)
     return "-" if code in (None, "", "-", "ZZ") else code
 
 

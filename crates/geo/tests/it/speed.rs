@@ -2,10 +2,11 @@
 //!
 //! ```sh
 //! cargo xtask geoip
-//! export FEMTOSNITCH_GEO_DATABASE=target/geoip/dbip-country.mmdb  # absolute
+//! export FEMTOSNITCH_GEO_DATABASE=$PWD/target/geoip/dbip-country.mmdb
+//! export FEMTOSNITCH_GEO_ANSWERS=$PWD/target/geoip/answers.txt
 //! cargo test --release -p femtosnitch-geo --test it -- --ignored --nocapture
-//! # with Python's `maxminddb`: no line of output but the count means that all agree
-//! python3 crates/geo/tests/compare.py $FEMTOSNITCH_GEO_DATABASE answers.txt
+//! # with Python's `maxminddb`, of PyPI; fails at the first address on which they differ
+//! python3 crates/geo/tests/compare.py $FEMTOSNITCH_GEO_DATABASE $FEMTOSNITCH_GEO_ANSWERS
 //! ```
 
 use std::hint::black_box;
@@ -78,6 +79,6 @@ fn a_thousand_answers_to_compare() {
         format!("{address} {country}\n")
     };
     let lines: String = addresses(1_000).iter().map(line).collect();
-    let answers = std::env::var_os("FEMTOSNITCH_GEO_ANSWERS").unwrap_or("answers.txt".into());
-    std::fs::write(answers, lines).unwrap();
+    let answers = std::env::var_os("FEMTOSNITCH_GEO_ANSWERS");
+    std::fs::write(answers.expect("FEMTOSNITCH_GEO_ANSWERS names no file"), lines).unwrap();
 }
