@@ -1,6 +1,7 @@
-//! The ranges that are set aside, each with what says so. Checked against IANA's registries "IPv4
-//! Special-Purpose Address Space" and "IPv6 Special-Purpose Address Space", "Multicast Addresses"
-//! and "IPv6 Address Space". Of several ranges that hold an address the first counts.
+//! The ranges that are set aside, each with what says so: those of IANA's registries "IPv4" and
+//! "IPv6 Special-Purpose Address Space" as of October 2025 (without the global services AS112 and
+//! AMT of IPv4), multicast, and what is not handed out at all. Of several ranges that hold an
+//! address the first counts.
 
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
