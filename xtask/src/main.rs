@@ -7,6 +7,7 @@
 mod apt;
 mod bench;
 mod cpio;
+mod geoip;
 mod initramfs;
 mod kernels;
 mod lab;
@@ -47,6 +48,8 @@ enum Chore {
     Bench(bench::Options),
     /// How exact it is: every kind of traffic against counters of the kernel (root)
     Lab(lab::Options),
+    /// The default database of countries, from the npm registry into target/geoip
+    Geoip,
     /// Rules of the house that no compiler checks
     Tidy,
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Vm(options) => vm::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Lab(options) => lab::run(&options),
+        Chore::Geoip => geoip::run(),
         Chore::Tidy => tidy::run(),
     };
     match done {

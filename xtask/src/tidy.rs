@@ -15,9 +15,10 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("sys", &[]),
+    ("geo", &[]),
     ("origin", &[]),
     ("packages", &[]),
     ("engine", &["model"]),
