@@ -15,11 +15,12 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("sys", &[]),
     ("origin", &[]),
     ("packages", &[]),
+    ("names", &[]),
     ("engine", &["model"]),
     ("probe", &["model"]),
     ("store", &["model"]),
