@@ -14,6 +14,7 @@ mod cursor;
 pub mod dns;
 mod escape;
 mod name;
+pub mod quic;
 pub mod tls;
 
 pub use name::{BadName, HostName, is_within, reversed};

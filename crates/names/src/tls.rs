@@ -6,6 +6,7 @@ mod extensions;
 mod hello;
 mod records;
 
+pub(crate) use hello::Handshake;
 pub use records::Hello;
 
 use crate::HostName;

@@ -1,4 +1,7 @@
 //! What the tests of all parsers share: how messages are broken, and how often.
+#![allow(dead_code, reason = "each test uses a part")]
+
+pub(crate) mod seal;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
