@@ -28,15 +28,16 @@ pub const MAX_MESSAGE: usize = 65_535;
 /// of one probe.
 pub const MAX_QUESTIONS: usize = 16;
 
-/// Records that are looked at. Replies over UDP have room for some 250 addresses at most (4,096
-/// bytes); the largest seen over TCP are of a few hundred records.
+/// Records that are looked at: twice as many addresses as there is room for in a reply over UDP
+/// (4,096 bytes).
 pub const MAX_RECORDS: usize = 512;
 
-/// Addresses that are told. Programs try the first few; the largest pools give some 30.
+/// Addresses that are told. Programs try the first few.
 pub const MAX_ANSWERS: usize = 128;
 
-/// CNAMEs that are followed from a question. Resolvers give up after 8 (glibc) to 17 (unbound).
-pub const MAX_CHAIN: usize = 17;
+/// CNAMEs that are followed from a question, and looked at in a reply. Resolvers give up sooner:
+/// BIND and unbound after 11.
+pub const MAX_CHAIN: usize = 16;
 
 /// Which protocol a message is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

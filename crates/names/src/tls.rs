@@ -11,8 +11,8 @@ pub use records::Hello;
 
 use crate::HostName;
 
-/// The longest ClientHello. Browsers' have 2 KiB with keys that withstand quantum computers; the
-/// most that are known, of clients that resume with large tickets, stay below 8 KiB.
+/// The longest ClientHello. Browsers' have some 2 KiB with keys that withstand quantum computers;
+/// a resumed session's ticket can add a few more.
 pub const MAX_HELLO: usize = 16 * 1024;
 
 /// Protocols of a hello that are kept. Clients offer two or three.

@@ -153,7 +153,7 @@ fn a_long_chain_is_followed_so_far() {
     for step in 0..30 {
         message = message.alias(&format!("n{step}.example"), 9, &format!("n{}.example", step + 1));
     }
-    let reply = message.a("n17.example", 9, 1).a("n18.example", 9, 2).unicast().unwrap();
+    let reply = message.a("n16.example", 9, 1).a("n17.example", 9, 2).unicast().unwrap();
     assert_eq!(told(&reply), [answer("n0.example", 1, 9)]);
     assert_eq!(reply.strangers, 1);
 }
