@@ -146,6 +146,20 @@ fn a_hello_of_several_datagrams_in_any_order() {
 }
 
 #[test]
+fn what_was_said_first_stays() {
+    let hello = hello("first.example", Version::V1);
+    let at = hello.windows(5).position(|five| five == b"first").unwrap();
+    let mut other = hello.clone();
+    other[at..at + 5].copy_from_slice(b"other");
+    let seal = |number, frames: Vec<u8>| {
+        Packet::new(Version::V1, number).seal(&[frames, vec![0; 20]].concat())
+    };
+    let mut initials = Initials::new();
+    assert_eq!(initials.push(&seal(0, crypto(at, b"first"))), State::More);
+    assert_eq!(name(&done(initials.push(&seal(1, crypto(0, &other))))), "first.example");
+}
+
+#[test]
 fn packets_that_share_a_datagram() {
     let hello = hello("shared.example", Version::V2);
     let (first, second) = hello.split_at(90);

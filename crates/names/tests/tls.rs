@@ -28,6 +28,9 @@ fn client(host: &str, alpn: &[Vec<u8>], fragment: Option<usize>) -> Vec<u8> {
     bytes
 }
 
+/// The extension of a hidden hello.
+const ECH: &[u8] = b"\xfe\x0d\0\x0a\0\0\x01\0\x01\x07\0\0\0\0";
+
 fn all_at_once(bytes: &[u8]) -> State {
     Hello::new().push(bytes)
 }
@@ -103,8 +106,7 @@ fn an_address_is_no_name() {
 
 #[test]
 fn a_hidden_hello_is_marked() {
-    let ech = b"\xfe\x0d\0\x0a\0\0\x01\0\x01\x07\0\0\0\0";
-    let found = found(&with(&client("front.example", &[], None), ech));
+    let found = found(&with(&client("front.example", &[], None), ECH));
     assert!(found.ech);
     assert_eq!(found.server_name.unwrap().as_str(), "front.example");
 }
@@ -153,7 +155,8 @@ fn memory_is_bounded_before_the_length_is_known_to_be_too_large() {
 
 #[test]
 fn the_beginning_tells_the_name_if_it_has_it() {
-    let hello = client("begin.example", &[b"h2".to_vec()], None);
+    // The client shuffles its extensions; the one that is put behind them is the last.
+    let hello = with(&client("begin.example", &[b"h2".to_vec()], None), ECH);
     let mut told = 0;
     for length in 0..hello.len() {
         let mut reader = Hello::new();
@@ -163,7 +166,7 @@ fn the_beginning_tells_the_name_if_it_has_it() {
             told += 1;
         }
     }
-    assert!(told > 0, "the last extension is another one");
+    assert!(told > 0);
 }
 
 proptest! {
@@ -229,7 +232,7 @@ fn hellos() -> impl Strategy<Value = Vec<u8>> {
         client("a.example", &alpn, None),
         client("many.records.example", &alpn, Some(64)),
         client("192.0.2.1", &alpn, None),
-        with(&client("front.example", &[], None), b"\xfe\x0d\0\x0a\0\0\x01\0\x01\x07\0\0\0\0"),
+        with(&client("front.example", &[], None), ECH),
     ];
     proptest::sample::select(valid)
 }
