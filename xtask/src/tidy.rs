@@ -21,6 +21,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("geo", &[]),
     ("origin", &[]),
     ("packages", &[]),
+    ("names", &[]),
     ("engine", &["model"]),
     ("probe", &["model"]),
     ("store", &["model"]),
