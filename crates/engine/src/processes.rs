@@ -206,9 +206,9 @@ impl Processes {
         let place = self.places.refine(place, &info.path, launcher);
         // A process that was forked, and has executed nothing since, is found with its parent's
         // count of execs.
-        let forked = parent.as_ref().filter(|parent| {
-            parent.image == image && parent.key.exec_id == info.key.exec_id
-        });
+        let forked = parent
+            .as_ref()
+            .filter(|parent| parent.image == image && parent.key.exec_id == info.key.exec_id);
         let executed = forked.map_or(launched, |parent| parent.executed);
         let (parent, depth) = parent.as_ref().map(below).unzip();
         let process = Arc::new(Process {
@@ -389,9 +389,8 @@ mod tests {
         let of = |world: &World, pid, exec| world.processes.get(key(pid, exec)).unwrap().executed;
         assert_eq!(of(&world, 11, 2), 100);
         // Found with a parent that is known: a worker, and one that has executed it itself.
-        let found = [(12, 2), (13, 3)].map(|(pid, exec)| {
-            info(key(pid, exec), "/usr/sbin/nginx", key(10, 2), key(0, 0))
-        });
+        let found = [(12, 2), (13, 3)]
+            .map(|(pid, exec)| info(key(pid, exec), "/usr/sbin/nginx", key(10, 2), key(0, 0)));
         world.processes.found(&found, &mut world.digests, at(900));
         assert_eq!(of(&world, 12, 2), 100);
         assert!(of(&world, 13, 3) > 100);

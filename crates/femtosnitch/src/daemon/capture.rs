@@ -3,7 +3,7 @@
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use femtosnitch_api::{Event, LiveHandle};
@@ -11,7 +11,7 @@ use femtosnitch_engine::{Effect, Engine, Moment};
 use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
-use femtosnitch_sys::{clock, wait};
+use femtosnitch_sys::{clock, mem, wait};
 
 use super::containers::Containers;
 use super::identity::{Identity, scripts};
@@ -37,6 +37,8 @@ const LOOK: Duration = Duration::from_secs(5);
 const LOOK_PER_FLOW: Duration = Duration::from_millis(4);
 /// How long the end may wait for digests.
 const LAST_DIGESTS: Duration = Duration::from_secs(1);
+/// How often it is looked whether any are missing still.
+const LOOK_FOR_LAST: Duration = Duration::from_millis(5);
 /// How often the hooks are tried.
 const TRIAL: Duration = Duration::from_secs(60);
 /// How often the status is brought up to date.
@@ -85,6 +87,8 @@ struct Agenda {
     status: Instant,
     tick: u64,
     last_sample: Instant,
+    /// What a start needs was forgotten.
+    settled: bool,
     sleep: SleepDetector,
 }
 
@@ -134,6 +138,7 @@ impl Capture {
             status: now + STATUS,
             tick: 1,
             last_sample: now,
+            settled: false,
             sleep: SleepDetector::default(),
         };
         loop {
@@ -189,6 +194,9 @@ impl Capture {
         self.engine.tick(moment(agenda.tick));
         if now >= agenda.tidy {
             agenda.tidy = now + TIDY;
+            if !std::mem::replace(&mut agenda.settled, true) {
+                forget_code();
+            }
             if self.probe.rings_are_hidden() {
                 self.look_around();
             }
@@ -356,12 +364,18 @@ impl Capture {
         let read = self.read_flows(u64::MAX / 2, None);
         self.carry_out(u64::MAX / 2);
         let deadline = Instant::now() + LAST_DIGESTS;
-        while self.engine.digests_outstanding() + self.identity.facts_outstanding() > 0 {
-            let rest = deadline.saturating_duration_since(Instant::now());
-            match inbox.recv_timeout(rest) {
+        while self.engine.digests_outstanding() + self.identity.facts_outstanding() > 0
+            && Instant::now() < deadline
+        {
+            match inbox.recv_timeout(LOOK_FOR_LAST) {
                 Ok(message) => self.take_message(message),
-                Err(_) => break,
+                // A question may be over without an answer of its own.
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
             }
+        }
+        while let Ok(message) = inbox.try_recv() {
+            self.take_message(message);
         }
         self.hand_over(true);
         self.live.stop();
@@ -374,6 +388,13 @@ fn info_of(event: ProcEvent) -> Option<ProcInfo> {
     match event {
         ProcEvent::Found(info) => Some(*info),
         ProcEvent::Exec(_) | ProcEvent::Fork { .. } | ProcEvent::Exit(_) => None,
+    }
+}
+
+/// Starting took most of the program, watching takes little of it.
+fn forget_code() {
+    if let Err(error) = mem::forget_code() {
+        tracing::debug!(%error, "code stays in memory");
     }
 }
 
