@@ -69,14 +69,14 @@ pub fn forget_code() -> io::Result<usize> {
 }
 
 /// Start and end of private mappings of files that may not be written to, and of which no page was
-/// changed (by relocation, or by a debugger).
+/// changed (by relocation, or by a debugger: a changed one is anonymous).
 fn clean_code(smaps: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut mapping = None;
     for line in smaps.lines() {
         if let Some(header) = header(line) {
             mapping = header;
-        } else if line.strip_prefix("Private_Dirty:").is_some_and(|size| size.trim() == "0 kB") {
+        } else if line.strip_prefix("Anonymous:").is_some_and(|size| size.trim() == "0 kB") {
             found.extend(mapping.take());
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     fn only_unchanged_parts_of_files_are_forgotten() {
         let mapping = |range: &str, rights: &str, path: &str, dirty: &str| {
             format!(
-                "{range} {rights} 00000000 fe:00 9 {path}\nSize: 4 kB\nPrivate_Dirty: {dirty} kB\n"
+                "{range} {rights} 00000000 fe:00 9 {path}\nSize: 4 kB\nAnonymous: {dirty} kB\n"
             )
         };
         let text = [
@@ -139,7 +139,7 @@ mod tests {
             mapping("6000-7000", "r--p", "/bin/x", "0"),
         ];
         assert_eq!(clean_code(&text.concat()), [(0x1000, 0x2000), (0x6000, 0x7000)]);
-        assert_eq!(clean_code("rubbish\nPrivate_Dirty: 0 kB\n"), []);
+        assert_eq!(clean_code("rubbish\nAnonymous: 0 kB\n"), []);
     }
 
     #[test]
