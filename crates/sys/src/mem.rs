@@ -126,9 +126,7 @@ mod tests {
     #[test]
     fn only_unchanged_parts_of_files_are_forgotten() {
         let mapping = |range: &str, rights: &str, path: &str, dirty: &str| {
-            format!(
-                "{range} {rights} 00000000 fe:00 9 {path}\nSize: 4 kB\nAnonymous: {dirty} kB\n"
-            )
+            format!("{range} {rights} 00000000 fe:00 9 {path}\nSize: 4 kB\nAnonymous: {dirty} kB\n")
         };
         let text = [
             mapping("1000-2000", "r-xp", "/bin/x", "0"),
