@@ -238,7 +238,7 @@ impl FlowEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use femtosnitch_model::{Connections, Direction, Image, ImageId, Lineage, Quality};
+    use femtosnitch_model::{Connections, Direction, Image, ImageId, Lineage, NameSource, Quality};
     use std::sync::Arc;
 
     #[test]
@@ -318,6 +318,7 @@ mod tests {
             lport: 4,
             rport: 443,
             domain: "".into(),
+            name_source: NameSource::NONE,
             netns: 9,
             container: "".into(),
         };

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Lineage, Process, Quality,
-    Row,
+    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Lineage, NameSource,
+    Process, Quality, Row,
 };
 
 use crate::digests::Digests;
@@ -162,6 +162,7 @@ impl Rows {
             lport: flow.local.port,
             rport: flow.remote.port,
             domain: Arc::clone(domain),
+            name_source: NameSource::NONE,
             netns: flow.netns,
             container: Arc::clone(&process.place.container),
         }

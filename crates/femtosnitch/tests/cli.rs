@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, ProcKey, Process,
-    Quality, Row, Sha256,
+    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, NameSource,
+    ProcKey, Process, Quality, Row, Sha256,
 };
 use femtosnitch_store::{Batch, GapReason, Note, NoteKind, Options, Writer};
 
@@ -67,6 +67,7 @@ fn row(contime: i64, exe: Executable, send: u64) -> Row {
         lport: 50_000,
         rport: 443,
         domain: Arc::from("org.example.www"),
+        name_source: NameSource::NONE,
         netns: 4_026_531_840,
         container: Arc::from(""),
     }

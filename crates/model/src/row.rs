@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Connections, Digest, Direction, Image, Lineage, Process, Quality};
+use crate::{Connections, Digest, Direction, Image, Lineage, NameSource, Process, Quality};
 
 /// An executable as the history names it.
 #[derive(Debug, Clone)]
@@ -106,6 +106,8 @@ pub struct Row {
     pub rport: u16,
     /// Remote name in reverse notation (`com.example.www`), '' where unknown.
     pub domain: Arc<str>,
+    /// How that is known.
+    pub name_source: NameSource,
     /// Network namespace inode.
     pub netns: u32,
     /// Container id, '' where none was recognised.

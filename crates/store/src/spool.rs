@@ -188,6 +188,7 @@ mod tests {
     use femtosnitch_model::Image;
     use femtosnitch_model::ImageId;
     use femtosnitch_model::Lineage;
+    use femtosnitch_model::NameSource;
     use femtosnitch_model::Quality;
     use femtosnitch_model::Row;
     use femtosnitch_model::Unhashed;
@@ -230,6 +231,7 @@ mod tests {
             lport: 0,
             rport: 0,
             domain: "".into(),
+            name_source: NameSource::NONE,
             netns: 0,
             container: "".into(),
         }

@@ -18,6 +18,7 @@ use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
 use femtosnitch_model::Facts;
 use femtosnitch_model::Launch;
+use femtosnitch_model::NameSource;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Unhashed;
@@ -142,7 +143,8 @@ prop_compose! {
         Row { contime, send, recv, wire_send, wire_recv, direction, connections,
               quality: Quality { rtt_us, retrans },
               events, lineage, exe, parent, grandparent, uid, pid,
-              family, protocol, laddr, raddr, lport, rport, domain: domain.into(), netns,
+              family, protocol, laddr, raddr, lport, rport, domain: domain.into(),
+            name_source: NameSource::NONE, netns,
               container: container.into() }
     }
 }

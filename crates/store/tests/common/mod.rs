@@ -15,6 +15,7 @@ use femtosnitch_model::Executable;
 use femtosnitch_model::Image;
 use femtosnitch_model::ImageId;
 use femtosnitch_model::Lineage;
+use femtosnitch_model::NameSource;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
 use femtosnitch_model::Sha256;
@@ -68,6 +69,7 @@ pub fn row(contime: i64, exe: &Executable) -> Row {
         lport: 40_000,
         rport: 443,
         domain: "org.example.www".into(),
+        name_source: NameSource::NONE,
         netns: 4_026_531_840,
         container: "".into(),
     }
