@@ -35,6 +35,7 @@ fn start(flows: u32) -> Probe {
         senders: Senders::Auto,
         splices: Splices::Auto,
         event_buffer: 1 << 20,
+        names_buffer: 1 << 19,
     };
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     let cgroup = mounts

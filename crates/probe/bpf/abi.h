@@ -35,6 +35,29 @@ struct fs_who {
 	__u32 exec_id; /* self_exec_id, low 32 bits */
 };
 
+/* What the kernel side copies for the sake of names: see payload.bpf.h. */
+enum fs_payload_kind {
+	FS_PAYLOAD_REPLY = 1,    /* a datagram from a port where names are told */
+	FS_PAYLOAD_STREAM = 2,   /* of what was received over TCP from such a port */
+	FS_PAYLOAD_OPENING = 3,  /* of the first bytes sent over a connection */
+	FS_PAYLOAD_DATAGRAM = 4, /* one of the first datagrams sent */
+	FS_PAYLOAD_LOOKED = 5,   /* an fs_looked */
+};
+
+/* Followed by `len` bytes that a program had in its memory when its call ended. */
+struct fs_payload {
+	__u32 kind;  /* enum fs_payload_kind */
+	__u32 len;
+	struct fs_who who;
+	__u64 cookie;
+	__u64 raddr[2];
+	__u32 moved; /* bytes of the call, or of this piece of it */
+	__u32 netns;
+	__u32 uid;
+	__u16 rport;
+	__u16 protocol;
+};
+
 enum fs_flow_flags {
 	FS_FLOW_EXTRA = 2,      /* found through the `extras` hash, not through its socket */
 	FS_FLOW_BUCKET = 4,     /* one process' traffic that found no flow of its own */
@@ -271,7 +294,10 @@ enum fs_count {
 	FS_COUNT_READS_UNCOUNTED = 10, /* TCP reads past recv() on a socket without room */
 	FS_COUNT_BUCKETS_SHARED = 11,  /* calls counted per executable: no bucket for the process */
 	FS_COUNT_COMPLETED = 12,       /* TCP totals completed at the end of the socket */
-	FS_COUNT_MAX = 13,
+	FS_COUNT_PAYLOADS = 13,        /* copied for the sake of names */
+	FS_COUNT_PAYLOADS_LOST = 14,   /* that found the buffer full */
+	FS_COUNT_PAYLOADS_HIDDEN = 15, /* of calls that do not show where the bytes are */
+	FS_COUNT_MAX = 16,
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
@@ -280,6 +306,7 @@ _Static_assert(sizeof(struct fs_sctp) == sizeof(struct fs_tcp), "the same place"
 _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");
+_Static_assert(sizeof(struct fs_payload) == 64, "no hidden padding");
 _Static_assert(sizeof(struct fs_who) == 16, "no hidden padding in a key");
 
 #endif

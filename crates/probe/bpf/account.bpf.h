@@ -38,6 +38,8 @@ static __always_inline void account(struct sock *sk, struct fs_sk *s, struct fs_
 	if (!tcp && (opaque(bytes) > FS_ONE_PACKET || opaque(s->flags) & FS_SK_CLOSER))
 		look_closer(sk, s, flow, dir, bytes);
 	add(flow, slot, dir, bytes);
+	if (worth_a_look(s, flow, dir))
+		look_at(s, flow, dir, bytes);
 	if (tcp && first && first != slot)
 		mark_dirty(first); /* it carries what TCP counted for both */
 }

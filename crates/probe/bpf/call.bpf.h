@@ -81,6 +81,8 @@ static __always_inline bool call_fast(struct sock *sk, struct fs_sk *s, struct t
 	if (protocol == IPPROTO_TCP)
 		tcp_sample(sk, s, slot);
 	add(flow, slot, dir, bytes);
+	if (worth_a_look(s, flow, dir))
+		look_at(s, flow, dir, bytes);
 	return true;
 }
 

@@ -11,6 +11,7 @@ const volatile __u32 fs_max_flows = 65536;
 const volatile __u32 fs_max_buckets = 1024;
 const volatile __u32 fs_max_new_peers = 512; /* per socket and minute */
 const volatile __u32 fs_ring_bytes = 2097152;
+const volatile __u32 fs_names_bytes = 524288; /* 0: nothing is copied for the sake of names */
 
 /* How many slots were ever handed out, besides those that came back through the free lists. */
 __u32 fs_fresh_flows = 0;

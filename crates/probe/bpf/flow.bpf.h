@@ -150,6 +150,27 @@ static __always_inline bool peer_budget(struct fs_sk *s)
 	return __sync_fetch_and_add(&s->new_peers, 1) < fs_max_new_peers;
 }
 
+/* True if names are told there: DNS, mDNS, LLMNR. */
+static __always_inline bool tells_names(__u16 port)
+{
+	return port == 53 || port == 5353 || port == 5355;
+}
+
+/* What of this socket's payload may tell names, now that it has a flow to this peer. */
+static __always_inline void look_from_now(struct fs_sk *s, const struct fs_pair *pair)
+{
+	bool tcp = pair->protocol == IPPROTO_TCP || pair->protocol == IPPROTO_MPTCP;
+
+	if (!fs_names_bytes || (!tcp && pair->protocol != IPPROTO_UDP))
+		return;
+	if (tells_names(pair->peer.port))
+		s->look = FS_LOOK_REPLIES;
+	else if (pair->dir != FS_SEND || s->look)
+		return;
+	else
+		s->look = tcp ? FS_LOOK_OPENING : FS_LOOK_DATAGRAMS;
+}
+
 /* Slot of a pair that is not the socket's first. */
 __noinline __u32 extra_slot(struct fs_sk *s, const struct fs_pair *pair)
 {
@@ -190,6 +211,7 @@ __noinline __u32 extra_slot(struct fs_sk *s, const struct fs_pair *pair)
 		return bucket_slot(&pair->who);
 	}
 	describe(flow, s, pair, &whom, flags);
+	look_from_now(s, pair);
 	err = bpf_map_update_elem(&extras, &key, &slot, BPF_NOEXIST);
 	if (!err)
 		return slot;
@@ -243,6 +265,7 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 			s->tcp |= FS_TCP_ESTABLISHED;
 	}
 	describe(flow, s, pair, &pair->peer, flags);
+	look_from_now(s, pair);
 	if (pair->protocol == IPPROTO_MPTCP)
 		note_holder(flow);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))

@@ -114,6 +114,9 @@ struct fs_sk {
 	__u32 new_peers;
 	__u32 spilled; /* peers that went through the spill map and were not fetched yet */
 	__u32 tcp;     /* enum fs_tcp_flags */
+	__u16 look;    /* enum fs_look */
+	__u16 wanted;  /* FS_LOOK_MORE: until so many bytes were sent */
+	__u32 _pad;
 	union {
 		struct { /* datagrams */
 			struct fs_stash send;
@@ -145,6 +148,15 @@ enum fs_sk_flags {
 	FS_SK_BEHIND = 8,  /* TCP: `seen` is known */
 	FS_SK_BORN = 16,   /* TCP: its connection began under our eyes */
 	FS_SK_CLOSER = 32, /* its bytes on the wire want a closer look at each call */
+};
+
+/* Whether its payload may tell names: see payload.bpf.h. */
+enum fs_look {
+	FS_LOOK_NOWHERE = 0,
+	FS_LOOK_OPENING,   /* TCP: the first bytes that are sent */
+	FS_LOOK_MORE,      /* those that follow */
+	FS_LOOK_DATAGRAMS, /* the first datagrams sent to each peer */
+	FS_LOOK_REPLIES,   /* what is received */
 };
 
 /* Allocation can fail (optmem_max, which socket filters use up too; memory): then `orphans`. */
@@ -207,6 +219,15 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
 } events SEC(".maps");
+
+/*
+ * fs_payload and fs_looked. Written by the accounting programs and those at the C library, read by
+ * user space. Full: counted as lost, and a name may stay unknown.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} payloads SEC(".maps");
 
 /*
  * Room to put an fs_proc together: [0] for exec, [1] for the iterator, which may be preempted by

@@ -10,6 +10,7 @@
  *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
  *   mptcp, sctp  what these counted           account        one call and the ledger
+ *   payload   bytes that may tell names  syscall        where the program has them
  *   own       the address here                received       the address there
  *   xdp       bytes that pass no call         again          calls that a first program missed
  */
@@ -43,9 +44,11 @@
 
 #include "sctp.bpf.h"
 
-#include "account.bpf.h"
+#include "syscall.bpf.h"
 
-#include "recv_call.bpf.h"
+#include "payload.bpf.h"
+
+#include "account.bpf.h"
 
 #include "call.bpf.h"
 
@@ -64,8 +67,10 @@
 /* Types that no map is made of; named here so that they reach Rust. */
 const struct fs_fork *_emit_fork __attribute__((unused));
 const struct fs_exit *_emit_exit __attribute__((unused));
+const struct fs_payload *_emit_payload __attribute__((unused));
 const struct fs_sctp *_emit_sctp __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
+const volatile enum fs_payload_kind _emit_payload_kind = FS_PAYLOAD_REPLY;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
 const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
 const volatile enum fs_usage_of _emit_usage = FS_USAGE_FLOWS;

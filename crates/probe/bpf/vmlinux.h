@@ -316,9 +316,12 @@ struct mm_struct {
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long orig_ax;
+	unsigned long dx;
+	unsigned long si;
 };
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
+	u64 regs[31];
 	s32 syscallno;
 };
 #endif

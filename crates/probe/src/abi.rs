@@ -11,6 +11,7 @@ use crate::skel::types;
 pub(crate) use types::fs_exe_key as RawExeKey;
 pub(crate) use types::fs_extra_key as RawExtraKey;
 pub(crate) use types::fs_flow as RawFlow;
+pub(crate) use types::fs_payload as RawPayload;
 pub(crate) use types::fs_proc as RawProc;
 pub(crate) use types::fs_sctp as RawSctp;
 pub(crate) use types::fs_tcp as RawTcp;
@@ -56,6 +57,11 @@ pub(crate) const TCP_COOKIE_ASKED: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_ASKE
 pub(crate) const TCP_COOKIE_SHOWN: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_SHOWN.0;
 pub(crate) const TCP_SUBFLOW: u32 = types::fs_tcp_flags::FS_TCP_SUBFLOW.0;
 
+pub(crate) const PAYLOAD_REPLY: u32 = types::fs_payload_kind::FS_PAYLOAD_REPLY.0;
+pub(crate) const PAYLOAD_STREAM: u32 = types::fs_payload_kind::FS_PAYLOAD_STREAM.0;
+pub(crate) const PAYLOAD_OPENING: u32 = types::fs_payload_kind::FS_PAYLOAD_OPENING.0;
+pub(crate) const PAYLOAD_DATAGRAM: u32 = types::fs_payload_kind::FS_PAYLOAD_DATAGRAM.0;
+
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;
 pub(crate) const EVENT_FORK: u32 = types::fs_event_kind::FS_EVENT_FORK.0;
 pub(crate) const EVENT_EXIT: u32 = types::fs_event_kind::FS_EVENT_EXIT.0;
@@ -79,6 +85,8 @@ const _: () = assert!(size_of::<RawTcp>() == 64);
 const _: () = assert!(size_of::<RawSctp>() == size_of::<RawTcp>());
 const _: () = assert!(size_of::<RawExtraKey>() == 48);
 const _: () = assert!(size_of::<RawWho>() == 16);
+const _: () = assert!(size_of::<RawPayload>() == 64);
+const _: () = assert!(offset_of!(RawPayload, raddr) == 32);
 const _: () = assert!(size_of::<RawFork>() == 40);
 const _: () = assert!(size_of::<RawExit>() == 24);
 const _: () = assert!(offset_of!(RawProc, data) == PROC_HEAD);
@@ -98,6 +106,8 @@ pub(crate) unsafe trait Wire: Copy {}
 unsafe impl Wire for RawFork {}
 // SAFETY: as above.
 unsafe impl Wire for RawExit {}
+// SAFETY: as above.
+unsafe impl Wire for RawPayload {}
 // SAFETY: as above.
 unsafe impl Wire for RawFlow {}
 // SAFETY: as above.

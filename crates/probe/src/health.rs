@@ -77,6 +77,25 @@ pub(crate) const DESCRIBED: &[Described] = &[
         meaning: "flows that could not be entered: counted for their process without a peer",
     },
     Described {
+        index: raw::FS_COUNT_PAYLOADS.0,
+        name: "payloads_copied",
+        loss: false,
+        meaning: "calls whose bytes were copied because they may tell a name",
+    },
+    Described {
+        index: raw::FS_COUNT_PAYLOADS_LOST.0,
+        name: "payloads_lost",
+        loss: true,
+        meaning: "such bytes that found the buffer for names full: some names stay unknown",
+    },
+    Described {
+        index: raw::FS_COUNT_PAYLOADS_HIDDEN.0,
+        name: "payloads_hidden",
+        loss: false,
+        meaning: "calls that may have told a name but do not show where their bytes are: io_uring, \
+                  recvmmsg(2), 32-bit programs",
+    },
+    Described {
         index: raw::FS_COUNT_STASH_SPILLED.0,
         name: "peers_spilled",
         loss: false,

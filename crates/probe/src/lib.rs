@@ -14,6 +14,7 @@ mod health;
 mod ledger;
 mod load;
 mod mapping;
+mod payload;
 mod plan;
 mod probe;
 mod sctp;

@@ -29,6 +29,8 @@ pub(crate) struct Sizes {
     pub(crate) buckets: u32,
     pub(crate) new_peers: u32,
     pub(crate) ring_bytes: u32,
+    /// 0: nothing is copied for the sake of names.
+    pub(crate) names_bytes: u32,
 }
 
 impl Sizes {
@@ -63,12 +65,15 @@ fn open(
             }
             Some("orphans") => map.set_max_entries((sizes.flows / ORPHANS).max(1))?,
             Some("events") => map.set_max_entries(sizes.ring_bytes)?,
+            // There is no buffer of no size.
+            Some("payloads") => map.set_max_entries(sizes.names_bytes.max(4096))?,
             Some(name) if name.ends_with(".rodata") => {
                 if let Some(bytes) = map.initial_value_mut() {
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_flows), sizes.flows);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_buckets), sizes.buckets);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_new_peers), sizes.new_peers);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
+                    put_u32(bytes, std::mem::offset_of!(Rodata, fs_names_bytes), sizes.names_bytes);
                     if let Some(place) = bytes.get_mut(std::mem::offset_of!(Rodata, fs_twice)) {
                         *place = u8::from(twice);
                     }
@@ -179,7 +184,7 @@ fn leave_out(
 }
 
 fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
-    let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096 };
+    let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096, names_bytes: 4096 };
     open(sizes, true, &|program| program == name)?.load().map(drop)
 }
 

@@ -3,10 +3,11 @@
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use femtosnitch_model::{FlowKind, ProcEvent, Reading, Slot};
+use femtosnitch_model::{FlowKind, NameEvent, ProcEvent, Reading, Slot};
 use libbpf_rs::{Link, MapCore, MapFlags, MapHandle, RingBuffer, RingBufferBuilder};
 
 use crate::ProbeError;
@@ -16,6 +17,7 @@ use crate::event;
 use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
+use crate::payload;
 use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, Splices, plan};
 use crate::support::Facts;
 
@@ -40,6 +42,8 @@ pub struct Options {
     pub splices: Splices,
     /// Size of the process event buffer: a power of two, and a multiple of the page size.
     pub event_buffer: u32,
+    /// Size of the buffer for bytes that may tell names, likewise; 0: none are copied.
+    pub names_buffer: u32,
 }
 
 /// What the walk over the processes that were there already found.
@@ -57,7 +61,8 @@ pub struct Probe {
     bss: Mapping,
     ring: RingBuffer<'static>,
     inbox: Arc<Mutex<Vec<ProcEvent>>>,
-    garbled: Arc<std::sync::atomic::AtomicU64>,
+    names: Arc<Mutex<Vec<NameEvent>>>,
+    garbled: Arc<AtomicU64>,
     free_flows: MapHandle,
     free_buckets: MapHandle,
     extras: MapHandle,
@@ -94,6 +99,7 @@ impl Probe {
             buckets: options.max_buckets,
             new_peers: options.max_peers_per_socket,
             ring_bytes: options.event_buffer,
+            names_bytes: options.names_buffer,
         };
         let loaded = load(plan, sizes)?;
 
@@ -109,8 +115,13 @@ impl Probe {
             .map_err(|source| ProbeError::Setup { what: "mapping the program's state", source })?;
 
         let inbox = Arc::new(Mutex::new(Vec::new()));
-        let garbled = Arc::new(std::sync::atomic::AtomicU64::new(0));
-        let ring = ring_buffer(&loaded.map("events")?, Arc::clone(&inbox), Arc::clone(&garbled))?;
+        let garbled = Arc::new(AtomicU64::new(0));
+        let names = Arc::new(Mutex::new(Vec::new()));
+        let mut rings = RingBufferBuilder::new();
+        let (events, payloads) = (loaded.map("events")?, loaded.map("payloads")?);
+        add_ring(&mut rings, &events, event::parse, &inbox, &garbled)?;
+        add_ring(&mut rings, &payloads, payload::parse, &names, &garbled)?;
+        let ring = rings.build().map_err(ProbeError::setup("opening the event buffers"))?;
         // Before anything is counted, and again in snapshot() for what came between: a read that is
         // seen first would take all that such a socket ever received for new. If this kernel has
         // no such walk the report of the snapshot says so.
@@ -121,6 +132,7 @@ impl Probe {
             bss,
             ring,
             inbox,
+            names,
             garbled,
             free_flows: loaded.map("free_flows")?,
             free_buckets: loaded.map("free_buckets")?,
@@ -222,6 +234,11 @@ impl Probe {
             std::mem::take(&mut *self.inbox.lock().unwrap_or_else(PoisonError::into_inner));
         events.into_iter().for_each(sink);
         Ok(())
+    }
+
+    /// What may tell names, oldest first, as of the last call of [`Probe::events`].
+    pub fn take_names(&mut self) -> Vec<NameEvent> {
+        std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Visits every flow that moved since the last drain. Costs nothing for the others.
@@ -354,24 +371,25 @@ impl AsFd for Probe {
     }
 }
 
-fn ring_buffer(
-    map: &MapHandle,
-    inbox: Arc<Mutex<Vec<ProcEvent>>>,
-    garbled: Arc<std::sync::atomic::AtomicU64>,
-) -> Result<RingBuffer<'static>, ProbeError> {
-    let mut builder = RingBufferBuilder::new();
-    builder
-        .add(map, move |bytes| {
-            match event::parse(bytes) {
-                Some(event) => inbox.lock().unwrap_or_else(PoisonError::into_inner).push(event),
-                None => {
-                    garbled.fetch_add(1, Relaxed);
-                }
+/// Adds a buffer whose records `parse` understands and `inbox` gathers.
+fn add_ring<'map, T: 'static>(
+    rings: &mut RingBufferBuilder<'map, 'static>,
+    map: &'map MapHandle,
+    parse: fn(&[u8]) -> Option<T>,
+    inbox: &Arc<Mutex<Vec<T>>>,
+    garbled: &Arc<AtomicU64>,
+) -> Result<(), ProbeError> {
+    let (inbox, garbled) = (Arc::clone(inbox), Arc::clone(garbled));
+    let added = rings.add(map, move |bytes| {
+        match parse(bytes) {
+            Some(event) => inbox.lock().unwrap_or_else(PoisonError::into_inner).push(event),
+            None => {
+                garbled.fetch_add(1, Relaxed);
             }
-            0
-        })
-        .map_err(ProbeError::setup("opening the event buffer"))?;
-    builder.build().map_err(ProbeError::setup("opening the event buffer"))
+        }
+        0
+    });
+    added.map(drop).map_err(ProbeError::setup("opening an event buffer"))
 }
 
 /// libbpf's own messages go to the log instead of stderr.

@@ -17,6 +17,7 @@ const OPTIONS: Options = Options {
     senders: Senders::Auto,
     splices: Splices::Auto,
     event_buffer: 1 << 20,
+    names_buffer: 1 << 19,
 };
 
 fn cgroup_root() -> Option<std::fs::File> {

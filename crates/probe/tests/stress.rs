@@ -25,6 +25,7 @@ const OPTIONS: Options = Options {
     senders: Senders::Auto,
     splices: Splices::Auto,
     event_buffer: 1 << 20,
+    names_buffer: 1 << 19,
 };
 
 /// Datagrams that each sender sends on the shared socket.

@@ -47,6 +47,13 @@ pub(super) fn domain(value: &Value) -> Result<String, String> {
     Ok(name)
 }
 
+pub(super) fn address(value: &Value) -> Result<IpAddr, String> {
+    let text = text(value, "an address such as \"192.0.2.53\"")?;
+    let address = text.parse::<IpAddr>();
+    let address = address.map_err(|_| format!("{text:?} is not an address; write one like \"192.0.2.53\" or \"2001:db8::53\", without a port"))?;
+    Ok(address.to_canonical())
+}
+
 pub(super) fn subnet(value: &Value) -> Result<IpNet, String> {
     let text = text(value, "a subnet such as \"192.0.2.0/24\" or an address")?;
     let net = text

@@ -100,7 +100,8 @@ impl Walk<'_> {
         self.at += literal.len();
         match literal {
             "null" => Value::Null,
-            "true" | "false" => Value::Bool,
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
             number if number.contains(['.', 'e', 'E']) => Value::Float,
             // Too large for 128 bits is as wrong as too large for 64.
             number => Value::Integer(number.parse().unwrap_or(i128::MAX)),
@@ -131,9 +132,8 @@ mod tests {
     /// What serde_json itself reads, in the shape of the tree.
     fn same(node: &Node, json: &serde_json::Value) -> bool {
         match (&node.value, json) {
-            (Value::Null, serde_json::Value::Null) | (Value::Bool, serde_json::Value::Bool(_)) => {
-                true
-            }
+            (Value::Null, serde_json::Value::Null) => true,
+            (Value::Bool(ours), serde_json::Value::Bool(theirs)) => ours == theirs,
             (Value::Integer(ours), serde_json::Value::Number(theirs)) => {
                 theirs.as_i128() == Some(*ours)
             }

@@ -18,6 +18,7 @@ mod toml_tree;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Config {
     pub ignore: Ignore,
     /// How executables are identified.
     pub identity: Identity,
+    /// What remote hosts are called.
+    pub names: Names,
     /// The live feed.
     pub live: Live,
     /// Who may read.
@@ -164,6 +167,25 @@ pub struct Identity {
 impl Default for Identity {
     fn default() -> Self {
         Self { hash_threads: None, processes: 65_536 }
+    }
+}
+
+/// `[names]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Whether the kernel side copies what may tell names.
+    pub capture: bool,
+    /// Bytes between kernel and daemon for that; a power of two.
+    pub buffer: u32,
+    /// Servers whose answers are believed besides those of /etc/resolv.conf.
+    pub resolvers: Vec<IpAddr>,
+    /// Whether what the owner of an address says it is called counts, if nothing else is known.
+    pub ptr: bool,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { capture: true, buffer: 512 << 10, resolvers: Vec::new(), ptr: false }
     }
 }
 

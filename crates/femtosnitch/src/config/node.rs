@@ -13,7 +13,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     /// JSON only.
     Null,
-    Bool,
+    Bool(bool),
     /// Also numbers beyond 64 bits, cut to what fits here.
     Integer(i128),
     Float,
@@ -29,7 +29,7 @@ impl Value {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "true or false",
+            Self::Bool(_) => "true or false",
             Self::Integer(_) => "a number",
             Self::Float => "a decimal number",
             Self::Text(_) => "a text",

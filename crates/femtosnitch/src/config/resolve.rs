@@ -8,7 +8,7 @@ use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_duration, read_size, wrong_type};
 use super::{
-    Access, Capture, Config, Format, Front, Identity, Ignore, Live, Senders, Splices, Store,
+    Access, Capture, Config, Format, Front, Identity, Ignore, Live, Names, Senders, Splices, Store,
 };
 use super::{items, json_tree, suggest, toml_tree};
 
@@ -74,6 +74,17 @@ fn config(tree: Node, report: &mut Report) -> Config {
     };
     unasked.push(keys.finish());
 
+    let entries = section("names", report);
+    let mut keys = Section::new("names", entries, report);
+    let default = Names::default();
+    let names = Names {
+        capture: keys.switch("capture", default.capture),
+        buffer: keys.value("buffer", default.buffer, |value| buffer(value, default.buffer)),
+        resolvers: keys.list("resolvers", "[\"192.0.2.53\"]", items::address),
+        ptr: keys.switch("ptr", default.ptr),
+    };
+    unasked.push(keys.finish());
+
     let entries = section("live", report);
     let mut keys = Section::new("live", entries, report);
     let default = Live::default();
@@ -89,7 +100,7 @@ fn config(tree: Node, report: &mut Report) -> Config {
     unasked.push(keys.finish());
 
     suggest::unknown(rest, unasked, report);
-    Config { capture, store, ignore, identity, live, access }
+    Config { capture, store, ignore, identity, names, live, access }
 }
 
 fn capture(keys: &mut Section<'_>) -> Capture {
@@ -105,7 +116,9 @@ fn capture(keys: &mut Section<'_>) -> Capture {
         ),
         senders: keys.value("senders", default.senders, senders),
         splices: keys.value("splices", default.splices, splices),
-        event_buffer: keys.value("event_buffer", default.event_buffer, event_buffer),
+        event_buffer: keys.value("event_buffer", default.event_buffer, |value| {
+            buffer(value, default.event_buffer)
+        }),
         sample_interval: keys.duration(
             "sample_interval",
             default.sample_interval,
@@ -187,8 +200,9 @@ fn retention(value: &Value) -> Result<Option<Duration>, String> {
         .map_err(|message| format!("{message}, or \"forever\" to delete nothing"))
 }
 
-fn event_buffer(value: &Value) -> Result<u32, String> {
-    let size = read_size(value, Capture::default().event_buffer, 64 << 10..=256 << 20)?;
+/// What the kernel takes for the size of a ring.
+fn buffer(value: &Value, example: u32) -> Result<u32, String> {
+    let size = read_size(value, example, 64 << 10..=256 << 20)?;
     if size.is_power_of_two() {
         return Ok(size);
     }

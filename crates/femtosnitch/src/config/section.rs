@@ -71,6 +71,14 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// A switch.
+    pub(super) fn switch(&mut self, key: &'static str, default: bool) -> bool {
+        self.value(key, default, |value| match value {
+            Value::Bool(on) => Ok(*on),
+            other => Err(wrong_type(other, "true or false, without quotes")),
+        })
+    }
+
     /// A length of time within a range.
     pub(super) fn duration(
         &mut self,

@@ -51,7 +51,7 @@ fn node(value: &Spanned<DeValue<'_>>, lines: &Lines) -> Node {
             Value::Integer(parsed.unwrap_or(i128::MAX))
         }
         DeValue::Float(_) => Value::Float,
-        DeValue::Boolean(_) => Value::Bool,
+        DeValue::Boolean(truth) => Value::Bool(*truth),
         DeValue::Datetime(_) => Value::Date,
         DeValue::Array(items) => Value::List(items.iter().map(|item| node(item, lines)).collect()),
         DeValue::Table(table) => section(table, lines),

@@ -333,6 +333,7 @@ fn probe_options(config: &Config) -> Options {
             config::Splices::Always => Splices::Always,
         },
         event_buffer: config.capture.event_buffer,
+        names_buffer: if config.names.capture { config.names.buffer } else { 0 },
     }
 }
 

@@ -1,0 +1,60 @@
+//! Bytes that the kernel side copied for the sake of names.
+
+use femtosnitch_model::{Endpoint, NameEvent, Payload, PayloadKind};
+
+use crate::abi::{self, RawPayload};
+
+/// Parses one record of the buffer. `None` if it is not what `abi.h` says.
+pub(crate) fn parse(bytes: &[u8]) -> Option<NameEvent> {
+    let raw = abi::read::<RawPayload>(bytes)?;
+    let kind = match raw.kind {
+        abi::PAYLOAD_REPLY => PayloadKind::Reply,
+        abi::PAYLOAD_STREAM => PayloadKind::ReplyStream,
+        abi::PAYLOAD_OPENING => PayloadKind::Opening,
+        abi::PAYLOAD_DATAGRAM => PayloadKind::Datagram,
+        _ => return None,
+    };
+    let data = bytes.get(size_of::<RawPayload>()..)?;
+    Some(NameEvent::Payload(Payload {
+        kind,
+        owner: raw.who.into(),
+        uid: raw.uid,
+        cookie: raw.cookie,
+        protocol: raw.protocol,
+        remote: Endpoint { addr: abi::address(raw.raddr), port: raw.rport },
+        netns: raw.netns,
+        moved: raw.moved as usize,
+        bytes: data.get(..raw.len as usize)?.to_vec(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(kind: u32, len: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0u8; size_of::<RawPayload>()];
+        bytes[..4].copy_from_slice(&kind.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&len.to_ne_bytes());
+        bytes[60..62].copy_from_slice(&53u16.to_ne_bytes());
+        bytes.extend_from_slice(data);
+        bytes
+    }
+
+    #[test]
+    fn a_payload_is_read_back_without_what_was_not_filled() {
+        let bytes = record(abi::PAYLOAD_REPLY, 3, b"abc\0\0\0");
+        let Some(NameEvent::Payload(payload)) = parse(&bytes) else { panic!("no payload") };
+        assert_eq!((payload.kind, payload.bytes.as_slice()), (PayloadKind::Reply, &b"abc"[..]));
+        assert_eq!(payload.remote, Endpoint { addr: None, port: 53 });
+    }
+
+    #[test]
+    fn every_cut_record_is_refused_without_a_panic() {
+        let bytes = record(abi::PAYLOAD_OPENING, 4, b"abcd");
+        for len in 0..bytes.len() {
+            assert!(parse(&bytes[..len]).is_none(), "accepted {len} bytes");
+        }
+        assert!(parse(&record(99, 0, b"")).is_none());
+    }
+}
