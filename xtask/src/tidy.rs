@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("origin", &[]),
     ("packages", &[]),
     ("names", &[]),
-    ("engine", &["model"]),
+    ("engine", &["model", "names"]),
     ("probe", &["model"]),
     ("store", &["model"]),
     ("api", &["model"]),

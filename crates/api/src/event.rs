@@ -112,6 +112,12 @@ pub struct FlowEvent {
     /// Bytes received at the IP layer, likewise.
     #[serde(skip_serializing_if = "is_default")]
     pub wire_recv: Option<u64>,
+    /// What the remote host is called, in reverse notation (`org.example.www`).
+    #[serde(skip_serializing_if = "is_default")]
+    pub domain: String,
+    /// How that is known: see [`femtosnitch_model::NameSource`].
+    #[serde(skip_serializing_if = "is_default")]
+    pub namesource: String,
     /// Who began the conversation: `outgoing` (this machine), `incoming`, `listening` (a socket
     /// that waits), '' unknown.
     #[serde(skip_serializing_if = "is_default")]

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Connections, Counters, Digest, Direction, Facts, FileId, FlowKey, FlowKind, ImageId, ProcEvent,
-    ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
+    Connections, Counters, Digest, Direction, Facts, FileId, FlowKey, FlowKind, ImageId, NameEvent,
+    Naming, ProcEvent, ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
 };
 
 use crate::Effect;
 use crate::digests::Digests;
 use crate::filter::Ignore;
 use crate::flows::{Flows, Growth};
+use crate::hosts::{Hosts, IsRoots, NameGauges, NameRules};
 use crate::places::Names;
 use crate::processes::{Processes, alone, nobody};
 use crate::rows::{Batch, Rows};
@@ -38,6 +39,13 @@ pub struct Moment {
     pub boot: i64,
 }
 
+impl Moment {
+    /// Seconds since the machine was started; never steps.
+    pub(crate) fn up(self) -> i64 {
+        self.wall.saturating_sub(self.boot)
+    }
+}
+
 /// A flow that grew, for the live feed.
 #[derive(Debug)]
 pub struct Moved<'a> {
@@ -57,6 +65,8 @@ pub struct Moved<'a> {
     pub wire: Wire,
     /// Who began the conversation.
     pub direction: Direction,
+    /// What the other end is called.
+    pub naming: &'a Naming,
     /// What became of the connection since then.
     pub connections: Connections,
     /// How well its data travelled since then.
@@ -101,6 +111,7 @@ pub struct Engine {
     processes: Processes,
     digests: Digests,
     flows: Flows,
+    hosts: Hosts,
     rows: Rows,
     ignore: Ignore,
     nobody: Arc<Process>,
@@ -121,6 +132,7 @@ impl Engine {
             processes: Processes::new(limits.processes, names),
             digests: Digests::new(limits.files),
             flows: Flows::default(),
+            hosts: Hosts::new(NameRules::default()),
             rows: Rows::default(),
             ignore,
             nobody: Arc::new(nobody),
@@ -134,6 +146,22 @@ impl Engine {
     /// Replaces the user's filters (a reload of the configuration).
     pub fn set_ignore(&mut self, ignore: Ignore) {
         self.ignore = ignore;
+    }
+
+    /// Sets whose word counts for names.
+    pub fn set_name_rules(&mut self, rules: NameRules) {
+        self.hosts.set_rules(rules);
+    }
+
+    /// Something that may tell a name was heard. Before the readings of the flows that it is of.
+    pub fn heard(&mut self, event: &NameEvent, now: Moment, is_roots: IsRoots<'_>) {
+        self.hosts.hear(event, now.up(), is_roots);
+    }
+
+    /// What was heard of names.
+    #[must_use]
+    pub fn name_gauges(&self) -> NameGauges {
+        self.hosts.gauges()
     }
 
     /// Sockets (by cookie) that the daemon tests itself with: nothing of them is recorded.
@@ -215,6 +243,7 @@ impl Engine {
         if self.own.contains(&reading.flow.cookie) {
             return None;
         }
+        self.name(reading.slot, now);
         let Growth { tracked, news } = self.flows.grow(reading, now.wall)?;
         if news.is_empty() {
             return None;
@@ -228,6 +257,7 @@ impl Engine {
             delta: news.counters,
             wire: news.wire,
             direction: tracked.direction,
+            naming: &tracked.naming,
             connections: news.connections,
             quality: Quality { rtt_us: tracked.rtt_us(), retrans: news.retrans },
             digest: self.digests.of(&tracked.process.image),
@@ -235,6 +265,22 @@ impl Engine {
             script_digest: tracked.process.script.get().map(|image| self.digests.of(image)),
             facts: self.rows.facts_of(&tracked.process.image),
         })
+    }
+
+    /// What the other end is called, as long as that may become known better.
+    fn name(&mut self, slot: Slot, now: Moment) {
+        let Some(tracked) = self.flows.unnamed(slot) else { return };
+        if matches!(tracked.kind, FlowKind::First | FlowKind::Orphan | FlowKind::Extra) {
+            let key = tracked.process.key;
+            let (uid, direction) = (tracked.uid, tracked.direction);
+            let found = self.hosts.name(key, uid, &tracked.flow, direction, now.up());
+            tracked.naming = found.naming;
+            if found.settled {
+                tracked.unnamed = 0;
+            }
+        } else {
+            tracked.unnamed = 0;
+        }
     }
 
     fn owner(
@@ -271,6 +317,7 @@ impl Engine {
 
     /// The last reading of a flow that was retired or whose socket is gone.
     pub fn last_reading(&mut self, reading: &Reading, now: Moment) {
+        self.name(reading.slot, now);
         self.flows.grow(reading, now.wall);
         self.effects.push(Effect::Release(reading.slot, reading.kind));
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Counters, Direction, FlowKey, FlowKind, Headers, ProcKey, Process, Reading, SctpTotals, Slot,
-    TcpTotals, Wire,
+    Counters, Direction, FlowKey, FlowKind, Headers, Naming, ProcKey, Process, Reading, SctpTotals,
+    Slot, TcpTotals, Wire,
 };
 
 use crate::news::News;
@@ -15,6 +15,10 @@ use crate::wire;
 /// A flow that need not live as long as its socket is given back when it did not move for this
 /// many seconds.
 const IDLE: i64 = 60;
+
+/// A connection's first bytes, and with them its name, come within so many readings that show that
+/// it moved.
+const NAME_WITHIN: u8 = 5;
 
 /// Ended flows that may wait for a writer that does not come: beyond, rows are lost and counted.
 const ENDED_MAX: usize = 200_000;
@@ -29,6 +33,10 @@ pub(crate) struct Tracked {
     /// Real user id of the mover when the flow began: a daemon may have dropped its launcher's.
     pub(crate) uid: u32,
     pub(crate) direction: Direction,
+    /// What the other end is called.
+    pub(crate) naming: Naming,
+    /// In how many more readings that may become known better.
+    pub(crate) unnamed: u8,
     headers: Headers,
     /// As last read.
     seen: Counters,
@@ -176,6 +184,8 @@ impl Flows {
             process,
             uid: reading.uid,
             direction: reading.direction,
+            naming: Naming::default(),
+            unnamed: NAME_WITHIN,
             headers: Headers { send_more: 0, recv_more: 0, ..reading.headers },
             seen: Counters::default(),
             tcp: None,
@@ -193,6 +203,14 @@ impl Flows {
             *place = Some(tracked);
             self.live += 1;
         }
+    }
+
+    /// A flow whose other end's name may become known better, and whether it moves for the first
+    /// time.
+    pub(crate) fn unnamed(&mut self, slot: Slot) -> Option<&mut Tracked> {
+        let tracked = self.slots.get_mut(slot.0 as usize)?.as_deref_mut()?;
+        tracked.unnamed = tracked.unnamed.checked_sub(1)?;
+        Some(tracked)
     }
 
     /// Takes in a reading of a tracked flow.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Lineage, NameSource,
-    Process, Quality, Row,
+    Digest, Executable, Facts, FileId, FlowKind, Image, ImageId, Launch, Lineage, Process, Quality,
+    Row,
 };
 
 use crate::digests::Digests;
@@ -34,7 +34,6 @@ pub(crate) struct Rows {
     pending: HashMap<FileId, HashSet<ImageId>>,
     resolved: Vec<(ImageId, Digest)>,
     facts: Known,
-    no_domain: Option<Arc<str>>,
     pub(crate) ignored: u64,
 }
 
@@ -57,7 +56,7 @@ impl Rows {
             self.consider(row, tries, ignore, last, &mut rows);
         }
         for tracked in unwritten {
-            let row = self.row(tracked, digests, &mut lineages);
+            let row = Self::row(tracked, digests, &mut lineages);
             self.consider(row, PATIENCE, ignore, last, &mut rows);
         }
         let mut seen = HashSet::new();
@@ -123,11 +122,11 @@ impl Rows {
         self.held.len() + self.resolved.len() + self.facts.waiting()
     }
 
-    fn row(&mut self, tracked: Tracked, digests: &Digests, lineages: &mut Lineages) -> Row {
+    fn row(tracked: Tracked, digests: &Digests, lineages: &mut Lineages) -> Row {
         let executable =
             |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
         let (wire, rtt_us) = (tracked.wire(), tracked.rtt_us());
-        let Tracked { flow, process, unwritten, kind, .. } = tracked;
+        let Tracked { flow, process, unwritten, kind, naming, .. } = tracked;
         let counters = unwritten.counters;
         let exe = executable(&process.image);
         let parent = process.parent_image().map(executable);
@@ -137,7 +136,6 @@ impl Rows {
             FlowKind::CatchAll | FlowKind::Executable { .. } => Lineage::default(),
             _ => lineages.of(&process, digests),
         };
-        let domain = self.no_domain.get_or_insert_with(|| "".into());
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
         Row {
             contime: tracked.first_at,
@@ -161,8 +159,8 @@ impl Rows {
             raddr: flow.remote.addr,
             lport: flow.local.port,
             rport: flow.remote.port,
-            domain: Arc::clone(domain),
-            name_source: NameSource::NONE,
+            domain: naming.domain,
+            name_source: naming.source,
             netns: flow.netns,
             container: Arc::clone(&process.place.container),
         }

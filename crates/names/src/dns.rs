@@ -2,11 +2,12 @@
 //!
 //! A reply can hold records of any name. Only those count that the question's chain of CNAMEs
 //! leads to, and they count for the question's name: a server must not be able to put an address
-//! under a name that nobody asked it for. PTR records name nothing: whoever owns an address
+//! under a name that nobody asked it for. PTR records are told apart: whoever owns an address
 //! chooses what they say.
 //!
 //! Formats: RFC 1035, 2181 §8 (TTL), 4795 (LLMNR), 6762 (mDNS), 9460 (SVCB and HTTPS).
 
+mod arpa;
 mod frames;
 mod name;
 mod records;
@@ -166,6 +167,8 @@ pub struct Reply {
     pub questions: Vec<Question>,
     /// Addresses, at most [`MAX_ANSWERS`], in the message's order.
     pub answers: Vec<Answer>,
+    /// What the owners of addresses call them, where that was asked (PTR); at most [`MAX_ANSWERS`].
+    pub pointers: Vec<(IpAddr, Name)>,
     /// The last name that the first question's CNAMEs lead to, if they lead anywhere.
     pub canonical: Option<Name>,
     /// 0 if all is well, 3 if there is no such name (RFC 1035 §4.1.1).
@@ -230,6 +233,7 @@ pub fn parse(message: &[u8], dialect: Dialect) -> Result<Reply, Error> {
         id,
         questions: asked,
         answers: told.answers,
+        pointers: told.pointers,
         canonical: told.canonical,
         rcode: u8::try_from(flags & 0xf).unwrap_or_default(),
         truncated: flags & 0x0200 != 0,

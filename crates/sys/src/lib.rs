@@ -15,6 +15,7 @@ pub mod limits;
 pub mod lock;
 pub mod mem;
 pub mod mounts;
+pub mod netns;
 pub mod notify;
 pub mod owner;
 pub mod procfs;

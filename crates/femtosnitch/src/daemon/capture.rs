@@ -11,12 +11,13 @@ use femtosnitch_engine::{Effect, Engine, Moment};
 use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
-use femtosnitch_sys::{clock, mem, wait};
+use femtosnitch_sys::{clock, mem, netns, wait};
 
 use super::containers::Containers;
 use super::identity::{Identity, scripts};
 use super::losses::Losses;
 use super::report::Report;
+use super::resolvers::Resolvers;
 use super::selftest::SelfTest;
 use super::walk::Walk;
 use super::writer::Batches;
@@ -59,6 +60,7 @@ pub(super) struct Capture {
     pub(super) self_test: Option<SelfTest>,
     pub(super) containers: Containers,
     pub(super) losses: Losses,
+    pub(super) resolvers: Resolvers,
 }
 
 /// Wakes the capture thread.
@@ -113,6 +115,7 @@ impl Capture {
         started: &Sender<()>,
     ) -> anyhow::Result<()> {
         let mut before = Vec::new();
+        self.learn_resolvers();
         self.begin_self_test();
         let report = self.probe.snapshot(&mut |event| before.extend(info_of(event)))?;
         lookup::add_arguments(&mut before);
@@ -200,6 +203,7 @@ impl Capture {
             if self.probe.rings_are_hidden() {
                 self.look_around();
             }
+            self.learn_resolvers();
             self.engine.retire_idle(moment(agenda.tick));
             self.sweep(agenda.tick);
         } else if self.engine.gauges().flows * 4 > self.max_flows * 3 {
@@ -287,6 +291,9 @@ impl Capture {
                 self.find_script(info, false);
             }
         }
+        for event in self.probe.take_names() {
+            self.engine.heard(&event, now, &mut |owner| netns::is_roots(owner.tgid).ok());
+        }
         if self.walk.is_due(Instant::now(), || self.report.events_were_lost(&self.probe)) {
             let walked = self.look_again(now);
             if let Err(error) = &walked {
@@ -295,6 +302,12 @@ impl Capture {
             self.walk.made(Instant::now(), walked.is_ok());
         }
         Ok(())
+    }
+
+    fn learn_resolvers(&mut self) {
+        if let Some(rules) = self.resolvers.news() {
+            self.engine.set_name_rules(rules);
+        }
     }
 
     fn take_changes(&mut self) {

@@ -17,6 +17,7 @@ mod lookup;
 mod losses;
 mod place;
 mod report;
+mod resolvers;
 mod selftest;
 mod walk;
 mod writer;
@@ -43,6 +44,7 @@ use containers::Containers;
 use identity::Identity;
 use losses::Losses;
 use report::Report;
+use resolvers::Resolvers;
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
@@ -182,6 +184,7 @@ impl Running {
             self_test: None,
             containers: Containers::default(),
             losses: Losses::default(),
+            resolvers: Resolvers::new(config.names.clone()),
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();

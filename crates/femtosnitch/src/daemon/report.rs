@@ -345,7 +345,7 @@ impl Report {
         engine: &Engine,
         live: &LiveHandle,
     ) -> BTreeMap<String, u64> {
-        let gauges = engine.gauges();
+        let (gauges, names) = (engine.gauges(), engine.name_gauges());
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let state = self.state();
         let sink = &state.sink;
@@ -377,6 +377,11 @@ impl Report {
             ("bytes_dropped", sink.dropped.bytes.saturating_add(gauges.bytes_lost)),
             ("news_dropped", sink.dropped.news),
             ("changes_undecided", sink.written.undecided),
+            ("name_replies", names.replies),
+            ("name_hellos", names.hellos),
+            ("name_lookups", names.lookups),
+            ("names_garbled", names.garbled),
+            ("names_known", names.known as u64),
             ("live_readers", live.readers() as u64),
             ("live_events_missed", live.missed()),
         ];

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::name::{Name, Wire};
-use super::{Answer, Dialect, Error, Kind, MAX_ANSWERS, MAX_CHAIN, MAX_RECORDS, Source, svcb};
+use super::{
+    Answer, Dialect, Error, Kind, MAX_ANSWERS, MAX_CHAIN, MAX_RECORDS, Source, arpa, svcb,
+};
 use crate::cursor::Cursor;
 
 /// The Internet (RFC 1035 §3.2.4); multicast DNS uses the highest bit for something else.
@@ -13,6 +15,7 @@ const CLASS_IN: u16 = 1;
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) answers: Vec<Answer>,
+    pub(super) pointers: Vec<(IpAddr, Name)>,
     pub(super) canonical: Option<Name>,
     pub(super) cut: bool,
     pub(super) strangers: usize,
@@ -31,6 +34,8 @@ enum Data {
     Alias(usize),
     Address(IpAddr),
     Hints(Vec<IpAddr>),
+    /// Where in the message the name is that an address has.
+    Pointer(usize),
 }
 
 /// A name that leads to addresses, and for which question's.
@@ -115,7 +120,11 @@ impl<'a> Resolver<'a> {
                 let parameters = self.message.get(after..end).ok_or(Error::Record)?;
                 Data::Hints(svcb::hints(parameters)?)
             }
-            Kind::Ptr | Kind::Other(_) => return Ok((None, end)),
+            Kind::Ptr => {
+                self.name_within(start, end).and_then(|after| whole(after == end))?;
+                Data::Pointer(start)
+            }
+            Kind::Other(_) => return Ok((None, end)),
         };
         // Seconds with the highest bit set are none (RFC 2181 §8).
         let ttl = if ttl > i32::MAX.unsigned_abs() { 0 } else { ttl };
@@ -174,6 +183,7 @@ impl<'a> Resolver<'a> {
         for record in std::mem::take(&mut self.records) {
             match record.data {
                 Data::Alias(_) => {}
+                Data::Pointer(target) => self.tell_pointer(record.owner, target),
                 Data::Address(address) => {
                     self.tell_of(record.owner, record.ttl, Source::Address, &[address]);
                 }
@@ -183,6 +193,18 @@ impl<'a> Resolver<'a> {
             }
         }
         self.told
+    }
+
+    /// Only of the address that was asked about: many hosts are told of by multicast DNS, and nearly
+    /// all of those are services.
+    fn tell_pointer(&mut self, owner: usize, target: usize) {
+        let (Some(wire), Some(name)) = (self.wire(owner), self.wire(target)) else { return };
+        let link = self.chain.iter().find(|link| link.wire == wire);
+        let asked = link.and_then(|link| self.questions.get(link.question));
+        let Some(address) = asked.and_then(|asked| arpa::address(asked.as_str())) else { return };
+        if self.told.pointers.len() < MAX_ANSWERS {
+            self.told.pointers.push((address, name.to_name()));
+        }
     }
 
     fn tell_of(&mut self, owner: usize, ttl: u32, source: Source, addresses: &[IpAddr]) {

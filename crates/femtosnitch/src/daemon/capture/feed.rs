@@ -32,6 +32,8 @@ pub(super) fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
         events: moved.delta.calls(),
         wire_send: wire.map(|wire| wire.send),
         wire_recv: wire.map(|wire| wire.recv),
+        domain: moved.naming.domain.to_string(),
+        namesource: moved.naming.source.name().to_owned(),
         direction: moved.direction.name().to_owned(),
         begun: moved.connections.begun.into(),
         ended: moved.connections.ended.into(),

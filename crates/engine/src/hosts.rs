@@ -1,0 +1,253 @@
+//! What remote hosts are called.
+//!
+//! Names are kept for whoever was told them: the process, and the network namespace for others who
+//! have no better. There is no table in which the last one who asked wins for everybody. Which name
+//! a flow has is decided when it begins and while its first bytes come, never later: what an address
+//! is called tomorrow says nothing about today's connection.
+
+mod book;
+mod choice;
+mod ear;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use femtosnitch_model::{
+    Direction, Endpoint, FlowKey, Looked, NameEvent, NameSource, Naming, Payload, ProcKey, Witness,
+};
+use femtosnitch_names::HostName;
+use femtosnitch_names::dns::Dialect;
+use lru::LruCache;
+
+use book::{Book, Known, Scope};
+use ear::{Ear, Heard};
+
+/// First bytes of connections that are remembered.
+const MAX_SAID: usize = 8_192;
+
+/// Network namespaces of which it is remembered whose they are.
+const MAX_NETNS: usize = 1_024;
+
+/// How long an answer counts as fresh even if its sender gave it less: programs keep addresses
+/// longer than they should. Seconds.
+const LEAST_TTL: i64 = 300;
+
+/// Whom to believe, and what counts.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct NameRules {
+    /// The system's resolvers.
+    pub resolvers: Vec<IpAddr>,
+    /// Whether PTR records count.
+    pub ptr: bool,
+}
+
+/// What was heard of names, for `status`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct NameGauges {
+    /// Replies that were understood.
+    pub replies: u64,
+    /// ClientHellos of TLS and QUIC that were understood.
+    pub hellos: u64,
+    /// Answers of C libraries and of systemd-resolved.
+    pub lookups: u64,
+    /// Bytes that should have told a name and were not understood.
+    pub garbled: u64,
+    /// Addresses that have names now, each for everybody who was told one.
+    pub known: usize,
+}
+
+/// Finds out whether a process' network namespace is one that root made; `None` if that cannot be
+/// found out any more. In any other its user can be every server.
+pub type IsRoots<'a> = &'a mut dyn FnMut(ProcKey) -> Option<bool>;
+
+/// A name in the first bytes of a connection.
+#[derive(Debug, Clone)]
+struct Said {
+    domain: Arc<str>,
+    witness: Witness,
+    /// The hello may hide another name behind this one.
+    hides: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    rules: NameRules,
+    ear: Ear,
+    book: Book,
+    said: LruCache<(u64, Endpoint), Said>,
+    roots: HashMap<u32, bool>,
+    gauges: NameGauges,
+}
+
+/// A name, and whether it is the last word on it.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) naming: Naming,
+    pub(crate) settled: bool,
+}
+
+impl Hosts {
+    pub(crate) fn new(rules: NameRules) -> Self {
+        Self {
+            rules,
+            ear: Ear::default(),
+            book: Book::default(),
+            said: LruCache::unbounded(),
+            roots: HashMap::new(),
+            gauges: NameGauges::default(),
+        }
+    }
+
+    pub(crate) fn set_rules(&mut self, rules: NameRules) {
+        self.rules = rules;
+    }
+
+    pub(crate) fn gauges(&self) -> NameGauges {
+        NameGauges { known: self.book.len(), ..self.gauges }
+    }
+
+    /// Takes in what was heard at `up`, in seconds on a clock that never steps.
+    pub(crate) fn hear(&mut self, event: &NameEvent, up: i64, is_roots: IsRoots<'_>) {
+        match event {
+            NameEvent::Payload(payload) => {
+                let heard = self.ear.listen(payload);
+                heard.into_iter().for_each(|heard| self.take(heard, payload, up, is_roots));
+            }
+            NameEvent::Looked(looked) => self.looked(looked, up),
+        }
+    }
+
+    fn take(&mut self, heard: Heard, from: &Payload, up: i64, is_roots: IsRoots<'_>) {
+        match heard {
+            Heard::Garbled => self.gauges.garbled += 1,
+            Heard::Hello { name, hides, witness } => {
+                self.gauges.hellos += 1;
+                let Some(name) = name else { return };
+                let said = Said { domain: name.reversed().into(), witness, hides };
+                self.said.put((from.cookie, from.remote), said);
+                while self.said.len() > MAX_SAID {
+                    self.said.pop_lru();
+                }
+            }
+            Heard::Reply { dialect, answers, pointers } => {
+                self.gauges.replies += 1;
+                let witness = match dialect {
+                    Dialect::Multicast => Witness::Mdns,
+                    Dialect::LinkLocal => Witness::Llmnr,
+                    Dialect::Unicast if self.is_believed(from, is_roots) => Witness::Dns,
+                    Dialect::Unicast => Witness::OtherDns,
+                };
+                let mut domains: HashMap<String, Arc<str>> = HashMap::new();
+                for answer in answers {
+                    let domain = domains.entry(answer.name.reversed());
+                    let domain = domain.or_insert_with_key(|name| name.as_str().into());
+                    let domain = Arc::clone(domain);
+                    self.learn(from, answer.address, domain, witness, answer.ttl, up);
+                }
+                let pointers = if self.rules.ptr { pointers } else { Vec::new() };
+                for (address, name) in pointers {
+                    self.learn(from, address, name.reversed().into(), Witness::Ptr, 0, up);
+                }
+            }
+        }
+    }
+
+    fn learn(
+        &mut self,
+        from: &Payload,
+        address: IpAddr,
+        domain: Arc<str>,
+        witness: Witness,
+        ttl: u32,
+        up: i64,
+    ) {
+        let teller = (from.owner, from.uid, from.netns);
+        self.enter(teller, address, domain, witness, up.saturating_add(i64::from(ttl)), up);
+    }
+
+    fn enter(
+        &mut self,
+        (owner, uid, netns): (ProcKey, u32, u32),
+        address: IpAddr,
+        domain: Arc<str>,
+        witness: Witness,
+        until: i64,
+        up: i64,
+    ) {
+        let address = address.to_canonical();
+        // What a block list answers leads nowhere.
+        if address.is_unspecified() {
+            return;
+        }
+        let until = until.max(up.saturating_add(LEAST_TTL));
+        let known = Known::new(domain, witness, uid, until);
+        if !address.is_loopback() {
+            self.book.enter(Scope::Netns(netns), address, known.clone());
+        }
+        self.book.enter(Scope::of(owner), address, known);
+    }
+
+    fn looked(&mut self, looked: &Looked, up: i64) {
+        self.gauges.lookups += 1;
+        let name = looked.name.strip_suffix(b".").unwrap_or(&looked.name);
+        // Of a number it is no name, and of anything else hardly one of the network's.
+        let Ok(name) = HostName::parse(name) else { return };
+        let domain: Arc<str> = name.reversed().into();
+        let teller = (looked.owner, looked.uid, looked.netns);
+        for address in &looked.addresses {
+            self.enter(teller, *address, Arc::clone(&domain), Witness::Getaddrinfo, up, up);
+        }
+    }
+
+    /// Whether a reply is by one of the system's resolvers.
+    fn is_believed(&mut self, from: &Payload, is_roots: IsRoots<'_>) -> bool {
+        let server = from.remote.addr;
+        if !server.is_some_and(|server| self.rules.resolvers.contains(&server)) {
+            return false;
+        }
+        if let Some(known) = self.roots.get(&from.netns) {
+            return *known;
+        }
+        let Some(found) = is_roots(from.owner) else { return false };
+        if self.roots.len() >= MAX_NETNS {
+            self.roots.clear();
+        }
+        self.roots.insert(from.netns, found);
+        found
+    }
+
+    /// What the other end of a flow is called, as far as is known at `up`.
+    pub(crate) fn name(
+        &mut self,
+        owner: ProcKey,
+        uid: u32,
+        flow: &FlowKey,
+        direction: Direction,
+        up: i64,
+    ) -> Verdict {
+        let Some(address) = flow.remote.addr else { return Verdict::default() };
+        if matches!(direction, Direction::Incoming | Direction::Listening) {
+            // Who came by itself was not asked for by a name.
+            return Verdict { settled: true, ..Verdict::default() };
+        }
+        let said = self.said.get(&(flow.cookie, flow.remote)).cloned();
+        let own = self.book.names(Scope::of(owner), address);
+        let others = self.book.names(Scope::Netns(flow.netns), address);
+        let others = others.iter().filter(|known| known.is_for(uid));
+        let chosen = choice::choose(said.as_ref(), own, &others.collect::<Vec<_>>(), up);
+        let naming = chosen.map(|(domain, source)| Naming { domain, source });
+        let settled = said.is_some();
+        Verdict { naming: naming.unwrap_or_default(), settled }
+    }
+}
+
+impl Said {
+    fn source(&self) -> NameSource {
+        NameSource::own(self.witness)
+    }
+}
