@@ -122,7 +122,7 @@ impl Running {
             ));
             String::new()
         });
-        let options = femtosnitch_store::Options { group: gid, boot };
+        let options = femtosnitch_store::Options { group: gid, boot, locator: None };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
