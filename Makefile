@@ -4,6 +4,8 @@
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET)/release/femtosnitch
+# The default database of countries, with its terms beside it (.LICENSE, .attribution).
+GEOIP := $(TARGET)/share/femtosnitch/dbip-country
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
@@ -20,8 +22,9 @@ setup: ## install what building needs
 setup-test: ## install what building and testing need
 	@scripts/setup test
 
-build: setup ## target/release/femtosnitch
+build: setup ## target/release/femtosnitch, and the default database of countries
 	cargo build --release --package femtosnitch
+	@scripts/geoip $(GEOIP).mmdb
 
 run: build ## build, then watch this machine; ARGS="…" is handed over
 	@scripts/run $(BINARY) $(ARGS)
@@ -58,8 +61,11 @@ fmt: setup-test ## lay out the source
 clean: ## remove what was built (downloads stay in the user's cache)
 	cargo clean
 
-install: ## binary and example config; PREFIX, SYSCONFDIR, DESTDIR. Run `make` first
+install: ## binary, database of countries, example config; PREFIX, SYSCONFDIR, DESTDIR. Run `make` first
 	@test -x $(BINARY) || { echo "$(BINARY) is not built yet: run 'make' first"; exit 1; }
 	install -Dm755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/femtosnitch
+	@if test -e $(GEOIP).mmdb; then set -x; \
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/femtosnitch $(GEOIP).mmdb $(GEOIP).LICENSE $(GEOIP).attribution; \
+	else echo "no database of countries was fetched: countries stay unknown until there is one (femtosnitch status tells)"; fi
 	install -dm750 $(DESTDIR)$(SYSCONFDIR)/femtosnitch
 	install -m640 packaging/config.toml $(DESTDIR)$(SYSCONFDIR)/femtosnitch/config.toml.example

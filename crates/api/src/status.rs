@@ -26,6 +26,8 @@ pub struct Status {
     pub flows: Flows,
     /// The history.
     pub database: Database,
+    /// Where addresses are looked up.
+    pub geoip: GeoIp,
     /// What a person should know, in full sentences; empty when all is well.
     pub warnings: Vec<String>,
     /// Path of the configuration in use, '' for the defaults.
@@ -95,6 +97,32 @@ pub struct Database {
     pub state: String,
 }
 
+/// Where addresses are looked up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GeoIp {
+    /// The database of countries, if there is one.
+    pub country: Option<GeoDatabase>,
+    /// The database of autonomous systems, if there is one.
+    pub asn: Option<GeoDatabase>,
+    /// Files that are not as they should be, in full sentences; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+/// A database of places.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GeoDatabase {
+    /// Where it is.
+    pub path: String,
+    /// What its publisher calls it.
+    pub name: String,
+    /// When it was built, seconds since 1970-01-01 UTC.
+    pub built: u64,
+    /// Whom to name where its answers are shown, '' if nobody asks for it.
+    pub attribution: String,
+}
+
 /// Memory in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,6 +143,7 @@ mod tests {
             hooks: vec![Hook { state: HookState::NotNeeded, ..Hook::default() }],
             counters: [("ring_lost".to_owned(), u64::MAX)].into(),
             database: Database { last_write: Some(1.5), ..Database::default() },
+            geoip: GeoIp { country: Some(GeoDatabase::default()), ..GeoIp::default() },
             ..Status::default()
         };
         let line = serde_json::to_string(&status).unwrap();

@@ -3,16 +3,17 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, NameSource,
-    ProcKey, Process, Quality, Row, Sha256,
+    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, Location,
+    NameSource, ProcKey, Process, Quality, Row, Sha256,
 };
-use femtosnitch_store::{Batch, GapReason, Note, NoteKind, Options, Writer};
+use femtosnitch_store::{Batch, GapReason, Locate, Note, NoteKind, Options, Writer};
 
 fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_femtosnitch"));
@@ -108,6 +109,41 @@ fn query_answers_in_json_with_the_names_asked_for() {
         common("/usr/bin/ssh", 7, 10, 47, 2),
     ]);
     assert_eq!(answers, expected);
+}
+
+/// Every address is there.
+#[derive(Debug)]
+struct Somewhere;
+
+impl Locate for Somewhere {
+    fn refresh(&mut self) -> bool {
+        false
+    }
+
+    fn locate(&mut self, _addr: IpAddr) -> Location {
+        Location { country: "DE".into(), asn: 64_496, org: "Example Networks".into() }
+    }
+}
+
+#[test]
+fn query_tells_where_the_other_end_is() {
+    let root = tempfile::tempdir().unwrap();
+    let path = Paths::new(root.path()).database();
+    let locator = Some(Arc::new(Mutex::new(Somewhere)) as _);
+    let (mut writer, _) = Writer::open(&path, &Options { locator, ..Options::default() }).unwrap();
+    let rows = vec![row(1_000, executable(1, "/usr/bin/curl"), 1)];
+    writer.write(&Batch { rows, ..Batch::default() }).unwrap();
+    let ask = |by, extra: &[&str]| {
+        let args = [&["query", "--since", "all", "--by", by], extra].concat();
+        stdout(&femtosnitch(root.path(), &args))
+    };
+    let csv = ask("country,asn,org", &["--format", "csv", "--where", "asn=64496"]);
+    assert!(csv.ends_with("\nDE,AS64496,Example Networks,1,10,41,,2,0,0,0,\n"), "{csv}");
+    // People also see whose it is.
+    let table = ask("country,asn", &["--where", "country=de"]);
+    assert!(table.contains("\nDE       AS64496 Example Networks  "), "{table}");
+    let table = ask("asn,org", &[]);
+    assert!(table.contains("\nAS64496  Example Networks  "), "{table}");
 }
 
 #[test]
@@ -337,7 +373,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     let root = history(Vec::new());
     for (args, part) in [
         (&["query", "--by", "exee"][..], "choose from"),
-        (&["query", "--by", "country"], "later version"),
+        (&["query", "--by", "verdict"], "later version"),
         (&["query", "--by", "exe,exe"], "once"),
         (&["query", "--where", "rport"], "DIM=VALUE"),
         (&["query", "--where", "user=nobody by this name"], "no user"),

@@ -23,7 +23,8 @@ pub struct About {
     pub built: u64,
     /// What its publisher says of it; English, where it is said in several languages.
     pub description: Option<String>,
-    /// Whom to name where its answers are shown: `NAME.attribution` beside `NAME.mmdb`.
+    /// Whom to name where its answers are shown: `NAME.attribution` beside `NAME.mmdb`, or what
+    /// its publisher is known to ask for.
     pub attribution: Option<String>,
     /// On which terms it may be used: the beginning of `NAME.LICENSE` beside `NAME.mmdb`.
     pub licence: Option<String>,
@@ -44,12 +45,29 @@ impl About {
             description: said
                 .filter(|said| !said.is_empty())
                 .map(|said| text::clean(said, TEXT).into_owned()),
-            attribution: beside(path, "attribution"),
+            attribution: beside(path, "attribution")
+                .or_else(|| asked_for(&metadata.database_type).map(str::to_owned)),
             licence: beside(path, "LICENSE"),
             has_countries: false,
             has_networks: false,
         }
     }
+}
+
+/// What publishers of databases that cost nothing ask for in their terms, by how they begin a
+/// database's name.
+fn asked_for(name: &str) -> Option<&'static str> {
+    const PUBLISHERS: [(&str, &str); 3] = [
+        ("DBIP-", "IP Geolocation by DB-IP (https://db-ip.com)"),
+        (
+            "GeoLite2-",
+            "This product includes GeoLite2 Data created by MaxMind, available from \
+             https://www.maxmind.com",
+        ),
+        ("ipinfo ", "IP address data powered by IPinfo (https://ipinfo.io)"),
+    ];
+    let mut publishers = PUBLISHERS.iter();
+    publishers.find(|(prefix, _)| name.starts_with(prefix)).map(|(_, text)| *text)
 }
 
 /// Only a file that bears the database's name: in a directory of many, a plain `LICENSE` may be

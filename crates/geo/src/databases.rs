@@ -36,24 +36,36 @@ const SYSTEMS: [&str; 6] = [
     "asn.mmdb",
 ];
 
+/// Which file is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The first good one in the usual places.
+    #[default]
+    Usual,
+    /// The one that the user named. No other is looked for then.
+    File(PathBuf),
+    /// None.
+    Nothing,
+}
+
 /// Where to look for databases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// The file with countries that the user named. No other is looked for then.
-    pub country: Option<PathBuf>,
-    /// The file with autonomous systems that the user named. No other is looked for then.
-    pub asn: Option<PathBuf>,
+    /// The file with countries.
+    pub country: Choice,
+    /// The file with autonomous systems.
+    pub asn: Choice,
     /// Directories in which files are looked for by the names that publishers give them.
     pub directories: Vec<PathBuf>,
-    /// The file with countries that came with femtosnitch, used if there is no other.
-    pub fallback: Option<PathBuf>,
+    /// Where a file with countries that came with femtosnitch may be, used if there is no other.
+    pub fallback: Vec<PathBuf>,
 }
 
 impl Default for Search {
     /// The places where distributions put them, nothing else.
     fn default() -> Self {
         let directories = DIRECTORIES.map(PathBuf::from).into();
-        Self { country: None, asn: None, directories, fallback: None }
+        Self { country: Choice::Usual, asn: Choice::Usual, directories, fallback: Vec::new() }
     }
 }
 
@@ -78,20 +90,23 @@ impl Databases {
     /// database nothing but the place is unknown.
     #[must_use]
     pub fn open(search: &Search) -> Self {
-        let candidates = |named: &Option<PathBuf>, names: &[&str], fallback: &Option<PathBuf>| {
-            if let Some(named) = named {
-                return vec![named.clone()];
+        let candidates = |choice: &Choice, names: &[&str], fallback: &[PathBuf]| {
+            match choice {
+                Choice::Usual => {}
+                Choice::File(path) => return vec![path.clone()],
+                Choice::Nothing => return Vec::new(),
             }
             let within = |directory: &PathBuf| -> Vec<PathBuf> {
                 names.iter().map(|name| directory.join(name)).collect()
             };
-            search.directories.iter().flat_map(within).chain(fallback.clone()).collect()
+            search.directories.iter().flat_map(within).chain(fallback.iter().cloned()).collect()
         };
         let country = candidates(&search.country, &COUNTRIES, &search.fallback);
-        let asn = candidates(&search.asn, &SYSTEMS, &None);
+        let asn = candidates(&search.asn, &SYSTEMS, &[]);
+        let named = |choice: &Choice| matches!(choice, Choice::File(_));
         let mut databases = Self {
-            country: Slot::new(Wanted::Countries, country, search.country.is_some()),
-            asn: Slot::new(Wanted::Systems, asn, search.asn.is_some()),
+            country: Slot::new(Wanted::Countries, country, named(&search.country)),
+            asn: Slot::new(Wanted::Systems, asn, named(&search.asn)),
         };
         databases.refresh_if_changed();
         databases

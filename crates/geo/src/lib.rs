@@ -23,6 +23,6 @@ mod text;
 pub use about::About;
 pub use answer::{Answer, Country};
 pub use database::Database;
-pub use databases::{Databases, Problem, Search};
+pub use databases::{Choice, Databases, Problem, Search};
 pub use error::Error;
 pub use places::{Place, Places};

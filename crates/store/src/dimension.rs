@@ -35,8 +35,12 @@ pub enum Dimension {
     Package,
     State,
     Domain,
+    Namesource,
     Raddr,
     Rport,
+    Country,
+    Asn,
+    Org,
     Laddr,
     Lport,
     Protocol,
@@ -62,6 +66,10 @@ pub(crate) enum Source {
     Text(&'static str, &'static str, &'static str),
     /// Likewise, an IP address.
     Address(&'static str),
+    /// A column of `locations`: where the other end is.
+    Location(&'static str),
+    /// Its autonomous system, as `AS64496`.
+    System,
     /// Likewise, a domain in reverse notation.
     Domain,
     /// A column of `places`, where the process ran.
@@ -103,6 +111,7 @@ impl Source {
             | Self::Text(column, ..)
             | Self::Address(column) => column,
             Self::User => "uid",
+            Self::Location(_) | Self::System => "raddr_id",
             Self::Domain => "domain_id",
             Self::Place(_) => PLACE,
             Self::Script => SCRIPT,
@@ -169,9 +178,15 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
     (Dimension::Package, &["package"], Source::Version("package")),
     (Dimension::State, &["state"], Source::Version("state")),
     (Dimension::Domain, &["domain"], Source::Domain),
+    // How the domain is known.
+    (Dimension::Namesource, &["namesource"], Source::Text("name_source", "name_sources", "name")),
     // The other end, and this machine's.
     (Dimension::Raddr, &["raddr"], Source::Address("raddr_id")),
     (Dimension::Rport, &["rport"], Source::Number("rport")),
+    // Where the other end was on that day: country, autonomous system, and who runs that.
+    (Dimension::Country, &["country"], Source::Location("country")),
+    (Dimension::Asn, &["asn"], Source::System),
+    (Dimension::Org, &["org"], Source::Location("org")),
     (Dimension::Laddr, &["laddr"], Source::Address("laddr_id")),
     (Dimension::Lport, &["lport"], Source::Number("lport")),
     // IPPROTO_* and AF_* numbers.
@@ -189,7 +204,7 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
 ];
 
 /// Named in the interface, not recorded yet.
-const LATER: &[&str] = &["country", "asn", "verdict"];
+const LATER: &[&str] = &["verdict"];
 
 impl Dimension {
     /// All of them, in the order in which they are best listed.
@@ -286,8 +301,8 @@ mod tests {
     fn a_wrong_name_is_answered_with_the_right_ones() {
         let error = "exee".parse::<Dimension>().unwrap_err().to_string();
         assert!(error.contains("`exee`") && error.contains("exe, name,"), "{error}");
-        assert!(error.contains("parent") && error.contains("country"), "{error}");
-        let error = "country".parse::<Dimension>().unwrap_err().to_string();
+        assert!(error.contains("parent") && error.contains("verdict"), "{error}");
+        let error = "verdict".parse::<Dimension>().unwrap_err().to_string();
         assert!(error.contains("later version"), "{error}");
     }
 }

@@ -25,7 +25,7 @@ const VACUUM_PAGES: i64 = 256;
 pub struct ExpireReport {
     /// Connections deleted.
     pub connections: usize,
-    /// Executables, domains, addresses, containers, processes, places, programs and what was known
+    /// Executables, domains, addresses, locations, containers, processes, places, programs and what was known
     /// of them, deleted since nothing refers to them any more.
     pub names: usize,
     /// Events forgotten.
@@ -99,6 +99,7 @@ const TABLES: &[Searched] = &[
     searched("executables", "last_seen < ?3 AND sha256 <> '(pending)'"),
     searched("domains", "last_seen < ?3"),
     searched("addresses", "last_seen < ?3"),
+    searched("locations", "last_seen < ?3"),
     searched("places", "last_seen < ?3"),
     searched("containers", "last_seen < ?3"),
     searched("programs", "last_seen < ?3"),

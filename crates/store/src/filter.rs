@@ -1,10 +1,11 @@
 //! Which traffic a query looks at.
 
+mod value;
+
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use femtosnitch_model::FlowKey;
+use femtosnitch_model::NameSource;
 use femtosnitch_model::protocol_name;
 use ipnet::IpNet;
 use rusqlite::types::Value;
@@ -17,7 +18,8 @@ use crate::dimension::Source;
 
 /// `DIM=VALUE` or `DIM!=VALUE`.
 ///
-/// Texts must be equal. Addresses may be networks (`10.0.0.0/8`). A domain also means everything
+/// Texts must be equal. Addresses may be networks (`10.0.0.0/8`). Countries may be written small,
+/// autonomous systems as `AS64496` or as the number alone. A domain also means everything
 /// below it: `example.org` takes in `www.example.org` but not `badexample.org`. Protocols and
 /// families may be named. An empty value means "unknown" or "none" (of `outcome`: still open, or no
 /// connection).
@@ -33,6 +35,8 @@ enum Match {
     Text(String),
     Number(i64),
     Net(IpNet),
+    /// The number of an autonomous system, 0 for unknown.
+    System(u32),
     /// Reverse notation.
     Domain(String),
     /// `protocol=packet` or `xdp`: what `protocol_name` calls a family without protocols.
@@ -85,10 +89,26 @@ impl Filter {
         let number =
             |wanted| value.parse().map(|n: u32| Match::Number(n.into())).map_err(|_| bad(wanted));
         let value = match dimension.source() {
-            Source::Text(.., "sha256") => Match::Text(value.to_ascii_lowercase()),
-            Source::Text(..) | Source::Place(_) | Source::Script | Source::Version(_) => {
-                Match::Text(value.to_owned())
+            Source::Text("name_source", ..) => {
+                let mut sources = NameSource::all();
+                let known = sources.any(|source| source.name() == value);
+                let known = known.then(|| Match::Text(value.to_owned()));
+                known.ok_or_else(|| {
+                    bad("how a name was learned, as dns, host-dns, tls, or nothing for no name")
+                })?
             }
+            Source::Location("country") => value::country(value).ok_or_else(|| {
+                bad("two letters as DE, what an address is set aside for in \
+                    brackets as (private), or nothing for unknown")
+            })?,
+            Source::System => value::system(value)
+                .ok_or_else(|| bad("a number as AS64496 or 64496, or nothing for unknown"))?,
+            Source::Text(.., "sha256") => Match::Text(value.to_ascii_lowercase()),
+            Source::Text(..)
+            | Source::Place(_)
+            | Source::Script
+            | Source::Version(_)
+            | Source::Location(_) => Match::Text(value.to_owned()),
             Source::Word(_, words) => match words.iter().position(|word| *word == value) {
                 Some(at) => Match::Word(words.get(at).copied().unwrap_or_default(), at),
                 None if dimension == Dimension::Direction => {
@@ -102,16 +122,16 @@ impl Filter {
                 }
             },
             Source::User | Source::Login => Match::User(value.to_owned()),
-            Source::Address(_) => address(value)
+            Source::Address(_) => value::address(value)
                 .ok_or_else(|| bad("an IP address or a network, as 192.0.2.1 or 2001:db8::/32"))?,
-            Source::Domain => domain(value)
+            Source::Domain => value::domain(value)
                 .ok_or_else(|| bad("a domain as example.org, which takes in all names below it"))?,
             Source::Number(_) => match dimension {
-                Dimension::Protocol => match protocol(value) {
+                Dimension::Protocol => match value::protocol(value) {
                     Some(found) => found,
                     None => number("a name as tcp, udp, icmp, or an IP protocol number")?,
                 },
-                Dimension::Family => match family(value) {
+                Dimension::Family => match value::family(value) {
                     Some(found) => found,
                     None => number("inet, inet6, packet, xdp, or an AF_* number")?,
                 },
@@ -164,6 +184,7 @@ impl Filter {
                     Source::Text(_, table, field) => {
                         format!("{column} IN (SELECT id FROM {table} WHERE {field} = {})", text())
                     }
+                    Source::Location(field) => located(&format!("{field} = {}", text())),
                     Source::Place(field) => {
                         let places = format!("SELECT id FROM places WHERE {field} = {}", text());
                         of_process(&format!("place_id IN ({places})"))
@@ -177,6 +198,9 @@ impl Filter {
                     // An empty address: unknown.
                     _ => format!("{column} = 0"),
                 }
+            }
+            Match::System(number) => {
+                located(&format!("asn = {}", value(i64::from(*number).into())))
             }
             Match::Net(net) if net.prefix_len() == net.max_prefix_len() => {
                 let value = value(net.addr().to_string().into());
@@ -228,6 +252,8 @@ impl fmt::Display for Filter {
             Match::Number(number) => number.fmt(f),
             Match::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
             Match::Net(net) => net.fmt(f),
+            Match::System(0) => Ok(()),
+            Match::System(number) => write!(f, "AS{number}"),
             Match::Domain(name) => f.write_str(&reversed(name)),
             Match::Family(family) => f.write_str(&protocol_name(*family, 0)),
             Match::Word(word, _) => f.write_str(word),
@@ -238,6 +264,14 @@ impl fmt::Display for Filter {
 /// A condition on `processes`.
 fn of_process(condition: &str) -> String {
     format!("process_id IN (SELECT id FROM processes WHERE {condition})")
+}
+
+/// The other end is where this holds of `locations`.
+fn located(condition: &str) -> String {
+    format!(
+        "raddr_id IN (SELECT id FROM addresses
+           WHERE location_id IN (SELECT id FROM locations WHERE {condition}))"
+    )
 }
 
 /// What is known of the executable has this value. Nothing is known where there is no version.
@@ -262,59 +296,6 @@ pub(crate) fn reversed(name: &str) -> String {
     let mut labels: Vec<&str> = name.split('.').collect();
     labels.reverse();
     labels.join(".")
-}
-
-/// The network that `text` writes; a mapped IPv4 address becomes IPv4, as in the history.
-fn address(text: &str) -> Option<Match> {
-    if text.is_empty() {
-        return Some(Match::Text(String::new()));
-    }
-    if let Ok(net) = text.parse::<IpNet>() {
-        return Some(Match::Net(canonical(net.trunc())));
-    }
-    text.parse::<IpAddr>().ok().map(|addr| Match::Net(addr.to_canonical().into()))
-}
-
-fn canonical(net: IpNet) -> IpNet {
-    let addr = net.addr().to_canonical();
-    match (net, addr) {
-        (IpNet::V6(_), IpAddr::V4(_)) => net
-            .prefix_len()
-            .checked_sub(96)
-            .and_then(|prefix| IpNet::new(addr, prefix).ok())
-            .unwrap_or(net),
-        _ => net,
-    }
-}
-
-fn domain(text: &str) -> Option<Match> {
-    let name = text.strip_suffix('.').unwrap_or(text).to_lowercase();
-    let odd = name.contains(['*', '/', ' ', ':'])
-        || (!name.is_empty() && name.split('.').any(str::is_empty));
-    (!odd).then(|| Match::Domain(reversed(&name)))
-}
-
-fn protocol(name: &str) -> Option<Match> {
-    let name = name.to_ascii_lowercase();
-    let mut families = [FlowKey::AF_PACKET, FlowKey::AF_XDP].into_iter();
-    if let Some(family) = families.find(|family| protocol_name(*family, 0) == name) {
-        return Some(Match::Family(family));
-    }
-    // 262, MPTCP, is the largest there is.
-    (0..=262_u16)
-        .find(|&number| protocol_name(FlowKey::AF_INET, number) == name)
-        .map(|number| Match::Number(number.into()))
-}
-
-fn family(name: &str) -> Option<Match> {
-    let number = match name.to_ascii_lowercase().as_str() {
-        "inet" | "ipv4" => FlowKey::AF_INET,
-        "inet6" | "ipv6" => FlowKey::AF_INET6,
-        "packet" => FlowKey::AF_PACKET,
-        "xdp" => FlowKey::AF_XDP,
-        _ => return None,
-    };
-    Some(Match::Number(number.into()))
 }
 
 #[cfg(test)]
@@ -343,6 +324,14 @@ mod tests {
             "direction=incoming",
             "outcome=refused",
             "outcome!=",
+            "country=DE",
+            "country!=(private)",
+            "country=",
+            "asn=AS64496",
+            "asn!=",
+            "org=Example Networks",
+            "namesource=host-dns",
+            "namesource=",
         ] {
             assert_eq!(parsed(text).to_string(), text);
         }
@@ -352,6 +341,10 @@ mod tests {
         assert_eq!(parsed("protocol=TCP"), parsed("protocol=6"));
         assert_eq!(parsed("protocol=mptcp"), parsed("protocol=262"));
         assert_eq!(parsed("domain=Example.ORG."), parsed("domain=example.org"));
+        assert_eq!(parsed("country=de"), parsed("country=DE"));
+        assert_eq!(parsed("asn=64496"), parsed("asn=AS64496"));
+        assert_eq!(parsed("asn=as64496"), parsed("asn=AS64496"));
+        assert_eq!(parsed("asn=0"), parsed("asn="));
         assert_eq!(parsed("sha256=AB"), parsed("sha256=ab"));
         assert_eq!(parsed("parent=/bin/sh"), parsed("pexe=/bin/sh"));
     }
@@ -361,7 +354,14 @@ mod tests {
         for (text, part) in [
             ("exe", "DIM=VALUE"),
             ("exee=1", "choose from"),
-            ("asn=1", "later version"),
+            ("verdict=1", "later version"),
+            ("asn=x", "AS64496"),
+            ("asn=AS", "AS64496"),
+            ("asn=4294967296", "AS64496"),
+            ("country=Germany", "two letters"),
+            ("country=()", "two letters"),
+            ("country=D", "two letters"),
+            ("namesource=dsn", "host-dns"),
             ("rport=http", "whole number"),
             ("rport=-1", "whole number"),
             ("raddr=10.0.0.0/33", "192.0.2.1"),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use femtosnitch_model::Digest;
 use femtosnitch_model::Executable;
 use femtosnitch_model::ImageId;
+use femtosnitch_model::Location;
 use femtosnitch_model::Place;
 use femtosnitch_model::ProcKey;
 use femtosnitch_model::Unhashed;
@@ -40,7 +41,8 @@ pub(crate) struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Interner {
     executables: HashMap<(ImageId, Digest), Seen>,
-    addresses: HashMap<IpAddr, Seen>,
+    pub(crate) addresses: HashMap<IpAddr, Seen>,
+    pub(crate) locations: HashMap<Location, Seen>,
     domains: HashMap<Arc<str>, Seen>,
     containers: HashMap<Arc<str>, Seen>,
     pub(crate) places: HashMap<Arc<Place>, Seen>,
@@ -64,15 +66,9 @@ impl Interner {
         }
     }
 
-    /// Id of an address; 0 if unknown.
-    pub(crate) fn address(
-        &mut self,
-        tx: &Transaction<'_>,
-        addr: Option<IpAddr>,
-        contime: i64,
-    ) -> Sql<i64> {
-        let Some(addr) = addr.map(|addr| addr.to_canonical()) else { return Ok(0) };
-        text(tx, &ADDRESSES, &mut self.addresses, &addr, || addr.to_string(), contime)
+    /// Forgets where addresses are.
+    pub(crate) fn forget_addresses(&mut self) {
+        self.addresses.clear();
     }
 
     /// Id of a domain in reverse notation; 0 if unknown.
@@ -103,11 +99,6 @@ struct TextTable {
     touch: &'static str,
 }
 
-const ADDRESSES: TextTable = TextTable {
-    find: "SELECT id, last_seen FROM addresses WHERE addr = ?1",
-    insert: "INSERT INTO addresses(addr, last_seen) VALUES (?1, ?2)",
-    touch: "UPDATE addresses SET last_seen = max(last_seen, ?2) WHERE id = ?1",
-};
 const DOMAINS: TextTable = TextTable {
     find: "SELECT id, last_seen FROM domains WHERE domain = ?1",
     insert: "INSERT INTO domains(domain, last_seen) VALUES (?1, ?2)",

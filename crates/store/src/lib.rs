@@ -4,8 +4,9 @@
 //! refuses them) and any number of read-only [`Reader`]s, which may run while it writes.
 //!
 //! Some relations can always be selected, by us and by whoever has queries of their own:
-//! `connections`, `executables`, `domains` and `addresses`; `processes` and `places`, what ran where
-//! and by whom it was launched; `events`, what became new or different and when nobody looked.
+//! `connections`, `executables`, `domains`, `addresses`, and `locations`, where those are;
+//! `processes` and `places`, what ran where and by whom it was launched; `events`, what became new
+//! or different and when nobody looked.
 //! Rows with id 0 mean "unknown" or "none", and a NULL in `wire_send`/`wire_recv`/`rtt_us` means
 //! "not measured".
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ mod filter;
 mod gaps;
 mod group;
 mod intern;
+mod locate;
 mod migrate;
 mod open;
 mod pending;
@@ -45,6 +47,7 @@ pub use facts::Described;
 pub use filter::{BadFilter, Filter};
 pub use gaps::{Gap, GapReason, Heartbeat};
 pub use group::Sums;
+pub use locate::{Locate, Locator};
 pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;
 pub use query::{Answer, Key, NoUsers, Query, Users};

@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use crate::Quarantined;
 use crate::StoreError;
 use crate::classify::At;
+use crate::locate::Locator;
 use crate::migrate;
 use crate::pending;
 use crate::place;
@@ -38,6 +39,8 @@ pub struct Options {
     /// What the kernel calls this boot of the machine (`/proc/sys/kernel/random/boot_id`); '' if
     /// that is not known. Processes of different boots are told apart by it.
     pub boot: String,
+    /// Who is asked where addresses are; `None`: nobody, they stay without.
+    pub locator: Option<Locator>,
 }
 
 /// What opening found and did. Anything but the defaults is worth a log line.

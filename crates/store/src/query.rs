@@ -233,6 +233,8 @@ impl<'a> Texts<'a> {
             Source::Login => self.user(id),
             Source::Text(_, table, column) => self.text(table, column, id)?,
             Source::Address(_) => self.text("addresses", "addr", id)?,
+            Source::Location(column) => self.location(column, id)?,
+            Source::System => self.location("CASE asn WHEN 0 THEN '' ELSE 'AS' || asn END", id)?,
             Source::Domain => reversed(&self.text("domains", "domain", id)?),
             Source::Place(column) => self.text("places", column, id)?,
             Source::Script => self.text("executables", "exe", id)?,
@@ -259,6 +261,17 @@ impl<'a> Texts<'a> {
         let found =
             self.conn.prepare_cached(&sql)?.query_row([exe, place], |row| row.get(0)).optional()?;
         Ok(found.unwrap_or_default())
+    }
+
+    /// What was known of where an address is.
+    fn location(&self, column: &str, address: i64) -> Sql<String> {
+        let sql = format!(
+            "SELECT {column} FROM addresses AS a JOIN locations AS l ON l.id = a.location_id
+             WHERE a.id = ?1"
+        );
+        let found =
+            self.conn.prepare_cached(&sql)?.query_row([address], |row| row.get(0)).optional()?;
+        Ok(found.unwrap_or_else(|| format!("(lost {address})")))
     }
 
     /// Table and column come from the table of dimensions, never from outside.

@@ -94,6 +94,21 @@ impl Reader {
         Ok(answers)
     }
 
+    /// Who runs an autonomous system, as it was known last; '' if it is not.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn operator(&self, asn: u32) -> Result<String, StoreError> {
+        let latest = "SELECT org FROM locations WHERE asn = ?1 AND org <> ''
+                      ORDER BY last_seen DESC, id DESC LIMIT 1";
+        let found = self
+            .conn
+            .prepare_cached(latest)
+            .and_then(|mut stmt| stmt.query_row([asn], |row| row.get(0)).optional())
+            .at(&self.path)?;
+        Ok(found.unwrap_or_default())
+    }
+
     /// Size and span of the history. Takes no time whatever its size.
     ///
     /// # Errors

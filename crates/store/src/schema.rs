@@ -1,18 +1,21 @@
 //! Tables, one migration step per schema version.
 
 mod v3;
+mod v4;
 
 use crate::migrate::Step;
 use v3::V3;
+use v4::V4;
 
 /// `PRAGMA application_id`: "fems".
 pub(crate) const APPLICATION_ID: i64 = 0x6665_6d73;
 
 /// The schema version that this program reads and writes.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// How version 0 (empty) becomes 1, 1 becomes 2 and so on. Steps are never changed once released.
-pub(crate) const STEPS: &[Step] = &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }];
+pub(crate) const STEPS: &[Step] =
+    &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }, Step { sql: V4 }];
 
 const _: () = assert!(STEPS.len() as i64 == SCHEMA_VERSION, "one step per version");
 
@@ -34,6 +37,8 @@ pub(crate) const RELATIONS: &[&str] = &[
     "programs",
     "event_log",
     "events",
+    "name_sources",
+    "locations",
 ];
 
 /// `traffic` is clustered by time (no rowid): 76 bytes a row against 86 with an index on time,

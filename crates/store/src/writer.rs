@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::PoisonError;
 
 use femtosnitch_model::Row;
 use rusqlite::Connection;
@@ -24,6 +26,8 @@ use crate::facts;
 use crate::gaps;
 use crate::intern::Interner;
 use crate::intern::Interning;
+use crate::locate::Locate;
+use crate::locate::Nowhere;
 use crate::open;
 use crate::pending;
 use crate::pending::Known;
@@ -143,6 +147,18 @@ impl Writer {
     }
 
     fn write_staged(&mut self, batch: &Batch, waiting: &mut Waiting) -> Sql<WriteReport> {
+        let locator = self.options.locator.as_ref().map(Arc::clone);
+        let mut locator =
+            locator.as_ref().map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut nowhere = Nowhere;
+        let locator: &mut dyn Locate = match &mut locator {
+            Some(locator) => &mut **locator,
+            None => &mut nowhere,
+        };
+        // Before the transaction: reading a database takes its time.
+        if locator.refresh() {
+            self.interner.forget_addresses();
+        }
         let tx = self.db.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut report = WriteReport::default();
         self.interner.forget_pending(&batch.resolved);
@@ -165,7 +181,11 @@ impl Writer {
                 interning.executable_or_none(&tx, row.grandparent.as_ref(), row.contime)?,
                 interning.process(&tx, row, exe)?,
             ];
-            insert(&tx, &mut self.interner, row, seq, ids, &mut report)?;
+            let addresses = [
+                self.interner.address(&tx, locator, row.laddr, row.contime)?,
+                self.interner.address(&tx, locator, row.raddr, row.contime)?,
+            ];
+            insert(&tx, &mut self.interner, row, seq, (ids, addresses), &mut report)?;
         }
         if !batch.rows.is_empty() {
             let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
@@ -201,11 +221,9 @@ fn insert(
     interner: &mut Interner,
     row: &Row,
     seq: i64,
-    [exe, parent, grandparent, process]: [i64; 4],
+    ([exe, parent, grandparent, process], [laddr, raddr]): ([i64; 4], [i64; 2]),
     report: &mut WriteReport,
 ) -> Sql<()> {
-    let laddr = interner.address(tx, row.laddr, row.contime)?;
-    let raddr = interner.address(tx, row.raddr, row.contime)?;
     let domain = interner.domain(tx, &row.domain, row.contime)?;
     let container = interner.container(tx, &row.container, row.contime)?;
     let mut fit = |value: u64| {
@@ -218,9 +236,9 @@ fn insert(
         "INSERT INTO traffic(contime, seq, send, recv, wire_send, wire_recv, events, exe_id,
            pexe_id, gpexe_id, uid, pid, family, protocol, lport, rport, laddr_id, raddr_id,
            domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans,
-           process_id)
+           process_id, name_source)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)",
+           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
     )?
     .execute(params![
         row.contime,
@@ -252,6 +270,7 @@ fn insert(
         row.quality.rtt_us,
         fit(row.quality.retrans),
         process,
+        row.name_source.code(),
     ])?;
     report.rows += 1;
     Ok(())

@@ -209,7 +209,7 @@ fn what_is_not_damaged_is_not_moved() {
     // A later version's.
     fill(&path, 10);
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    refused("newer femtosnitch (schema 99, this program knows up to 3)");
+    refused("newer femtosnitch (schema 99, this program knows up to 4)");
 }
 
 #[test]

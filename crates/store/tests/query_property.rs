@@ -7,6 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use common::runs::place;
 use common::runs::run;
@@ -18,6 +19,7 @@ use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
 use femtosnitch_model::Facts;
 use femtosnitch_model::Launch;
+use femtosnitch_model::Location;
 use femtosnitch_model::NameSource;
 use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
@@ -27,9 +29,12 @@ use femtosnitch_store::Described;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::Filter;
 use femtosnitch_store::Key;
+use femtosnitch_store::Locate;
 use femtosnitch_store::NoUsers;
+use femtosnitch_store::Options;
 use femtosnitch_store::Query;
 use femtosnitch_store::Reader;
+use femtosnitch_store::Writer;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
@@ -38,6 +43,38 @@ const ADDRS: [&str; 6] =
     ["10.0.0.1", "10.0.0.2", "10.1.0.1", "2001:db8::1", "2001:db8:1::1", "::ffff:10.0.0.1"];
 const DOMAINS: [&str; 5] = ["", "org.example", "org.example.www", "org.examples", "net.x"];
 const CONTAINERS: [&str; 3] = ["", "c1", "c2"];
+/// Where the other end of a row is, and where it is once the databases have changed.
+fn location(addr: Option<IpAddr>, later: bool) -> Location {
+    let Some(addr) = addr.map(|addr| addr.to_canonical()) else { return Location::default() };
+    let (country, asn, org) = match (addr.to_string().as_str(), later) {
+        ("10.0.0.1", false) => ("(private)", 0, ""),
+        ("10.0.0.1", true) => ("DE", 0, ""),
+        ("10.0.0.2", _) => ("DE", 64_496, "Example"),
+        ("10.1.0.1", false) => ("DE", 64_497, "Example"),
+        ("10.1.0.1", true) => ("FR", 64_497, "Example"),
+        ("2001:db8::1", true) => ("", 64_496, "Other"),
+        _ => ("", 0, ""),
+    };
+    Location { country: country.into(), asn, org: org.into() }
+}
+
+/// Answers as [`location`] does, and otherwise once it is told to.
+#[derive(Debug, Default)]
+struct World {
+    later: bool,
+    told: bool,
+}
+
+impl Locate for World {
+    fn refresh(&mut self) -> bool {
+        std::mem::replace(&mut self.told, self.later) != self.later
+    }
+
+    fn locate(&mut self, addr: IpAddr) -> Location {
+        location(Some(addr), self.later)
+    }
+}
+
 const UNITS: [&str; 3] = ["", "a.service", "b.scope"];
 
 /// What the history is told of a container.
@@ -124,6 +161,7 @@ prop_compose! {
         (family, protocol) in prop::sample::select(vec![(2, 6), (2, 17), (10, 6), (17, 0)]),
         (laddr, raddr, lport, rport) in (addr(), addr(), 0_u16..3, 0_u16..4),
         domain in prop::sample::select(&DOMAINS[..]),
+        name_source in prop::sample::select(NameSource::all().collect::<Vec<_>>()),
         container in prop::sample::select(&CONTAINERS[..]),
         (process, script) in (prop::option::of(0_u32..30), any::<bool>()),
         direction in prop::sample::select(&Direction::ALL[..]),
@@ -144,12 +182,12 @@ prop_compose! {
               quality: Quality { rtt_us, retrans },
               events, lineage, exe, parent, grandparent, uid, pid,
               family, protocol, laddr, raddr, lport, rport, domain: domain.into(),
-            name_source: NameSource::NONE, netns,
+              name_source, netns,
               container: container.into() }
     }
 }
 
-fn value_of(dimension: Dimension, row: &Row) -> Key {
+fn value_of(dimension: Dimension, (row, later): (&Row, bool)) -> Key {
     let text = |text: &str| Key::Text(text.to_owned());
     let number = |number: u32| Key::Number(number.into());
     let ip = |addr: Option<IpAddr>| {
@@ -193,8 +231,15 @@ fn value_of(dimension: Dimension, row: &Row) -> Key {
         Dimension::Package => text(process.map_or("", |_| package(row).0)),
         Dimension::State => text(process.map_or("", |_| package(row).1)),
         Dimension::Domain => Key::Text(row.domain.rsplit('.').collect::<Vec<_>>().join(".")),
+        Dimension::Namesource => text(row.name_source.name()),
         Dimension::Raddr => ip(row.raddr),
         Dimension::Rport => number(row.rport.into()),
+        Dimension::Country => text(&location(row.raddr, later).country),
+        Dimension::Asn => match location(row.raddr, later).asn {
+            0 => text(""),
+            asn => Key::Text(format!("AS{asn}")),
+        },
+        Dimension::Org => text(&location(row.raddr, later).org),
         Dimension::Laddr => ip(row.laddr),
         Dimension::Lport => number(row.lport.into()),
         Dimension::Protocol => number(row.protocol.into()),
@@ -217,7 +262,7 @@ struct Condition {
 }
 
 impl Condition {
-    fn holds(&self, row: &Row) -> bool {
+    fn holds(&self, (row, later): (&Row, bool)) -> bool {
         let inside =
             |addr: Option<IpAddr>| match (self.value.as_str(), addr.map(|a| a.to_canonical())) {
                 ("10.0.0.0/16", Some(IpAddr::V4(addr))) => addr.octets()[..2] == [10, 0],
@@ -227,7 +272,7 @@ impl Condition {
                 ("0.0.0.0/0", Some(IpAddr::V4(_))) => true,
                 _ => false,
             };
-        let value = match value_of(self.dimension, row) {
+        let value = match value_of(self.dimension, (row, later)) {
             Key::Number(number) => number.to_string(),
             Key::Text(text) => text,
         };
@@ -244,7 +289,13 @@ impl Condition {
 
     fn filter(&self) -> Filter {
         let sign = if self.negated { "!=" } else { "=" };
-        format!("{}{sign}{}", self.dimension, self.value).parse().unwrap()
+        // As people write them.
+        let value = match self.dimension {
+            Dimension::Country => self.value.to_lowercase(),
+            Dimension::Asn => self.value.trim_start_matches("AS").to_owned(),
+            _ => self.value.clone(),
+        };
+        format!("{}{sign}{value}", self.dimension).parse().unwrap()
     }
 }
 
@@ -259,7 +310,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         any::<bool>(),
     )
         .prop_map(|(dimension, negated, row, net, as_net)| {
-            let value = match value_of(dimension, &row) {
+            let value = match value_of(dimension, (&row, negated)) {
                 Key::Number(number) => number.to_string(),
                 Key::Text(text) => text,
             };
@@ -302,21 +353,27 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.db");
-        let mut writer = open(&path);
-        let (first, second) = history.split_at(cut.min(history.len()));
+        let world = Arc::new(Mutex::new(World::default()));
+        let options = Options { locator: Some(Arc::clone(&world) as _), ..Options::default() };
+        let mut writer = Writer::open(&path, &options).unwrap().0;
+        let cut = cut.min(history.len());
+        let (first, second) = history.split_at(cut);
         writer.write(&rows(first.to_vec())).unwrap();
+        world.lock().unwrap().later = true;
         writer.write(&rows(second.to_vec())).unwrap();
         writer.write(&described()).unwrap();
         let reader = Reader::open(&path).unwrap();
         prop_assert_eq!(reader.stats().unwrap().rows, history.len() as u64);
         for (since, until, by, conditions, limit) in questions {
             let mut groups: BTreeMap<Vec<Key>, Sums> = BTreeMap::new();
-            for row in history.iter().filter(|row| {
+            for row in history.iter().enumerate().map(|(at, row)| (row, at >= cut)).filter(|row| {
+                let (row, later) = *row;
                 since.is_none_or(|since| row.contime >= since)
                     && until.is_none_or(|until| row.contime < until)
-                    && conditions.iter().all(|condition| condition.holds(row))
+                    && conditions.iter().all(|condition| condition.holds((row, later)))
             }) {
                 let keys = by.iter().map(|by| value_of(*by, row)).collect();
+                let (row, _) = row;
                 let sums = groups.entry(keys).or_default();
                 *sums = Sums(
                     sums.0 + row.send,

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use femtosnitch_model::printable;
-use femtosnitch_store::{Query, Reader, StoreError, Users};
+use femtosnitch_store::{Answer, Dimension, Key, Query, Reader, StoreError, Users};
 use jiff::tz::TimeZone;
 use nix::unistd::{Uid, User};
 
@@ -57,11 +57,12 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let answers = reader.query(&query, &SystemUsers).map_err(explained)?;
+    let mut answers = reader.query(&query, &SystemUsers).map_err(explained)?;
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         QueryFormat::Table => {
             let lines = limit.unwrap_or(TABLE_LINES);
+            name_systems(&reader, &query.by, answers.iter_mut().take(lines))?;
             let (table, left_out) = print::table(&args.by, &answers, lines, terminal_width());
             out.write_all(table.render(Style::for_stdout()).as_bytes())?;
             if let Some(more) = answers.len().checked_sub(lines).filter(|&more| more > 0) {
@@ -79,6 +80,27 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Puts behind the numbers of autonomous systems who runs them; with `org` that is told anyway.
+fn name_systems<'a>(
+    reader: &Reader,
+    by: &[Dimension],
+    answers: impl Iterator<Item = &'a mut Answer>,
+) -> Result<(), StoreError> {
+    let Some(at) = by.iter().position(|by| *by == Dimension::Asn) else { return Ok(()) };
+    if by.contains(&Dimension::Org) {
+        return Ok(());
+    }
+    for answer in answers {
+        let Some(Key::Text(text)) = answer.keys.get_mut(at) else { continue };
+        let Some(number) = text.strip_prefix("AS").and_then(|it| it.parse().ok()) else { continue };
+        let operator = reader.operator(number)?;
+        if !operator.is_empty() {
+            *text = format!("{text} {operator}");
+        }
+    }
+    Ok(())
 }
 
 /// A question without sense is wrong usage.

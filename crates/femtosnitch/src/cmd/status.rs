@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use femtosnitch_api::{ClientError, Event, HookState, LiveClient, Status};
+use femtosnitch_api::{ClientError, Event, GeoDatabase, GeoIp, HookState, LiveClient, Status};
 use femtosnitch_model::printable;
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     let config = if status.config.is_empty() { "built-in defaults" } else { &status.config };
     let (pss, rss) = (text::bytes(status.memory.pss), text::bytes(status.memory.rss));
     let flows = &status.flows;
-    vec![
+    let mut facts = vec![
         ("since", format!("{since} ({up})")),
         ("process", format!("{}, {pss} of memory ({rss} resident)", status.pid)),
         ("front", status.front.clone()),
@@ -118,7 +118,31 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("flows", format!("{} of at most {}", text::count(flows.live), text::count(flows.max))),
         ("history", database.path.clone()),
         ("", format!("{}: {size}{rows}, {written}", database.state)),
-    ]
+    ];
+    facts.extend(places(&status.geoip));
+    facts
+}
+
+/// The databases of places, and whom to name for them.
+fn places(geoip: &GeoIp) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    for (title, database) in [("countries", &geoip.country), ("networks", &geoip.asn)] {
+        let Some(GeoDatabase { path, name, built, attribution }) = database else {
+            lines.push((title, "no database (see [geoip] in the configuration)".to_owned()));
+            continue;
+        };
+        lines.push((title, format!("{name} of {}, {path}", day(*built))));
+        if !attribution.is_empty() {
+            lines.push(("", attribution.clone()));
+        }
+    }
+    lines.extend(geoip.problems.iter().map(|problem| ("", problem.clone())));
+    lines
+}
+
+fn day(unix: u64) -> String {
+    let at = i64::try_from(unix).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
+    at.map_or_else(|| "?".to_owned(), |at| at.strftime("%F").to_string())
 }
 
 fn hooks(status: &Status) -> Option<Table> {
@@ -190,6 +214,16 @@ mod tests {
                 last_write: Some(1_800_000_196.0),
                 state: "ok".into(),
             },
+            geoip: GeoIp {
+                country: Some(GeoDatabase {
+                    path: "/srv/x.mmdb".into(),
+                    name: "Countries".into(),
+                    built: 1_780_272_000,
+                    attribution: "Data by Example".into(),
+                }),
+                asn: None,
+                problems: vec!["geoip: /srv/x.mmdb is bad".into()],
+            },
             warnings: vec!["the disk is full".into()],
             config: String::new(),
             memory: Memory { rss: 8 << 20, pss: 6 << 20 },
@@ -207,6 +241,10 @@ mod tests {
             "built-in defaults\n",
             "12 of at most 65,536\n",
             "ok: 2.0 KiB, 1,000 rows, written 4s ago\n",
+            "countries  Countries of 2026-06-01, /srv/x.mmdb\n",
+            "           Data by Example\n",
+            "networks   no database (",
+            "           geoip: /srv/x.mmdb is bad\n",
             "warning    the disk is full\n",
             "attached",
             "ring_lost  1,234\n",

@@ -1,10 +1,12 @@
 //! Single values with rules of their own: ports, domains, subnets, digests, groups.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 
 use femtosnitch_model::Sha256;
 use ipnet::{IpNet, Ipv4Net};
 
+use super::GeoFile;
 use super::node::Value;
 use super::section::wrong_type;
 
@@ -52,6 +54,17 @@ pub(super) fn address(value: &Value) -> Result<IpAddr, String> {
     let address = text.parse::<IpAddr>();
     let address = address.map_err(|_| format!("{text:?} is not an address; write one like \"192.0.2.53\" or \"2001:db8::53\", without a port"))?;
     Ok(address.to_canonical())
+}
+
+/// "auto", "off", or the path of a database.
+pub(super) fn geo_file(value: &Value) -> Result<GeoFile, String> {
+    let wanted = "\"auto\", \"off\", or the absolute path of a MaxMind DB file";
+    match text(value, wanted)? {
+        "auto" => Ok(GeoFile::Auto),
+        "off" => Ok(GeoFile::Off),
+        path if Path::new(path).is_absolute() => Ok(GeoFile::File(path.into())),
+        other => Err(format!("{other:?} is not a choice; write {wanted}")),
+    }
 }
 
 pub(super) fn subnet(value: &Value) -> Result<IpNet, String> {
@@ -134,6 +147,18 @@ mod tests {
 
     fn as_text(text: &str) -> Value {
         Value::Text(text.to_owned())
+    }
+
+    #[test]
+    fn databases_are_chosen_or_named() {
+        assert_eq!(geo_file(&as_text("auto")), Ok(GeoFile::Auto));
+        assert_eq!(geo_file(&as_text("off")), Ok(GeoFile::Off));
+        assert_eq!(geo_file(&as_text("/a b")), Ok(GeoFile::File("/a b".into())));
+        for wrong in ["", "Auto", "geo.mmdb", "~/geo.mmdb"] {
+            let error = geo_file(&as_text(wrong)).unwrap_err();
+            assert!(error.contains("absolute path"), "{error}");
+        }
+        assert!(geo_file(&Value::Bool(true)).is_err());
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Config {
     pub store: Store,
     /// Traffic that is left out of the history.
     pub ignore: Ignore,
+    /// Where addresses are.
+    pub geoip: GeoIp,
     /// How executables are identified.
     pub identity: Identity,
     /// What remote hosts are called.
@@ -153,6 +155,27 @@ pub struct Ignore {
     pub subnets: Vec<IpNet>,
     /// Executables by their contents.
     pub sha256: Vec<Sha256>,
+}
+
+/// `[geoip]`
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GeoIp {
+    /// The database of countries.
+    pub country: GeoFile,
+    /// The database of autonomous systems.
+    pub asn: GeoFile,
+}
+
+/// Which database is used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum GeoFile {
+    /// What lies in the usual places, or came with femtosnitch.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// This one; an absolute path, which `--root` moves.
+    File(PathBuf),
 }
 
 /// `[identity]`

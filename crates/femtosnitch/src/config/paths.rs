@@ -57,6 +57,29 @@ impl Paths {
         self.root.join("var/lib/femtosnitch/femtosnitch.db")
     }
 
+    /// What an absolute path of the configuration means below this root.
+    #[must_use]
+    pub fn below(&self, path: &Path) -> PathBuf {
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Where the database of countries that came with femtosnitch may be: where packages and `make
+    /// install` put it, or, on the system's own root, beside this executable's directory, be that
+    /// another prefix or the build's.
+    #[must_use]
+    pub fn default_countries(&self) -> Vec<PathBuf> {
+        const NAME: &str = "share/femtosnitch/dbip-country.mmdb";
+        let mut places =
+            ["usr/local", "usr"].map(|prefix| self.root.join(prefix).join(NAME)).to_vec();
+        if self.root == Path::new("/")
+            && let Ok(exe) = std::env::current_exe()
+            && let Some(prefix) = exe.parent().and_then(Path::parent)
+        {
+            places.insert(0, prefix.join(NAME));
+        }
+        places
+    }
+
     /// Directory for logs.
     #[must_use]
     pub fn log_dir(&self) -> PathBuf {
@@ -104,6 +127,8 @@ mod tests {
     #[test]
     fn everything_is_below_the_root() {
         let paths = Paths::new(Path::new("/srv/x"));
+        assert!(paths.default_countries().iter().all(|path| path.starts_with("/srv/x/usr")));
+        assert_eq!(paths.below(Path::new("/a/b")), Path::new("/srv/x/a/b"));
         for path in [
             paths.config_toml(),
             paths.config_json(),

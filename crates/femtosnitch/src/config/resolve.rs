@@ -8,7 +8,8 @@ use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_duration, read_size, wrong_type};
 use super::{
-    Access, Capture, Config, Format, Front, Identity, Ignore, Live, Names, Senders, Splices, Store,
+    Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Ignore, Live, Names, Senders,
+    Splices, Store,
 };
 use super::{items, json_tree, suggest, toml_tree};
 
@@ -65,6 +66,14 @@ fn config(tree: Node, report: &mut Report) -> Config {
     };
     unasked.push(keys.finish());
 
+    let entries = section("geoip", report);
+    let mut keys = Section::new("geoip", entries, report);
+    let geoip = GeoIp {
+        country: keys.value("country", GeoFile::Auto, items::geo_file),
+        asn: keys.value("asn", GeoFile::Auto, items::geo_file),
+    };
+    unasked.push(keys.finish());
+
     let entries = section("identity", report);
     let mut keys = Section::new("identity", entries, report);
     let default = Identity::default();
@@ -100,7 +109,7 @@ fn config(tree: Node, report: &mut Report) -> Config {
     unasked.push(keys.finish());
 
     suggest::unknown(rest, unasked, report);
-    Config { capture, store, ignore, identity, names, live, access }
+    Config { capture, store, ignore, geoip, identity, names, live, access }
 }
 
 fn capture(keys: &mut Section<'_>) -> Capture {

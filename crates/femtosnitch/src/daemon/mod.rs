@@ -13,6 +13,7 @@
 mod capture;
 mod containers;
 mod identity;
+mod locations;
 mod lookup;
 mod losses;
 mod place;
@@ -24,8 +25,8 @@ mod writer;
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
@@ -33,7 +34,7 @@ use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
 use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
-use femtosnitch_store::Sink;
+use femtosnitch_store::{Locator, Sink};
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
 use femtosnitch_sys::{cgroup, owner, procfs, thread};
@@ -42,6 +43,7 @@ use crate::config::{self, Config, Paths};
 use capture::Capture;
 use containers::Containers;
 use identity::Identity;
+use locations::Locations;
 use losses::Losses;
 use report::Report;
 use resolvers::Resolvers;
@@ -93,6 +95,7 @@ pub struct Running {
     writer: WriterHandle,
     /// They end once capture has.
     helpers: Vec<JoinHandle<()>>,
+    look: locations::Asks,
     report: Arc<Report>,
     _lock: InstanceLock,
 }
@@ -124,7 +127,11 @@ impl Running {
             ));
             String::new()
         });
-        let options = femtosnitch_store::Options { group: gid, boot };
+        let locations = Locations::new(locations::search(paths, &config.geoip), &report);
+        let look = locations.asks();
+        let locator: Locator = Arc::new(Mutex::new(locations));
+        let options =
+            femtosnitch_store::Options { group: gid, boot, locator: Some(Arc::clone(&locator)) };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
@@ -169,7 +176,8 @@ impl Running {
             waker.clone(),
             &report,
         )?;
-        let writer = writer::start(sink, Retention(config.store.retention), Arc::clone(&report))?;
+        let writer =
+            writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
@@ -188,7 +196,7 @@ impl Running {
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();
-        Ok(Self { paths, messages, waker, capture, writer, helpers, report, _lock: lock })
+        Ok(Self { paths, messages, waker, capture, writer, helpers, look, report, _lock: lock })
     }
 
     /// One line that says what runs.
@@ -197,8 +205,8 @@ impl Running {
         self.report.summary()
     }
 
-    /// Reads the configuration again. Filters and retention change at once; the rest needs a
-    /// restart. A broken file changes nothing.
+    /// Reads the configuration again. Filters, retention and databases of places change at once;
+    /// the rest needs a restart. A broken file changes nothing.
     pub fn reload(&self) {
         match Config::load(&self.paths) {
             Ok((config, _)) => {
@@ -206,7 +214,10 @@ impl Running {
                 drop(self.messages.send(Message::Ignore(ignore(&config))));
                 self.waker.wake();
                 self.writer.set_retention(Retention(config.store.retention));
-                tracing::info!("configuration read again: filters and retention are in force");
+                self.look.send(locations::search(&self.paths, &config.geoip));
+                tracing::info!(
+                    "configuration read again: filters, retention and databases of places are in force"
+                );
             }
             Err(error) => self.report.warn(&format!("the configuration was not changed: {error}")),
         }

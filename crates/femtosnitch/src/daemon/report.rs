@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use femtosnitch_api::{Database, Event, Flows, Hook, HookState, LiveHandle, Memory, Status};
+use femtosnitch_api::{Database, Event, Flows, GeoIp, Hook, HookState, LiveHandle, Memory, Status};
 use femtosnitch_engine::Engine;
 use femtosnitch_model::Unhashed;
 use femtosnitch_probe::{self as probe, Probe, SnapshotReport};
@@ -60,6 +60,7 @@ struct State {
     warnings: VecDeque<String>,
     untold: Vec<String>,
     sink: SinkState,
+    geoip: GeoIp,
     last_write: Option<f64>,
     memory: Memory,
     memory_at: Option<Instant>,
@@ -293,6 +294,14 @@ impl Report {
         }
     }
 
+    /// The databases of places in use. What is newly wrong with one is told once.
+    pub(super) fn located(&self, geoip: GeoIp) {
+        let before = std::mem::replace(&mut self.state().geoip, geoip.clone());
+        for problem in geoip.problems.iter().filter(|problem| !before.problems.contains(problem)) {
+            self.warn(problem);
+        }
+    }
+
     /// Everything, for `status`; also tells watchers the warnings that are new.
     pub(super) fn status(&self, probe: &Probe, engine: &Engine, live: &LiveHandle) -> Status {
         let untold = std::mem::take(&mut self.state().untold);
@@ -326,6 +335,7 @@ impl Report {
                 last_write: state.last_write,
                 state: state.sink.waiting.clone().unwrap_or_else(|| "ok".to_owned()),
             },
+            geoip: state.geoip.clone(),
             warnings: state.warnings.iter().cloned().collect(),
             config: self.config.clone(),
             memory: state.memory,

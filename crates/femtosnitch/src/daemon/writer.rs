@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use femtosnitch_store::{Batch, Gap, Sink, SinkState};
+use femtosnitch_store::{Batch, Gap, Locator, Sink, SinkState};
 use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
@@ -117,6 +117,7 @@ fn wall_seconds() -> i64 {
 pub(super) fn start(
     mut sink: Sink,
     retention: Retention,
+    locator: Locator,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
     let state = sink.begin_watch(wall_seconds());
@@ -127,6 +128,7 @@ pub(super) fn start(
     let retention = Arc::new(AtomicU64::new(seconds(retention)));
     let writer = Writer {
         sink,
+        locator,
         inbox,
         waiting: Arc::clone(&waiting),
         retention: Arc::clone(&retention),
@@ -141,6 +143,7 @@ pub(super) fn start(
 
 struct Writer {
     sink: Sink,
+    locator: Locator,
     inbox: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
     retention: Arc<AtomicU64>,
@@ -153,6 +156,8 @@ impl Writer {
     fn run(mut self) -> anyhow::Result<()> {
         let mut next_step = Instant::now() + RETENTION_PAUSE;
         let mut retry = false;
+        // So that `status` knows before the first batch. Nothing is cached that could be outdated.
+        self.locator.lock().unwrap_or_else(PoisonError::into_inner).refresh();
         loop {
             let mut pause = next_step.saturating_duration_since(Instant::now());
             if retry {

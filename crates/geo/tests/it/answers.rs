@@ -177,6 +177,12 @@ fn it_says_what_it_is_and_whose() {
     assert_eq!(about.licence.as_deref(), Some("Free\nto \u{fffd}[2Juse"));
     assert!(about.has_countries && !about.has_networks);
 
+    // Without such a file, what the publisher's terms ask for.
+    let writer =
+        Writer::new(24, 4).named("GeoLite2-Country", map([])).with("8.0.0.0/8", flat("US"));
+    let attribution = open(&writer).unwrap().about().attribution.clone().unwrap();
+    assert!(attribution.contains("MaxMind"), "{attribution}");
+
     // ip-location-db says nothing at all.
     let writer = Writer::new(24, 4).named("country", map([])).with("8.0.0.0/8", flat("US"));
     let about = open(&writer).unwrap().about().clone();

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use femtosnitch_geo::Choice;
 use femtosnitch_geo::Databases;
 use femtosnitch_geo::Error;
 use femtosnitch_geo::Places;
@@ -36,7 +37,7 @@ fn kept(databases: &Databases) -> Vec<bool> {
 }
 
 fn named(country: &Path) -> Search {
-    Search { country: Some(country.into()), directories: vec![], ..Search::default() }
+    Search { country: Choice::File(country.into()), directories: vec![], ..Search::default() }
 }
 
 #[test]
@@ -141,7 +142,11 @@ fn the_first_good_file_of_the_usual_places_is_used() {
     let (first, second) = (directory("first"), directory("second"));
     let fallback = put(&root.path().join("ours.mmdb"), &countries("US").bytes());
     let directories = vec![root.path().join("none"), first.clone(), second.clone()];
-    let search = Search { directories, fallback: Some(fallback), ..Search::default() };
+    let search = Search {
+        directories,
+        fallback: vec![root.path().join("none.mmdb"), fallback],
+        ..Search::default()
+    };
     let mut databases = Databases::open(&search);
     assert_eq!((country(&databases).as_str(), kept(&databases)), ("US", vec![]));
 
@@ -188,6 +193,11 @@ fn countries_and_systems_from_two_files_or_one() {
     let place = places.find("203.0.113.80".parse().unwrap()).unwrap();
     assert_eq!((place.kind, place.answer.country), (Some(Kind::Documentation), None));
 
+    let none = Search { country: Choice::Nothing, ..usual.clone() };
+    assert_eq!(found(&Databases::open(&none).places(), "8.8.8.8"), ("-".into(), 15169));
+    let none = Search { asn: Choice::Nothing, ..usual };
+    assert_eq!(found(&Databases::open(&none).places(), "8.8.8.8"), ("US".into(), 0));
+
     // One file for both is in memory once.
     let one = tempfile::tempdir().unwrap();
     let record = map([("asn", text("AS64500")), ("country_code", text("NL"))]);
@@ -200,7 +210,7 @@ fn countries_and_systems_from_two_files_or_one() {
 
     // Countries where systems are wanted.
     let path = at("GeoLite2-Country.mmdb");
-    let search = Search { asn: Some(path), directories: vec![], ..Search::default() };
+    let search = Search { asn: Choice::File(path), directories: vec![], ..Search::default() };
     let databases = Databases::open(&search);
     let problem = databases.problems().next().unwrap().error.to_string();
     assert!(problem.contains("no autonomous system"), "{problem}");

@@ -2,8 +2,8 @@
 //!
 //! ```sh
 //! cargo xtask geoip
-//! export FEMTOSNITCH_GEO_DATABASE=$PWD/target/geoip/dbip-country.mmdb
-//! export FEMTOSNITCH_GEO_ANSWERS=$PWD/target/geoip/answers.txt
+//! export FEMTOSNITCH_GEO_DATABASE=$PWD/target/share/femtosnitch/dbip-country.mmdb
+//! export FEMTOSNITCH_GEO_ANSWERS=$PWD/target/answers.txt
 //! cargo test --release -p femtosnitch-geo --test it -- --ignored --nocapture
 //! # with Python's `maxminddb`, of PyPI; fails at the first address on which they differ
 //! python3 crates/geo/tests/compare.py $FEMTOSNITCH_GEO_DATABASE $FEMTOSNITCH_GEO_ANSWERS
@@ -16,6 +16,7 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use femtosnitch_geo::Choice;
 use femtosnitch_geo::Database;
 use femtosnitch_geo::Databases;
 use femtosnitch_geo::Search;
@@ -52,7 +53,7 @@ fn addresses(count: usize) -> Vec<IpAddr> {
 fn a_million_look_ups() {
     let path = database();
     let begun = Instant::now();
-    let search = Search { country: Some(path), directories: vec![], ..Search::default() };
+    let search = Search { country: Choice::File(path), directories: vec![], ..Search::default() };
     let places = Databases::open(&search).places();
     println!("opened and checked in {:?}", begun.elapsed());
     let addresses = addresses(1_000_000);

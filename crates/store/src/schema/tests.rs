@@ -16,10 +16,11 @@ use crate::migrate::migrate;
 use crate::place;
 
 /// Columns of `traffic` and those added to the view, by version.
-const TRAFFIC: [usize; 3] = [21, 28, 29];
-const ADDED: [&[&str]; 2] = [
+const TRAFFIC: [usize; 4] = [21, 28, 29, 30];
+const ADDED: [&[&str]; 3] = [
     &["direction", "begun", "ended", "failed", "error", "rtt_us", "retrans"],
     &["process_id", "unit", "app"],
+    &["name_source"],
 ];
 const CONTAINERS: [&str; 2] = ["", "c"];
 /// The second and third are the same program.
@@ -50,7 +51,7 @@ fn names(conn: &Connection) -> Vec<String> {
 /// The columns of `traffic` between `seq` and `container_id`, and those after it: numbers that the
 /// migration has nothing to do with. NULL where it may be.
 fn traffic() -> impl Strategy<Value = Vec<Option<i64>>> {
-    prop::collection::vec(0_i64..=i64::MAX, 25).prop_flat_map(|numbers| {
+    prop::collection::vec(0_i64..=i64::MAX, 26).prop_flat_map(|numbers| {
         (Just(numbers), any::<[bool; 3]>()).prop_map(|(numbers, nulls)| {
             let mut row: Vec<_> = numbers.into_iter().map(Some).collect();
             for (at, null) in [2, 3, 23].into_iter().zip(nulls) {
@@ -83,7 +84,11 @@ fn make(path: &Path, version: usize, rows: &[Old]) -> Connection {
     place::make_file(path, None).unwrap();
     let mut conn = Connection::open(path).unwrap();
     migrate(&mut conn, path, &STEPS[..version]).unwrap();
-    conn.execute_batch("INSERT INTO containers VALUES (1, 'c', 0)").unwrap();
+    conn.execute_batch(
+        "INSERT INTO containers(id, container, last_seen) VALUES (1, 'c', 0);
+         INSERT INTO addresses VALUES (7, '192.0.2.1', 3600), (9, '2001:db8::1', 7200)",
+    )
+    .unwrap();
     for (id, (exe, sha256)) in EXECUTABLES.iter().enumerate().skip(1) {
         let id = i64::try_from(id).unwrap();
         let values = rusqlite::params![id, exe, sha256];
@@ -132,7 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
     #[test]
     fn a_history_of_an_earlier_version_keeps_every_row(
-        version in 1_usize..=2,
+        version in 1_usize..=3,
         rows in prop::collection::vec(old(), 0..40),
     ) {
         let dir = tempfile::tempdir().unwrap();
@@ -141,7 +146,8 @@ proptest! {
         let select = "SELECT * FROM connections ORDER BY contime, send, recv, uid, pid";
         let (before, columns) = (all(&conn, select), names(&conn));
         let texts = "SELECT id, exe, sha256, first_seen, last_seen FROM executables
-            UNION ALL SELECT id, container, '', 0, last_seen FROM containers";
+            UNION ALL SELECT id, container, '', 0, last_seen FROM containers
+            UNION ALL SELECT id, addr, '', 0, last_seen FROM addresses";
         let texts_before = all(&conn, texts);
         drop(conn);
 
@@ -153,8 +159,8 @@ proptest! {
         prop_assert_eq!(after.len(), before.len());
         let (zero, none) = (Value::Integer(0), Value::Text(String::new()));
         let mut unknown = vec![zero.clone(); 5];
-        unknown.extend([Value::Null, zero.clone(), zero, none.clone(), none]);
-        let unknown = if version == 1 { &unknown[..] } else { &unknown[7..] };
+        unknown.extend([Value::Null, zero.clone(), zero, none.clone(), none.clone(), none]);
+        let unknown = &unknown[[0, 7, 10][version - 1]..];
         for (old, new) in before.iter().zip(&after) {
             prop_assert_eq!(&new[..old.len()], &old[..]);
             prop_assert_eq!(&new[old.len()..], unknown);
@@ -163,10 +169,12 @@ proptest! {
         prop_assert_eq!(&now[..columns.len()], &columns[..]);
         prop_assert_eq!(&now[columns.len()..], ADDED[version - 1..].concat());
         prop_assert_eq!(all(&conn, texts), texts_before);
+        let located = "SELECT count(*) FROM addresses WHERE location_id <> 0";
+        prop_assert_eq!(all(&conn, located), [[Value::Integer(0)]]);
 
         // No program of that time is told as new, or as changed.
         prop_assert_eq!(all(&conn, "SELECT * FROM events"), Vec::<Vec<Value>>::new());
-        let expected = programs(&rows);
+        let expected = if version < 3 { programs(&rows) } else { BTreeMap::new() };
         let mut stmt = conn
             .prepare("SELECT realm, path, sha256, launched, first_networked, last_seen FROM programs")
             .unwrap();
@@ -185,4 +193,21 @@ proptest! {
         let stats = Reader::open(&path).unwrap().stats().unwrap();
         prop_assert_eq!(stats.rows, rows.len() as u64);
     }
+}
+
+#[test]
+fn sources_of_names_are_what_their_numbers_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    drop(Writer::open(&path, &Options::default()).unwrap());
+    let conn = Connection::open(&path).unwrap();
+    let stored = all(&conn, "SELECT id, name FROM name_sources ORDER BY id");
+    let mut known: Vec<_> = femtosnitch_model::NameSource::all()
+        .map(|source| vec![Value::Integer(source.code().into()), source.name().to_owned().into()])
+        .collect();
+    known.sort_by_key(|row| match row[0] {
+        Value::Integer(code) => code,
+        _ => -1,
+    });
+    assert_eq!(stored, known);
 }

@@ -132,6 +132,7 @@ pub fn assert_sound(path: &Path) {
         ("processes", "place_id", "places"),
         ("processes", "boot", "boots"),
         ("places", "container_id", "containers"),
+        ("addresses", "location_id", "locations"),
         ("event_log", "exe_id", "executables"),
         ("event_log", "process_id", "processes"),
     ] {
@@ -150,6 +151,7 @@ pub fn assert_sound(path: &Path) {
         ("processes", "script_id", "executables"),
         ("processes", "place_id", "places"),
         ("places", "container_id", "containers"),
+        ("addresses", "location_id", "locations"),
     ] {
         let sql = format!(
             "SELECT count(*) FROM {table} AS it JOIN {to} AS other ON other.id = it.{id}
