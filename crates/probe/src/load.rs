@@ -3,14 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use libbpf_rs::{
     Iter, IterOpts, Link, MapCore, MapHandle, MapIterOpts, Object, ObjectBuilder, OpenObject,
+    UprobeOpts,
 };
 
 use crate::ProbeError;
 use crate::abi::{self, Rodata};
 use crate::error::to_io;
+use crate::library::Function;
 use crate::plan::{Attach, Choice, Hook, HookState, Need, Plan, Role};
 
 /// The compiled `bpf/probe.bpf.c`.
@@ -67,6 +70,7 @@ fn open(
             Some("events") => map.set_max_entries(sizes.ring_bytes)?,
             // There is no buffer of no size.
             Some("payloads") => map.set_max_entries(sizes.names_bytes.max(4096))?,
+            Some("askings") if sizes.names_bytes == 0 => map.set_max_entries(1)?,
             Some(name) if name.ends_with(".rodata") => {
                 if let Some(bytes) = map.initial_value_mut() {
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_flows), sizes.flows);
@@ -210,8 +214,8 @@ impl Loaded {
             };
             if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
                 refuse(&mut hook, program.need, error);
-            } else if *load && program.role == Role::OnDemand {
-                // See attach_later().
+            } else if *load && matches!(program.role, Role::OnDemand | Role::Lookups) {
+                // See attach_later() and attach_library().
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
             } else if *load {
@@ -251,10 +255,35 @@ impl Loaded {
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let link = match (choice.program.attach, cgroup) {
             (Attach::Cgroup, Some(cgroup)) => program.attach_cgroup(cgroup.as_raw_fd()),
-            (Attach::Cgroup, None) => return Err(io::ErrorKind::NotFound.into()),
+            (Attach::Library, _) | (Attach::Cgroup, None) => return Err(io::ErrorKind::NotFound.into()),
             (Attach::Tracepoint | Attach::Function | Attach::Iterator, _) => program.attach(),
         };
         link.map_err(|error| to_io(&error))
+    }
+
+    /// Attaches to one function of a library; `at_end`: where it returns.
+    pub(crate) fn attach_library(
+        &self,
+        name: &str,
+        at_end: bool,
+        path: &Path,
+        place: Function,
+    ) -> io::Result<Link> {
+        let options =
+            UprobeOpts { cookie: place.cookie, retprobe: at_end, ..UprobeOpts::default() };
+        let program = self
+            .object
+            .progs_mut()
+            .find(|program| program.name() == name)
+            .ok_or(io::ErrorKind::NotFound)?;
+        // -1: of every process.
+        let link = program.attach_uprobe_with_opts(-1, path, place.offset, options);
+        link.map_err(|error| to_io(&error))
+    }
+
+    /// True if this program is in the kernel.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.plan.loads(name)
     }
 
     /// Runs an iterator to its end; gives what it wrote.

@@ -1,11 +1,16 @@
 //! Bytes that the kernel side copied for the sake of names.
 
-use femtosnitch_model::{Endpoint, NameEvent, Payload, PayloadKind};
+use std::net::IpAddr;
 
-use crate::abi::{self, RawPayload};
+use femtosnitch_model::{Endpoint, Looked, NameEvent, Payload, PayloadKind};
+
+use crate::abi::{self, RawLooked, RawPayload};
 
 /// Parses one record of the buffer. `None` if it is not what `abi.h` says.
 pub(crate) fn parse(bytes: &[u8]) -> Option<NameEvent> {
+    if abi::read::<u32>(bytes)? == abi::PAYLOAD_LOOKED {
+        return looked(bytes);
+    }
     let raw = abi::read::<RawPayload>(bytes)?;
     let kind = match raw.kind {
         abi::PAYLOAD_REPLY => PayloadKind::Reply,
@@ -26,6 +31,28 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<NameEvent> {
         moved: raw.moved as usize,
         bytes: data.get(..raw.len as usize)?.to_vec(),
     }))
+}
+
+/// False for what a C library made of an address that was written as text.
+pub(crate) fn tells_something(event: &NameEvent) -> bool {
+    !matches!(event, NameEvent::Looked(looked) if looked.addresses.is_empty())
+}
+
+fn looked(bytes: &[u8]) -> Option<NameEvent> {
+    let raw = abi::read::<RawLooked>(bytes)?;
+    let asked = raw.name.get(..raw.len as usize)?;
+    let name: Vec<u8> = asked.iter().map(|letter| letter.to_ne_bytes()[0]).collect();
+    let told = raw.addrs.get(..raw.count as usize)?;
+    // Of an address that was written as text nothing is learned.
+    let is_address = std::str::from_utf8(&name).is_ok_and(|name| name.parse::<IpAddr>().is_ok());
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in told.iter().filter_map(|words| abi::address(*words)).filter(|_| !is_address) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    let (owner, uid, netns) = (raw.who.into(), raw.uid, raw.netns);
+    Some(NameEvent::Looked(Looked { owner, uid, netns, name, addresses }))
 }
 
 #[cfg(test)]

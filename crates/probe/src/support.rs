@@ -23,6 +23,8 @@ pub(crate) struct Facts {
 }
 
 const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
+/// There where functions of programs can be hooked (`CONFIG_UPROBE_EVENTS`).
+const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 impl Facts {
     /// Asks the kernel's own type information.
@@ -44,6 +46,7 @@ impl Facts {
                 Attach::Function => btf
                     .type_by_kind::<Func<'_>>()
                     .any(|func| func.name().is_some_and(|name| name == program.target)),
+                Attach::Library => Path::new(UPROBES).exists(),
                 // Program types rather than names: only a load can tell.
                 Attach::Cgroup | Attach::Iterator => true,
             };
