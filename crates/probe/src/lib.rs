@@ -27,4 +27,4 @@ pub use error::ProbeError;
 pub use health::{Count, Health};
 pub use library::Library;
 pub use plan::{Front, FrontChoice, Hook, HookState, Senders, Splices};
-pub use probe::{Options, Probe, SnapshotReport};
+pub use probe::{Options, Probe, SnapshotReport, Watch};

@@ -61,7 +61,7 @@ impl Library {
         if file.metadata()?.len() > MAX_LIBRARY {
             return Ok(None);
         }
-        (&*file).take(MAX_LIBRARY).read_to_end(&mut bytes)?;
+        file.take(MAX_LIBRARY).read_to_end(&mut bytes)?;
         let functions = functions(&bytes).unwrap_or_default();
         Ok((!functions.is_empty()).then(|| Self { named: Box::new(named), functions }))
     }
@@ -110,7 +110,8 @@ fn functions(bytes: &[u8]) -> Option<Vec<Function>> {
         usize::try_from(offset).ok().filter(|offset| *offset < bytes.len())
     };
     let sections = header.section_headers(endian, bytes).ok()?;
-    let sections: SectionTable<'_, Header> = SectionTable::new(sections, object::StringTable::default());
+    let sections: SectionTable<'_, Header> =
+        SectionTable::new(sections, object::StringTable::default());
     let symbols = sections.symbols(endian, bytes, elf::SHT_DYNSYM).ok()?;
     let mut found: Vec<Function> = Vec::new();
     for symbol in symbols.iter().take(MAX_SYMBOLS) {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use libbpf_rs::{
     Iter, IterOpts, Link, MapCore, MapHandle, MapIterOpts, Object, ObjectBuilder, OpenObject,
-    UprobeOpts,
+    ProgramAttachType, ProgramType, UprobeMultiOpts, UprobeOpts,
 };
 
 use crate::ProbeError;
@@ -50,9 +50,18 @@ pub(crate) struct Loaded {
     refused: Vec<(&'static str, String)>,
 }
 
+/// In what ways programs are used.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    /// Calls have a second chance.
+    twice: bool,
+    /// Functions of one library are hooked all at once.
+    hooks_many: bool,
+}
+
 fn open(
     sizes: Sizes,
-    twice: bool,
+    ways: Ways,
     wanted: &dyn Fn(&OsStr) -> bool,
 ) -> Result<OpenObject, libbpf_rs::Error> {
     let mut object = ObjectBuilder::default().name("femtosnitch")?.open_memory(OBJECT)?;
@@ -79,7 +88,7 @@ fn open(
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_names_bytes), sizes.names_bytes);
                     if let Some(place) = bytes.get_mut(std::mem::offset_of!(Rodata, fs_twice)) {
-                        *place = u8::from(twice);
+                        *place = u8::from(ways.twice);
                     }
                 }
             }
@@ -89,6 +98,9 @@ fn open(
     for mut program in object.progs_mut() {
         let load = wanted(program.name());
         program.set_autoload(load);
+        if ways.hooks_many && program.prog_type() == ProgramType::Kprobe {
+            program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
     }
     Ok(object)
 }
@@ -106,9 +118,9 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
     try_function_tracing(&mut plan, &mut refused);
     loop {
         let wanted = |name: &OsStr| plan.choices.iter().any(|c| c.load && c.program.name == name);
-        let twice = plan.loads(AGAIN);
+        let ways = Ways { twice: plan.loads(AGAIN), hooks_many: plan.hooks_many };
         let object =
-            open(sizes, twice, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
+            open(sizes, ways, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
         let error = match object.load() {
             Ok(object) => return Ok(Loaded { object, plan, refused }),
             Err(error) => error,
@@ -125,7 +137,7 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                 let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else {
                     continue;
                 };
-                let Err(error) = load_alone(choice.program.name) else { continue };
+                let Err(error) = load_alone(choice.program.name, plan.hooks_many) else { continue };
                 let source = to_io(&error);
                 if !optional {
                     return Err(ProbeError::Refused {
@@ -157,7 +169,7 @@ fn try_function_tracing(plan: &mut Plan, refused: &mut Vec<(&'static str, String
     }
     let Some(nth) = plan.choices.iter().position(|choice| is_function(&choice)) else { return };
     let Some(choice) = plan.choices.get(nth) else { return };
-    if let Err(error) = load_alone(choice.program.name) {
+    if let Err(error) = load_alone(choice.program.name, plan.hooks_many) {
         let source = to_io(&error);
         let alike = speaks_for_all(choice, &source);
         leave_out(plan, nth, alike, &source.to_string(), refused);
@@ -187,9 +199,9 @@ fn leave_out(
     }
 }
 
-fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
+fn load_alone(name: &str, hooks_many: bool) -> Result<(), libbpf_rs::Error> {
     let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096, names_bytes: 4096 };
-    open(sizes, true, &|program| program == name)?.load().map(drop)
+    open(sizes, Ways { twice: true, hooks_many }, &|program| program == name)?.load().map(drop)
 }
 
 fn can_do_without(choice: &Choice) -> bool {
@@ -255,30 +267,46 @@ impl Loaded {
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let link = match (choice.program.attach, cgroup) {
             (Attach::Cgroup, Some(cgroup)) => program.attach_cgroup(cgroup.as_raw_fd()),
-            (Attach::Library, _) | (Attach::Cgroup, None) => return Err(io::ErrorKind::NotFound.into()),
+            (Attach::Library, _) | (Attach::Cgroup, None) => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             (Attach::Tracepoint | Attach::Function | Attach::Iterator, _) => program.attach(),
         };
         link.map_err(|error| to_io(&error))
     }
 
-    /// Attaches to one function of a library; `at_end`: where it returns.
+    /// Attaches to functions of a library; `at_end`: where they return.
     pub(crate) fn attach_library(
         &self,
         name: &str,
         at_end: bool,
         path: &Path,
-        place: Function,
-    ) -> io::Result<Link> {
-        let options =
-            UprobeOpts { cookie: place.cookie, retprobe: at_end, ..UprobeOpts::default() };
+        places: &[Function],
+    ) -> io::Result<Vec<Link>> {
+        /// The kernel's number for every process.
+        const EVERY: i32 = -1;
         let program = self
             .object
             .progs_mut()
             .find(|program| program.name() == name)
             .ok_or(io::ErrorKind::NotFound)?;
-        // -1: of every process.
-        let link = program.attach_uprobe_with_opts(-1, path, place.offset, options);
-        link.map_err(|error| to_io(&error))
+        if self.plan.hooks_many {
+            let options = UprobeMultiOpts {
+                offsets: places.iter().map(|place| place.offset).collect(),
+                cookies: places.iter().map(|place| place.cookie).collect(),
+                retprobe: at_end,
+                ..UprobeMultiOpts::default()
+            };
+            let link = program.attach_uprobe_multi_with_opts(EVERY, path, "", options);
+            return Ok(vec![link.map_err(|error| to_io(&error))?]);
+        }
+        let attach = |place: &Function| {
+            let cookie = place.cookie;
+            let options = UprobeOpts { cookie, retprobe: at_end, ..UprobeOpts::default() };
+            let link = program.attach_uprobe_with_opts(EVERY, path, place.offset, options);
+            link.map_err(|error| to_io(&error))
+        };
+        places.iter().map(attach).collect()
     }
 
     /// True if this program is in the kernel.

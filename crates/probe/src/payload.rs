@@ -84,4 +84,43 @@ mod tests {
         }
         assert!(parse(&record(99, 0, b"")).is_none());
     }
+
+    fn answer(name: &[u8], len: u32, addresses: &[[u8; 16]], count: u32) -> Vec<u8> {
+        let mut bytes = vec![0u8; size_of::<RawLooked>()];
+        bytes[..4].copy_from_slice(&abi::PAYLOAD_LOOKED.to_ne_bytes());
+        bytes[4..8].copy_from_slice(&len.to_ne_bytes());
+        bytes[32..36].copy_from_slice(&count.to_ne_bytes());
+        for (place, address) in bytes[40..296].chunks_exact_mut(16).zip(addresses) {
+            place.copy_from_slice(address);
+        }
+        bytes[296..296 + name.len()].copy_from_slice(name);
+        bytes
+    }
+
+    #[test]
+    fn each_address_of_an_answer_is_told_once() {
+        let all = ["::ffff:192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"];
+        let all = all.map(|text| text.parse::<std::net::Ipv6Addr>().unwrap().octets());
+        let Some(NameEvent::Looked(looked)) = parse(&answer(b"one.example", 11, &all, 3)) else {
+            panic!("no answer")
+        };
+        assert_eq!(looked.name, b"one.example");
+        let told: Vec<_> = looked.addresses.iter().map(IpAddr::to_string).collect();
+        assert_eq!(told, ["192.0.2.7", "2001:db8::7"]);
+        assert!(tells_something(&NameEvent::Looked(looked)));
+        for text in [&b"192.0.2.7"[..], b"2001:db8::7"] {
+            let len = u32::try_from(text.len()).unwrap();
+            assert!(!tells_something(&parse(&answer(text, len, &all, 1)).unwrap()));
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_as_it_should_be_is_refused() {
+        let fine = answer(b"one.example", 11, &[[1; 16]], 1);
+        for len in 0..fine.len() {
+            assert!(parse(&fine[..len]).is_none(), "accepted {len} bytes");
+        }
+        assert!(parse(&answer(b"", 257, &[], 0)).is_none());
+        assert!(parse(&answer(b"", 0, &[], 17)).is_none());
+    }
 }

@@ -73,7 +73,8 @@ const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2
                           stay unknown";
 const NO_RINGS: &str = "AF_XDP sockets that make no call are found by looking every half minute";
 const NO_RELEASE: &str = "closed sockets of datagrams are noticed by the next sweep only";
-const NO_LOOKUPS: &str = "names that C libraries tell are known only as far as they are seen on the wire";
+const NO_LOOKUPS: &str =
+    "names that C libraries tell are known only as far as they are seen on the wire";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
@@ -243,6 +244,8 @@ pub(crate) struct Choice {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) front: Front,
+    /// Functions of one library are hooked all at once.
+    pub(crate) hooks_many: bool,
     pub(crate) choices: Vec<Choice>,
 }
 
@@ -259,7 +262,7 @@ pub(crate) struct Given {
 pub(crate) fn plan(facts: &Facts, choice: FrontChoice, given: Given) -> Result<Plan, ProbeError> {
     let front = choose_front(facts, choice)?;
     let choices = PROGRAMS.iter().map(|program| choose(facts, front, given, program)).collect();
-    Ok(Plan { front, choices })
+    Ok(Plan { front, hooks_many: facts.hooks_many, choices })
 }
 
 fn choose_front(facts: &Facts, choice: FrontChoice) -> Result<Front, ProbeError> {
@@ -337,6 +340,7 @@ mod tests {
     fn kernel(without: &[&str]) -> Facts {
         Facts {
             preemptible: false,
+            hooks_many: true,
             present: PROGRAMS
                 .iter()
                 .filter(|p| !without.contains(&p.target))

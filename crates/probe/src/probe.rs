@@ -26,6 +26,7 @@ mod libraries;
 mod losses;
 mod on_demand;
 use libraries::Libraries;
+pub use libraries::Watch;
 
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
@@ -357,7 +358,7 @@ impl Probe {
     /// without a call that told of it is added.
     pub fn detach(&mut self) {
         self.links.clear();
-        self.libraries.clear();
+        self.forget_libraries();
         if let Some(last) = self.bss.u32(offset_of!(Bss, fs_last_look)) {
             last.store(1, SeqCst);
             // A kernel without this walk has watched for splices all the time.

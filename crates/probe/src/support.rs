@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use libbpf_rs::btf::types::{Func, Typedef};
+use libbpf_rs::btf::types::{Func, Struct, Typedef};
 use libbpf_rs::btf::{Btf, BtfType};
 
 use crate::ProbeError;
@@ -18,6 +18,8 @@ pub(crate) struct Facts {
     pub(crate) present: BTreeSet<&'static str>,
     /// Tasks can be preempted in the middle of a tracepoint's program.
     pub(crate) preemptible: bool,
+    /// Many functions of one file can be hooked at once (Linux 6.6).
+    pub(crate) hooks_many: bool,
     /// `uname -r`.
     pub(crate) release: String,
 }
@@ -59,7 +61,8 @@ impl Facts {
                 ProbeError::Setup { what: "reading uname", source: error }
             })?;
         let release = release.trim().to_owned();
-        Ok(Self { present, preemptible: preempts_programs(&release), release })
+        let hooks_many = btf.type_by_name::<Struct<'_>>("bpf_uprobe_multi_link").is_some();
+        Ok(Self { present, preemptible: preempts_programs(&release), hooks_many, release })
     }
 }
 

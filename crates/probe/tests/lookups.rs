@@ -31,7 +31,20 @@ const PROGRAM: &str = r#"
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
+
+static void measure(int calls)
+{
+    struct addrinfo *list, hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (int i = 0; i < calls; i++)
+        if (!getaddrinfo("192.0.2.7", 0, &hints, &list)) freeaddrinfo(list);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    printf("%ld", ((end.tv_sec - begin.tv_sec) * 1000000000 + end.tv_nsec - begin.tv_nsec) / calls);
+}
 
 int main(int argc, char **argv)
 {
@@ -47,6 +60,7 @@ int main(int argc, char **argv)
         case '6': gethostbyname2(name, AF_INET6); break;
         case 'r': gethostbyname_r(name, &host, room, sizeof(room), &found, &error); break;
         case '2': gethostbyname2_r(name, AF_INET, &host, room, sizeof(room), &found, &error); break;
+        case 'm': measure(atoi(name)); break;
         case 'n': getaddrinfo(0, "80", 0, &list); break;
         }
     }
@@ -160,7 +174,7 @@ fn every_way(probe: &mut Probe, root: &Root) {
     let pid = root.ask(&["h:two.example"]);
     let mut once = told(probe, pid);
     once.dedup();
-    assert_eq!(once, [two.clone()]);
+    assert_eq!(once, std::slice::from_ref(&two));
     let pid = root.ask(&["r:two.example", "2:two.example"]);
     let mut once = told(probe, pid);
     once.dedup();
@@ -196,7 +210,7 @@ fn what_the_c_library_tells_is_seen_until_it_is_forgotten() {
         every_way(&mut probe, &root);
         assert_eq!(probe.libraries(), 1);
         let begun = Instant::now();
-        probe.forget_library(7);
+        drop(probe.forget_library(7).unwrap());
         writeln!(
             std::io::stderr(),
             "{compiler}: read in {read:?}, watched in {watched:?}, forgotten in {:?}",
@@ -207,7 +221,9 @@ fn what_the_c_library_tells_is_seen_until_it_is_forgotten() {
         assert_eq!(told(&mut probe, after), [], "{compiler}");
     }
     assert!(tried > 0);
-    assert!(probe.health().counts.iter().all(|it| it.name != "lookups_unreadable" || it.value == 0));
+    assert!(
+        probe.health().counts.iter().all(|it| it.name != "lookups_unreadable" || it.value == 0)
+    );
 }
 
 #[test]
@@ -222,8 +238,34 @@ fn a_library_that_is_forgotten_does_not_keep_its_file_system() {
     probe.watch_library(1, &library).unwrap();
     drop(library);
     assert!(!unmount(), "this kernel does not hold on to it");
-    probe.forget_library(1);
+    drop(probe.forget_library(1).unwrap());
     assert!(unmount());
     // For the end of `root`.
     run("mount", &["-t", "tmpfs", "lookups", root.dir.path().to_str().unwrap()]);
+}
+
+/// By hand: `cargo test -p femtosnitch-probe --release --test lookups -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn what_a_call_costs() {
+    let mut probe = Probe::start(OPTIONS, None).expect("needs root");
+    let root = Root::new("cc").expect("a C compiler");
+    let ns = || -> u64 {
+        let mut asking = Command::new("chroot");
+        output(asking.arg(root.dir.path()).args(["/ask", "m:20000"])).parse().unwrap()
+    };
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        let without = ns();
+        let begun = Instant::now();
+        probe.watch_library(1, &root.library()).unwrap();
+        let watched = begun.elapsed();
+        let with = ns();
+        let begun = Instant::now();
+        drop(probe.forget_library(1));
+        probe.events(&mut |_| ()).unwrap();
+        drop(probe.take_names());
+        ratios.push((without, with, watched, begun.elapsed()));
+    }
+    writeln!(std::io::stderr(), "ns without, with; to watch; to forget: {ratios:?}").unwrap();
 }

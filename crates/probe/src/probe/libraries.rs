@@ -15,7 +15,21 @@ const LIBRARIES: usize = 256;
 const PROGRAMS: [(&str, bool); 2] = [("fs_asked", false), ("fs_told", true)];
 
 /// By what the caller calls each.
-pub(super) type Libraries = HashMap<u64, Vec<Link>>;
+pub(super) type Libraries = HashMap<u64, Watch>;
+
+/// A watch over a library, which ends when this is dropped: that takes the kernel a tenth of a second
+/// and more.
+#[must_use]
+pub struct Watch {
+    #[expect(dead_code, reason = "dropping them is their use")]
+    links: Vec<Link>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
 
 impl Probe {
     /// True if what C libraries tell can be watched at all: names are wanted, and the kernel can.
@@ -43,19 +57,30 @@ impl Probe {
         // The entries last: an end without its beginning is nothing, a beginning without its end
         // takes room.
         for (program, at_end) in PROGRAMS.iter().rev() {
-            for place in library.places() {
-                links.push(self.loaded.attach_library(program, *at_end, &path, *place)?);
-            }
+            let attached = self.loaded.attach_library(program, *at_end, &path, library.places());
+            links.extend(attached?);
         }
-        self.libraries.insert(id, links);
+        self.libraries.insert(id, Watch { links });
         self.tell_of_libraries();
         Ok(true)
     }
 
-    /// No longer watches it, and lets go of its file system.
-    pub fn forget_library(&mut self, id: u64) {
-        if self.libraries.remove(&id).is_some() {
+    /// No longer watches it. Dropping what this gives lets go of the library's file system, and takes
+    /// time: not for a thread that has none.
+    pub fn forget_library(&mut self, id: u64) -> Option<Watch> {
+        let watch = self.libraries.remove(&id);
+        if watch.is_some() {
             self.tell_of_libraries();
+        }
+        watch
+    }
+
+    /// Ends all watches without waiting for it.
+    pub(super) fn forget_libraries(&mut self) {
+        for watch in std::mem::take(&mut self.libraries).into_values() {
+            // Side by side the kernel waits for them once. Without a thread they end here.
+            let ends = std::thread::Builder::new().name("forget".to_owned());
+            drop(ends.stack_size(64 << 10).spawn(move || drop(watch)));
         }
     }
 
