@@ -26,6 +26,9 @@ enum fs_limits {
 	FS_UIDS = 256,
 	/* How many times as many slots as are left one user may have. */
 	FS_SHARE = 7,
+	/* Different addresses that are told of one name, and the longest name with its NUL. */
+	FS_TOLD_MAX = 16,
+	FS_ASKED_MAX = 256,
 };
 
 /* A program run: see femtosnitch_model::ProcKey. All zero: kernel threads. */
@@ -56,6 +59,27 @@ struct fs_payload {
 	__u32 uid;
 	__u16 rport;
 	__u16 protocol;
+};
+
+/* A name that a program asked its C library for, and what it was told: see resolver.bpf.h. */
+struct fs_looked {
+	__u32 kind;  /* FS_PAYLOAD_LOOKED */
+	__u32 len;   /* of the name */
+	struct fs_who who;
+	__u32 uid;
+	__u32 netns;
+	__u32 count; /* of the addresses */
+	__u32 _pad;
+	__u64 addrs[FS_TOLD_MAX][2];
+	char name[FS_ASKED_MAX];
+};
+
+/* Which function of the C library: the cookie of what is attached to it. */
+enum fs_lookup {
+	FS_LOOKUP_ADDRINFO = 1, /* getaddrinfo: a list of addrinfo at its fourth argument */
+	FS_LOOKUP_HOST = 2,     /* gethostbyname, gethostbyname2: returns a hostent */
+	FS_LOOKUP_HOST_R = 3,   /* gethostbyname_r: a hostent at its fifth argument */
+	FS_LOOKUP_HOST2_R = 4,  /* gethostbyname2_r: at its sixth */
 };
 
 enum fs_flow_flags {
@@ -297,7 +321,9 @@ enum fs_count {
 	FS_COUNT_PAYLOADS = 13,        /* copied for the sake of names */
 	FS_COUNT_PAYLOADS_LOST = 14,   /* that found the buffer full */
 	FS_COUNT_PAYLOADS_HIDDEN = 15, /* of calls that do not show where the bytes are */
-	FS_COUNT_MAX = 16,
+	FS_COUNT_LOOKUPS = 16,         /* answers of C libraries */
+	FS_COUNT_LOOKUPS_UNREADABLE = 17, /* that could not be read */
+	FS_COUNT_MAX = 18,
 };
 
 _Static_assert(sizeof(struct fs_flow) == 128, "two cache lines");
@@ -307,6 +333,7 @@ _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on th
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_payload) == 64, "no hidden padding");
+_Static_assert(sizeof(struct fs_looked) == 552, "no hidden padding");
 _Static_assert(sizeof(struct fs_who) == 16, "no hidden padding in a key");
 
 #endif

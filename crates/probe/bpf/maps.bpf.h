@@ -229,6 +229,31 @@ struct {
 	__uint(max_entries, 4096);
 } payloads SEC(".maps");
 
+/* A call of the C library: whose, and its frame on the stack, as such calls may contain others. */
+struct fs_call_key {
+	__u64 task;
+	__u64 frame;
+};
+
+struct fs_asking {
+	__u64 name_at; /* in user space, as the next */
+	__u64 result_at;
+	__u32 len; /* 0: `name` could not be read yet */
+	__u32 _pad;
+	char name[FS_ASKED_MAX];
+};
+
+/*
+ * Names being asked for. Entered and removed by the programs at the C library; evicts the oldest,
+ * which is most likely of a thread that ended in such a call.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct fs_call_key);
+	__type(value, struct fs_asking);
+} askings SEC(".maps");
+
 /*
  * Room to put an fs_proc together: [0] for exec, [1] for the iterator, which may be preempted by
  * an exec. Slack so that one more name may be appended before the length check.

@@ -12,6 +12,7 @@
  *   mptcp, sctp  what these counted           account        one call and the ledger
  *   payload   bytes that may tell names  syscall        where the program has them
  *   own       the address here                received       the address there
+ *   resolver  what C libraries tell programs
  *   xdp       bytes that pass no call         again          calls that a first program missed
  */
 #include "vmlinux.h"
@@ -56,6 +57,8 @@
 
 #include "xdp.bpf.h"
 
+#include "resolver.bpf.h"
+
 #include "again.bpf.h"
 #include "front_fexit.bpf.h"
 #include "front_tracepoint.bpf.h"
@@ -67,10 +70,12 @@
 /* Types that no map is made of; named here so that they reach Rust. */
 const struct fs_fork *_emit_fork __attribute__((unused));
 const struct fs_exit *_emit_exit __attribute__((unused));
+const struct fs_looked *_emit_looked __attribute__((unused));
 const struct fs_payload *_emit_payload __attribute__((unused));
 const struct fs_sctp *_emit_sctp __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
 const volatile enum fs_payload_kind _emit_payload_kind = FS_PAYLOAD_REPLY;
+const volatile enum fs_lookup _emit_lookup = FS_LOOKUP_ADDRINFO;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;
 const volatile enum fs_flow_flags _emit_flow_flags = FS_FLOW_EXTRA;
 const volatile enum fs_usage_of _emit_usage = FS_USAGE_FLOWS;

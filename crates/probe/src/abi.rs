@@ -11,6 +11,7 @@ use crate::skel::types;
 pub(crate) use types::fs_exe_key as RawExeKey;
 pub(crate) use types::fs_extra_key as RawExtraKey;
 pub(crate) use types::fs_flow as RawFlow;
+pub(crate) use types::fs_looked as RawLooked;
 pub(crate) use types::fs_payload as RawPayload;
 pub(crate) use types::fs_proc as RawProc;
 pub(crate) use types::fs_sctp as RawSctp;
@@ -61,6 +62,12 @@ pub(crate) const PAYLOAD_REPLY: u32 = types::fs_payload_kind::FS_PAYLOAD_REPLY.0
 pub(crate) const PAYLOAD_STREAM: u32 = types::fs_payload_kind::FS_PAYLOAD_STREAM.0;
 pub(crate) const PAYLOAD_OPENING: u32 = types::fs_payload_kind::FS_PAYLOAD_OPENING.0;
 pub(crate) const PAYLOAD_DATAGRAM: u32 = types::fs_payload_kind::FS_PAYLOAD_DATAGRAM.0;
+pub(crate) const PAYLOAD_LOOKED: u32 = types::fs_payload_kind::FS_PAYLOAD_LOOKED.0;
+
+pub(crate) const LOOKUP_ADDRINFO: u64 = types::fs_lookup::FS_LOOKUP_ADDRINFO.0 as u64;
+pub(crate) const LOOKUP_HOST: u64 = types::fs_lookup::FS_LOOKUP_HOST.0 as u64;
+pub(crate) const LOOKUP_HOST_R: u64 = types::fs_lookup::FS_LOOKUP_HOST_R.0 as u64;
+pub(crate) const LOOKUP_HOST2_R: u64 = types::fs_lookup::FS_LOOKUP_HOST2_R.0 as u64;
 
 pub(crate) const EVENT_EXEC: u32 = types::fs_event_kind::FS_EVENT_EXEC.0;
 pub(crate) const EVENT_FORK: u32 = types::fs_event_kind::FS_EVENT_FORK.0;
@@ -87,6 +94,8 @@ const _: () = assert!(size_of::<RawExtraKey>() == 48);
 const _: () = assert!(size_of::<RawWho>() == 16);
 const _: () = assert!(size_of::<RawPayload>() == 64);
 const _: () = assert!(offset_of!(RawPayload, raddr) == 32);
+const _: () = assert!(size_of::<RawLooked>() == 552);
+const _: () = assert!(offset_of!(RawLooked, name) == 296);
 const _: () = assert!(size_of::<RawFork>() == 40);
 const _: () = assert!(size_of::<RawExit>() == 24);
 const _: () = assert!(offset_of!(RawProc, data) == PROC_HEAD);
@@ -102,12 +111,16 @@ pub(crate) const PROC_HEAD: usize = 172;
 /// The type must be `repr(C)` and valid for every bit pattern.
 pub(crate) unsafe trait Wire: Copy {}
 
+// SAFETY: every bit pattern is one.
+unsafe impl Wire for u32 {}
 // SAFETY: fixed-width integers and arrays of them only (see the rules in abi.h).
 unsafe impl Wire for RawFork {}
 // SAFETY: as above.
 unsafe impl Wire for RawExit {}
 // SAFETY: as above.
 unsafe impl Wire for RawPayload {}
+// SAFETY: as above.
+unsafe impl Wire for RawLooked {}
 // SAFETY: as above.
 unsafe impl Wire for RawFlow {}
 // SAFETY: as above.

@@ -96,6 +96,18 @@ pub(crate) const DESCRIBED: &[Described] = &[
                   recvmmsg(2), 32-bit programs",
     },
     Described {
+        index: raw::FS_COUNT_LOOKUPS.0,
+        name: "lookups_seen",
+        loss: false,
+        meaning: "names that programs asked their C library for, with success",
+    },
+    Described {
+        index: raw::FS_COUNT_LOOKUPS_UNREADABLE.0,
+        name: "lookups_unreadable",
+        loss: true,
+        meaning: "such names whose answer could not be read: they may stay unknown",
+    },
+    Described {
         index: raw::FS_COUNT_STASH_SPILLED.0,
         name: "peers_spilled",
         loss: false,

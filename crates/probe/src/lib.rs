@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod health;
 mod ledger;
+mod library;
 mod load;
 mod mapping;
 mod payload;
@@ -24,5 +25,6 @@ mod support;
 
 pub use error::ProbeError;
 pub use health::{Count, Health};
+pub use library::Library;
 pub use plan::{Front, FrontChoice, Hook, HookState, Senders, Splices};
-pub use probe::{Options, Probe, SnapshotReport};
+pub use probe::{Options, Probe, SnapshotReport, Watch};

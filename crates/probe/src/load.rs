@@ -3,14 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use libbpf_rs::{
     Iter, IterOpts, Link, MapCore, MapHandle, MapIterOpts, Object, ObjectBuilder, OpenObject,
+    ProgramAttachType, ProgramType, UprobeMultiOpts, UprobeOpts,
 };
 
 use crate::ProbeError;
 use crate::abi::{self, Rodata};
 use crate::error::to_io;
+use crate::library::Function;
 use crate::plan::{Attach, Choice, Hook, HookState, Need, Plan, Role};
 
 /// The compiled `bpf/probe.bpf.c`.
@@ -47,9 +50,18 @@ pub(crate) struct Loaded {
     refused: Vec<(&'static str, String)>,
 }
 
+/// In what ways programs are used.
+#[derive(Debug, Clone, Copy)]
+struct Ways {
+    /// Calls have a second chance.
+    twice: bool,
+    /// Functions of one library are hooked all at once.
+    hooks_many: bool,
+}
+
 fn open(
     sizes: Sizes,
-    twice: bool,
+    ways: Ways,
     wanted: &dyn Fn(&OsStr) -> bool,
 ) -> Result<OpenObject, libbpf_rs::Error> {
     let mut object = ObjectBuilder::default().name("femtosnitch")?.open_memory(OBJECT)?;
@@ -67,6 +79,7 @@ fn open(
             Some("events") => map.set_max_entries(sizes.ring_bytes)?,
             // There is no buffer of no size.
             Some("payloads") => map.set_max_entries(sizes.names_bytes.max(4096))?,
+            Some("askings") if sizes.names_bytes == 0 => map.set_max_entries(1)?,
             Some(name) if name.ends_with(".rodata") => {
                 if let Some(bytes) = map.initial_value_mut() {
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_max_flows), sizes.flows);
@@ -75,7 +88,7 @@ fn open(
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_ring_bytes), sizes.ring_bytes);
                     put_u32(bytes, std::mem::offset_of!(Rodata, fs_names_bytes), sizes.names_bytes);
                     if let Some(place) = bytes.get_mut(std::mem::offset_of!(Rodata, fs_twice)) {
-                        *place = u8::from(twice);
+                        *place = u8::from(ways.twice);
                     }
                 }
             }
@@ -85,6 +98,9 @@ fn open(
     for mut program in object.progs_mut() {
         let load = wanted(program.name());
         program.set_autoload(load);
+        if ways.hooks_many && program.prog_type() == ProgramType::Kprobe {
+            program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
     }
     Ok(object)
 }
@@ -102,9 +118,9 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
     try_function_tracing(&mut plan, &mut refused);
     loop {
         let wanted = |name: &OsStr| plan.choices.iter().any(|c| c.load && c.program.name == name);
-        let twice = plan.loads(AGAIN);
+        let ways = Ways { twice: plan.loads(AGAIN), hooks_many: plan.hooks_many };
         let object =
-            open(sizes, twice, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
+            open(sizes, ways, &wanted).map_err(ProbeError::setup("opening the BPF object"))?;
         let error = match object.load() {
             Ok(object) => return Ok(Loaded { object, plan, refused }),
             Err(error) => error,
@@ -121,7 +137,7 @@ pub(crate) fn load(mut plan: Plan, sizes: Sizes) -> Result<Loaded, ProbeError> {
                 let Some(choice) = plan.choices.get(n).filter(|choice| choice.load) else {
                     continue;
                 };
-                let Err(error) = load_alone(choice.program.name) else { continue };
+                let Err(error) = load_alone(choice.program.name, plan.hooks_many) else { continue };
                 let source = to_io(&error);
                 if !optional {
                     return Err(ProbeError::Refused {
@@ -153,7 +169,7 @@ fn try_function_tracing(plan: &mut Plan, refused: &mut Vec<(&'static str, String
     }
     let Some(nth) = plan.choices.iter().position(|choice| is_function(&choice)) else { return };
     let Some(choice) = plan.choices.get(nth) else { return };
-    if let Err(error) = load_alone(choice.program.name) {
+    if let Err(error) = load_alone(choice.program.name, plan.hooks_many) {
         let source = to_io(&error);
         let alike = speaks_for_all(choice, &source);
         leave_out(plan, nth, alike, &source.to_string(), refused);
@@ -183,9 +199,9 @@ fn leave_out(
     }
 }
 
-fn load_alone(name: &str) -> Result<(), libbpf_rs::Error> {
+fn load_alone(name: &str, hooks_many: bool) -> Result<(), libbpf_rs::Error> {
     let sizes = Sizes { flows: 64, buckets: 64, new_peers: 1, ring_bytes: 4096, names_bytes: 4096 };
-    open(sizes, true, &|program| program == name)?.load().map(drop)
+    open(sizes, Ways { twice: true, hooks_many }, &|program| program == name)?.load().map(drop)
 }
 
 fn can_do_without(choice: &Choice) -> bool {
@@ -210,8 +226,8 @@ impl Loaded {
             };
             if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
                 refuse(&mut hook, program.need, error);
-            } else if *load && program.role == Role::OnDemand {
-                // See attach_later().
+            } else if *load && matches!(program.role, Role::OnDemand | Role::Lookups) {
+                // See attach_later() and attach_library().
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
             } else if *load {
@@ -251,10 +267,51 @@ impl Loaded {
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         let link = match (choice.program.attach, cgroup) {
             (Attach::Cgroup, Some(cgroup)) => program.attach_cgroup(cgroup.as_raw_fd()),
-            (Attach::Cgroup, None) => return Err(io::ErrorKind::NotFound.into()),
+            (Attach::Library, _) | (Attach::Cgroup, None) => {
+                return Err(io::ErrorKind::NotFound.into());
+            }
             (Attach::Tracepoint | Attach::Function | Attach::Iterator, _) => program.attach(),
         };
         link.map_err(|error| to_io(&error))
+    }
+
+    /// Attaches to functions of a library; `at_end`: where they return.
+    pub(crate) fn attach_library(
+        &self,
+        name: &str,
+        at_end: bool,
+        path: &Path,
+        places: &[Function],
+    ) -> io::Result<Vec<Link>> {
+        /// The kernel's number for every process.
+        const EVERY: i32 = -1;
+        let program = self
+            .object
+            .progs_mut()
+            .find(|program| program.name() == name)
+            .ok_or(io::ErrorKind::NotFound)?;
+        if self.plan.hooks_many {
+            let options = UprobeMultiOpts {
+                offsets: places.iter().map(|place| place.offset).collect(),
+                cookies: places.iter().map(|place| place.cookie).collect(),
+                retprobe: at_end,
+                ..UprobeMultiOpts::default()
+            };
+            let link = program.attach_uprobe_multi_with_opts(EVERY, path, "", options);
+            return Ok(vec![link.map_err(|error| to_io(&error))?]);
+        }
+        let attach = |place: &Function| {
+            let cookie = place.cookie;
+            let options = UprobeOpts { cookie, retprobe: at_end, ..UprobeOpts::default() };
+            let link = program.attach_uprobe_with_opts(EVERY, path, place.offset, options);
+            link.map_err(|error| to_io(&error))
+        };
+        places.iter().map(attach).collect()
+    }
+
+    /// True if this program is in the kernel.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.plan.loads(name)
     }
 
     /// Runs an iterator to its end; gives what it wrote.

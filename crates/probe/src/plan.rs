@@ -10,6 +10,8 @@ pub(crate) enum Attach {
     Function,
     Cgroup,
     Iterator,
+    /// Functions of C libraries, one by one as these are found.
+    Library,
 }
 
 /// What a program is for.
@@ -29,6 +31,8 @@ pub(crate) enum Role {
     Core,
     /// Tells when a socket ends.
     Release,
+    /// Sees what C libraries tell of names.
+    Lookups,
     /// Runs on demand.
     Walk,
 }
@@ -69,12 +73,14 @@ const NO_TRACING: &str = "peers of raw and ping sockets, and senders that recv(2
                           stay unknown";
 const NO_RINGS: &str = "AF_XDP sockets that make no call are found by looking every half minute";
 const NO_RELEASE: &str = "closed sockets of datagrams are noticed by the next sweep only";
+const NO_LOOKUPS: &str =
+    "names that C libraries tell are known only as far as they are seen on the wire";
 
 /// Every program, in the order of the report.
 pub(crate) const PROGRAMS: &[Program] = &{
-    use Attach::{Cgroup, Function, Iterator, Tracepoint};
+    use Attach::{Cgroup, Function, Iterator, Library, Tracepoint};
     use Need::{IfPresent, Optional, Required};
-    use Role::{Again, Calls, Core, OnDemand, Peers, Release, Rings, Walk};
+    use Role::{Again, Calls, Core, Lookups, OnDemand, Peers, Release, Rings, Walk};
     const TP: Role = Calls(Front::Tracepoint);
     const FX: Role = Calls(Front::Fexit);
     [
@@ -114,6 +120,8 @@ pub(crate) const PROGRAMS: &[Program] = &{
         program("fs_sent4", Function, "ip_send_skb", OnDemand, Optional(NO_TRACING)),
         program("fs_sent6", Function, "ip6_send_skb", OnDemand, Optional(NO_TRACING)),
         program("fs_release", Cgroup, "cgroup/sock_release", Release, Optional(NO_RELEASE)),
+        program("fs_asked", Library, "entry of getaddrinfo", Lookups, Optional(NO_LOOKUPS)),
+        program("fs_told", Library, "end of getaddrinfo", Lookups, Optional(NO_LOOKUPS)),
         program("fs_iter_tasks", Iterator, "iter/task", Walk, Required),
         program(
             "fs_iter_files",
@@ -236,14 +244,25 @@ pub(crate) struct Choice {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) front: Front,
+    /// Functions of one library are hooked all at once.
+    pub(crate) hooks_many: bool,
     pub(crate) choices: Vec<Choice>,
 }
 
+/// What does not depend on the kernel.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Given {
+    /// There is a cgroup v2 hierarchy.
+    pub(crate) cgroup: bool,
+    /// Names are wanted.
+    pub(crate) names: bool,
+}
+
 /// Decides.
-pub(crate) fn plan(facts: &Facts, choice: FrontChoice, cgroup: bool) -> Result<Plan, ProbeError> {
+pub(crate) fn plan(facts: &Facts, choice: FrontChoice, given: Given) -> Result<Plan, ProbeError> {
     let front = choose_front(facts, choice)?;
-    let choices = PROGRAMS.iter().map(|program| choose(facts, front, cgroup, program)).collect();
-    Ok(Plan { front, choices })
+    let choices = PROGRAMS.iter().map(|program| choose(facts, front, given, program)).collect();
+    Ok(Plan { front, hooks_many: facts.hooks_many, choices })
 }
 
 fn choose_front(facts: &Facts, choice: FrontChoice) -> Result<Front, ProbeError> {
@@ -268,14 +287,17 @@ fn choose_front(facts: &Facts, choice: FrontChoice) -> Result<Front, ProbeError>
     Err(ProbeError::NoFront { release: facts.release.clone(), missing: missing.join(", ") })
 }
 
-fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) -> Choice {
+fn choose(facts: &Facts, front: Front, given: Given, program: &'static Program) -> Choice {
     let yes = |why: &str| Choice { program, load: true, why: why.to_owned() };
     let no = |why: &str| Choice { program, load: false, why: why.to_owned() };
     if !facts.present.contains(program.name) {
         return no("this kernel does not have it");
     }
-    if program.attach == Attach::Cgroup && !cgroup {
+    if program.attach == Attach::Cgroup && !given.cgroup {
         return no("there is no cgroup v2 hierarchy");
+    }
+    if program.role == Role::Lookups && !given.names {
+        return no("names are switched off");
     }
     match program.role {
         Role::Calls(of) if of == front => match front {
@@ -302,6 +324,7 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
             yes("attached once datagrams are received without asking for the sender")
         }
         Role::OnDemand => yes("attached once a socket that is bound to no address sends datagrams"),
+        Role::Lookups => yes("attached once a C library is found"),
         Role::Release => yes("ends of other sockets"),
         Role::Walk => yes("runs at start and on demand"),
     }
@@ -311,9 +334,13 @@ fn choose(facts: &Facts, front: Front, cgroup: bool, program: &'static Program) 
 mod tests {
     use super::*;
 
+    const ALL: Given = Given { cgroup: true, names: true };
+    const NO_CGROUP: Given = Given { cgroup: false, names: true };
+
     fn kernel(without: &[&str]) -> Facts {
         Facts {
             preemptible: false,
+            hooks_many: true,
             present: PROGRAMS
                 .iter()
                 .filter(|p| !without.contains(&p.target))
@@ -329,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_new_kernel_gets_the_tracepoint_front_with_peer_hooks() {
-        let plan = plan(&kernel(&["inet_sendpage"]), FrontChoice::Auto, true).unwrap();
+        let plan = plan(&kernel(&["inet_sendpage"]), FrontChoice::Auto, ALL).unwrap();
         assert_eq!(plan.front, Front::Tracepoint);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_send") && names.contains(&"fs_peer_recv6"));
@@ -340,18 +367,18 @@ mod tests {
     #[test]
     fn where_programs_are_preempted_each_has_a_second() {
         let facts = Facts { preemptible: true, ..kernel(&[]) };
-        let doubled = loaded(&plan(&facts, FrontChoice::Auto, true).unwrap());
+        let doubled = loaded(&plan(&facts, FrontChoice::Auto, ALL).unwrap());
         assert!(doubled.contains(&"fs_send_again") && doubled.contains(&"fs_recv_again"));
-        let single = loaded(&plan(&kernel(&[]), FrontChoice::Auto, true).unwrap());
+        let single = loaded(&plan(&kernel(&[]), FrontChoice::Auto, ALL).unwrap());
         assert!(!single.contains(&"fs_send_again"));
-        let fexit = plan(&facts, FrontChoice::Only(Front::Fexit), true).unwrap();
+        let fexit = plan(&facts, FrontChoice::Only(Front::Fexit), ALL).unwrap();
         assert!(!loaded(&fexit).contains(&"fs_send_again"));
     }
 
     #[test]
     fn an_old_kernel_gets_the_fexit_front_without_peer_hooks() {
         let facts = kernel(&["sock_send_length", "sock_recv_length"]);
-        let plan = plan(&facts, FrontChoice::Auto, true).unwrap();
+        let plan = plan(&facts, FrontChoice::Auto, ALL).unwrap();
         assert_eq!(plan.front, Front::Fexit);
         let names = loaded(&plan);
         assert!(names.contains(&"fs_inet_sendpage"));
@@ -367,7 +394,7 @@ mod tests {
             FrontChoice::Only(Front::Tracepoint),
             FrontChoice::Only(Front::Fexit),
         ] {
-            let plan = plan(&kernel(&[]), choice, true).unwrap();
+            let plan = plan(&kernel(&[]), choice, ALL).unwrap();
             let fronts: std::collections::BTreeSet<_> = plan
                 .choices
                 .iter()
@@ -384,14 +411,23 @@ mod tests {
     #[test]
     fn without_either_front_the_error_names_what_is_missing() {
         let facts = kernel(&["sock_send_length", "inet_sendmsg"]);
-        let error = plan(&facts, FrontChoice::Auto, true).unwrap_err().to_string();
+        let error = plan(&facts, FrontChoice::Auto, ALL).unwrap_err().to_string();
         assert!(error.contains("sock_send_length") && error.contains("inet_sendmsg"), "{error}");
     }
 
     #[test]
     fn without_cgroups_sockets_end_by_the_second_choice() {
-        let plan = plan(&kernel(&[]), FrontChoice::Auto, false).unwrap();
+        let plan = plan(&kernel(&[]), FrontChoice::Auto, NO_CGROUP).unwrap();
         let names = loaded(&plan);
         assert!(names.contains(&"fs_tcp_destroy") && !names.contains(&"fs_release"));
+    }
+
+    #[test]
+    fn without_names_c_libraries_are_left_alone() {
+        let named = plan(&kernel(&[]), FrontChoice::Auto, ALL).unwrap();
+        assert!(named.loads("fs_asked") && named.loads("fs_told"));
+        let given = Given { names: false, ..ALL };
+        let nameless = plan(&kernel(&[]), FrontChoice::Auto, given).unwrap();
+        assert!(!nameless.loads("fs_asked") && !nameless.loads("fs_told"));
     }
 }

@@ -18,12 +18,15 @@ use crate::ledger::{Ledger, Way};
 use crate::load::{Loaded, Sizes, load};
 use crate::mapping::Mapping;
 use crate::payload;
-use crate::plan::{Front, FrontChoice, Hook, HookState, Senders, Splices, plan};
+use crate::plan::{Front, FrontChoice, Given, Hook, HookState, Senders, Splices, plan};
 use crate::support::Facts;
 
 mod barrier;
+mod libraries;
 mod losses;
 mod on_demand;
+use libraries::Libraries;
+pub use libraries::Watch;
 
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +80,7 @@ pub struct Probe {
     waiting: Vec<on_demand::Program>,
     /// Whether it was tried to find out where SCTP keeps things.
     sctp_tried: bool,
+    libraries: Libraries,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -93,7 +97,8 @@ impl Probe {
     pub fn start(options: Options, cgroup: Option<BorrowedFd<'_>>) -> Result<Self, ProbeError> {
         quiet_libbpf();
         let facts = Facts::gather()?;
-        let plan = plan(&facts, options.front, cgroup.is_some())?;
+        let given = Given { cgroup: cgroup.is_some(), names: options.names_buffer > 0 };
+        let plan = plan(&facts, options.front, given)?;
         let sizes = Sizes {
             flows: options.max_flows,
             buckets: options.max_buckets,
@@ -146,6 +151,7 @@ impl Probe {
             max_flows: sizes.flows,
             waiting: on_demand::waiting(options.senders),
             sctp_tried: false,
+            libraries: Libraries::new(),
             links,
             loaded,
         };
@@ -238,7 +244,10 @@ impl Probe {
 
     /// What may tell names, oldest first, as of the last call of [`Probe::events`].
     pub fn take_names(&mut self) -> Vec<NameEvent> {
-        std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut names =
+            std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner));
+        names.retain(payload::tells_something);
+        names
     }
 
     /// Visits every flow that moved since the last drain. Costs nothing for the others.
@@ -349,6 +358,7 @@ impl Probe {
     /// without a call that told of it is added.
     pub fn detach(&mut self) {
         self.links.clear();
+        self.forget_libraries();
         if let Some(last) = self.bss.u32(offset_of!(Bss, fs_last_look)) {
             last.store(1, SeqCst);
             // A kernel without this walk has watched for splices all the time.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use libbpf_rs::btf::types::{Func, Typedef};
+use libbpf_rs::btf::types::{Func, Struct, Typedef};
 use libbpf_rs::btf::{Btf, BtfType};
 
 use crate::ProbeError;
@@ -18,11 +18,15 @@ pub(crate) struct Facts {
     pub(crate) present: BTreeSet<&'static str>,
     /// Tasks can be preempted in the middle of a tracepoint's program.
     pub(crate) preemptible: bool,
+    /// Many functions of one file can be hooked at once (Linux 6.6).
+    pub(crate) hooks_many: bool,
     /// `uname -r`.
     pub(crate) release: String,
 }
 
 const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
+/// There where functions of programs can be hooked (`CONFIG_UPROBE_EVENTS`).
+const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 impl Facts {
     /// Asks the kernel's own type information.
@@ -44,6 +48,7 @@ impl Facts {
                 Attach::Function => btf
                     .type_by_kind::<Func<'_>>()
                     .any(|func| func.name().is_some_and(|name| name == program.target)),
+                Attach::Library => Path::new(UPROBES).exists(),
                 // Program types rather than names: only a load can tell.
                 Attach::Cgroup | Attach::Iterator => true,
             };
@@ -56,7 +61,8 @@ impl Facts {
                 ProbeError::Setup { what: "reading uname", source: error }
             })?;
         let release = release.trim().to_owned();
-        Ok(Self { present, preemptible: preempts_programs(&release), release })
+        let hooks_many = btf.type_by_name::<Struct<'_>>("bpf_uprobe_multi_link").is_some();
+        Ok(Self { present, preemptible: preempts_programs(&release), hooks_many, release })
     }
 }
 
