@@ -11,7 +11,7 @@ use crate::Effect;
 use crate::digests::Digests;
 use crate::filter::Ignore;
 use crate::flows::{Flows, Growth};
-use crate::hosts::{Hosts, IsRoots, NameGauges, NameRules};
+use crate::hosts::{Hosts, NameGauges, NameRules};
 use crate::places::Names;
 use crate::processes::{Processes, alone, nobody};
 use crate::rows::{Batch, Rows};
@@ -154,8 +154,8 @@ impl Engine {
     }
 
     /// Something that may tell a name was heard. Before the readings of the flows that it is of.
-    pub fn heard(&mut self, event: &NameEvent, now: Moment, is_roots: IsRoots<'_>) {
-        self.hosts.hear(event, now.up(), is_roots);
+    pub fn heard(&mut self, event: &NameEvent, now: Moment) {
+        self.hosts.hear(event, now.up());
     }
 
     /// What was heard of names.

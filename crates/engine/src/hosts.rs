@@ -29,9 +29,6 @@ use ear::{Ear, Heard};
 /// First bytes of connections that are remembered.
 const MAX_SAID: usize = 8_192;
 
-/// Network namespaces of which it is remembered whose they are.
-const MAX_NETNS: usize = 1_024;
-
 /// How long an answer counts as fresh even if its sender gave it less: programs keep addresses
 /// longer than they should. Seconds.
 const LEAST_TTL: i64 = 300;
@@ -60,10 +57,6 @@ pub struct NameGauges {
     pub known: usize,
 }
 
-/// Finds out whether a process' network namespace is one that root made; `None` if that cannot be
-/// found out any more. In any other its user can be every server.
-pub type IsRoots<'a> = &'a mut dyn FnMut(ProcKey) -> Option<bool>;
-
 /// A name in the first bytes of a connection.
 #[derive(Debug, Clone)]
 struct Said {
@@ -80,7 +73,6 @@ pub(crate) struct Hosts {
     ear: Ear,
     book: Book,
     said: LruCache<(u64, Endpoint), Said>,
-    roots: HashMap<u32, bool>,
     gauges: NameGauges,
 }
 
@@ -98,7 +90,6 @@ impl Hosts {
             ear: Ear::default(),
             book: Book::default(),
             said: LruCache::unbounded(),
-            roots: HashMap::new(),
             gauges: NameGauges::default(),
         }
     }
@@ -112,17 +103,17 @@ impl Hosts {
     }
 
     /// Takes in what was heard at `up`, in seconds on a clock that never steps.
-    pub(crate) fn hear(&mut self, event: &NameEvent, up: i64, is_roots: IsRoots<'_>) {
+    pub(crate) fn hear(&mut self, event: &NameEvent, up: i64) {
         match event {
             NameEvent::Payload(payload) => {
                 let heard = self.ear.listen(payload);
-                heard.into_iter().for_each(|heard| self.take(heard, payload, up, is_roots));
+                heard.into_iter().for_each(|heard| self.take(heard, payload, up));
             }
             NameEvent::Looked(looked) => self.looked(looked, up),
         }
     }
 
-    fn take(&mut self, heard: Heard, from: &Payload, up: i64, is_roots: IsRoots<'_>) {
+    fn take(&mut self, heard: Heard, from: &Payload, up: i64) {
         match heard {
             Heard::Garbled => self.gauges.garbled += 1,
             Heard::Hello { name, hides, witness } => {
@@ -139,7 +130,7 @@ impl Hosts {
                 let witness = match dialect {
                     Dialect::Multicast => Witness::Mdns,
                     Dialect::LinkLocal => Witness::Llmnr,
-                    Dialect::Unicast if self.is_believed(from, is_roots) => Witness::Dns,
+                    Dialect::Unicast if self.is_believed(from) => Witness::Dns,
                     Dialect::Unicast => Witness::OtherDns,
                 };
                 let mut domains: HashMap<String, Arc<str>> = HashMap::new();
@@ -205,20 +196,9 @@ impl Hosts {
     }
 
     /// Whether a reply is by one of the system's resolvers.
-    fn is_believed(&mut self, from: &Payload, is_roots: IsRoots<'_>) -> bool {
+    fn is_believed(&self, from: &Payload) -> bool {
         let server = from.remote.addr;
-        if !server.is_some_and(|server| self.rules.resolvers.contains(&server)) {
-            return false;
-        }
-        if let Some(known) = self.roots.get(&from.netns) {
-            return *known;
-        }
-        let Some(found) = is_roots(from.owner) else { return false };
-        if self.roots.len() >= MAX_NETNS {
-            self.roots.clear();
-        }
-        self.roots.insert(from.netns, found);
-        found
+        from.roots_network && server.is_some_and(|server| self.rules.resolvers.contains(&server))
     }
 
     /// What the other end of a flow is called, as far as is known at `up`.

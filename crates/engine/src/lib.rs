@@ -29,6 +29,6 @@ pub use effect::{Effect, FileRequest};
 pub use engine::{Engine, Gauges, Limits, Moment, Moved};
 pub use facts::Described;
 pub use filter::Ignore;
-pub use hosts::{IsRoots, NameGauges, NameRules};
+pub use hosts::{NameGauges, NameRules};
 pub use places::Names;
 pub use rows::Batch;

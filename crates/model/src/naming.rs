@@ -176,6 +176,9 @@ pub struct Payload {
     pub remote: Endpoint,
     /// Inode number of the socket's network namespace.
     pub netns: u32,
+    /// Whether that namespace is one that root made; in any other its user can be every server. False
+    /// if it is not known.
+    pub roots_network: bool,
     /// As many as the call moved.
     pub moved: usize,
     /// The first of them.

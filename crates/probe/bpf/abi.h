@@ -47,6 +47,10 @@ enum fs_payload_kind {
 	FS_PAYLOAD_LOOKED = 5,   /* an fs_looked */
 };
 
+enum fs_payload_flags {
+	FS_PAYLOAD_ROOTS = 1, /* its network namespace is no user's own */
+};
+
 /* Followed by `len` bytes that a program had in its memory when its call ended. */
 struct fs_payload {
 	__u32 kind;  /* enum fs_payload_kind */
@@ -57,8 +61,10 @@ struct fs_payload {
 	__u32 moved; /* bytes of the call, or of this piece of it */
 	__u32 netns;
 	__u32 uid;
+	__u32 flags; /* enum fs_payload_flags */
 	__u16 rport;
 	__u16 protocol;
+	__u32 _pad;
 };
 
 /* A name that a program asked its C library for, and what it was told: see resolver.bpf.h. */
@@ -332,7 +338,7 @@ _Static_assert(sizeof(struct fs_sctp) == sizeof(struct fs_tcp), "the same place"
 _Static_assert(__builtin_offsetof(struct fs_flow, cookie) == 64, "identity on the second");
 _Static_assert(sizeof(struct fs_extra_key) == 48, "no hidden padding in a key");
 _Static_assert(sizeof(struct fs_exe_key) == 16, "no hidden padding in a key");
-_Static_assert(sizeof(struct fs_payload) == 64, "no hidden padding");
+_Static_assert(sizeof(struct fs_payload) == 72, "no hidden padding");
 _Static_assert(sizeof(struct fs_looked) == 552, "no hidden padding");
 _Static_assert(sizeof(struct fs_who) == 16, "no hidden padding in a key");
 

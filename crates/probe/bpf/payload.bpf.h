@@ -129,6 +129,20 @@ static __always_inline __u64 wake_if_filling(void)
 		       BPF_RB_NO_WAKEUP;
 }
 
+#define INIT_USER_NAMESPACE 0xeffffffdU /* PROC_USER_INIT_INO */
+
+/*
+ * True if this network namespace belongs to the machine's root: whoever makes one for themselves has
+ * every address in it, the resolvers' too. Of one that is not the task's it is not known.
+ */
+static __always_inline bool roots_network(__u32 netns)
+{
+	struct net *net = BPF_CORE_READ(bpf_get_current_task_btf(), nsproxy, net_ns);
+
+	return BPF_CORE_READ(net, ns.inum) == netns &&
+	       BPF_CORE_READ(net, user_ns, ns.inum) == INIT_USER_NAMESPACE;
+}
+
 /* The buffer wants sizes that the verifier knows: of a few, the smallest that is enough. */
 #define FS_COPY(size)                                                                              \
 	do {                                                                                       \
@@ -139,7 +153,6 @@ static __always_inline __u64 wake_if_filling(void)
 			return 0;                                                                  \
 		}                                                                                  \
 		p->kind = kind;                                                                    \
-		p->len = len < (size) ? len : (size);                                              \
 		p->who = flow->who;                                                                \
 		p->cookie = flow->cookie;                                                          \
 		p->raddr[0] = flow->raddr[0];                                                      \
@@ -147,10 +160,15 @@ static __always_inline __u64 wake_if_filling(void)
 		p->moved = moved;                                                                  \
 		p->netns = flow->netns;                                                            \
 		p->uid = flow->uid;                                                                \
+		p->flags = roots;                                                                  \
+		p->_pad = 0;                                                                       \
 		p->rport = flow->rport;                                                            \
 		p->protocol = flow->protocol;                                                      \
+		/* Here, lest the verifier forget how much it is. */                                \
+		barrier_var(len);                                                                  \
 		if (len > (size))                                                                  \
 			len = (size);                                                              \
+		p->len = len;                                                                      \
 		if (bpf_probe_read_user(p + 1, len, (void *)at)) {                                 \
 			bpf_ringbuf_discard(p, BPF_RB_NO_WAKEUP);                                  \
 			count(FS_COUNT_PAYLOADS_HIDDEN);                                           \
@@ -164,10 +182,12 @@ static __always_inline __u64 wake_if_filling(void)
 /* Hands `moved` bytes of the program's memory to user space, or their beginning. */
 __noinline int copy_payload(const struct fs_flow *flow, __u32 kind, __u64 at, __u32 moved)
 {
-	__u32 len = moved;
+	__u64 len = moved;
+	__u32 roots;
 
 	if (!flow)
 		return 0;
+	roots = roots_network(flow->netns) ? FS_PAYLOAD_ROOTS : 0;
 	if (len <= 192)
 		FS_COPY(192);
 	if (len <= 448)

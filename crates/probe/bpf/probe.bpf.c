@@ -74,6 +74,7 @@ const struct fs_looked *_emit_looked __attribute__((unused));
 const struct fs_payload *_emit_payload __attribute__((unused));
 const struct fs_sctp *_emit_sctp __attribute__((unused));
 const volatile enum fs_limits _emit_limits = FS_DATA_MAX;
+const volatile enum fs_payload_flags _emit_payload_flags = FS_PAYLOAD_ROOTS;
 const volatile enum fs_payload_kind _emit_payload_kind = FS_PAYLOAD_REPLY;
 const volatile enum fs_lookup _emit_lookup = FS_LOOKUP_ADDRINFO;
 const volatile enum fs_count _emit_count = FS_COUNT_MAX;

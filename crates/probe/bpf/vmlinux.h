@@ -120,8 +120,13 @@ struct ns_common {
 	unsigned int inum;
 };
 
+struct user_namespace {
+	struct ns_common ns;
+};
+
 struct net {
 	struct ns_common ns;
+	struct user_namespace *user_ns;
 };
 
 typedef struct {

@@ -58,6 +58,7 @@ pub(crate) const TCP_COOKIE_ASKED: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_ASKE
 pub(crate) const TCP_COOKIE_SHOWN: u32 = types::fs_tcp_flags::FS_TCP_COOKIE_SHOWN.0;
 pub(crate) const TCP_SUBFLOW: u32 = types::fs_tcp_flags::FS_TCP_SUBFLOW.0;
 
+pub(crate) const PAYLOAD_ROOTS: u32 = types::fs_payload_flags::FS_PAYLOAD_ROOTS.0;
 pub(crate) const PAYLOAD_REPLY: u32 = types::fs_payload_kind::FS_PAYLOAD_REPLY.0;
 pub(crate) const PAYLOAD_STREAM: u32 = types::fs_payload_kind::FS_PAYLOAD_STREAM.0;
 pub(crate) const PAYLOAD_OPENING: u32 = types::fs_payload_kind::FS_PAYLOAD_OPENING.0;
@@ -92,7 +93,7 @@ const _: () = assert!(size_of::<RawTcp>() == 64);
 const _: () = assert!(size_of::<RawSctp>() == size_of::<RawTcp>());
 const _: () = assert!(size_of::<RawExtraKey>() == 48);
 const _: () = assert!(size_of::<RawWho>() == 16);
-const _: () = assert!(size_of::<RawPayload>() == 64);
+const _: () = assert!(size_of::<RawPayload>() == 72);
 const _: () = assert!(offset_of!(RawPayload, raddr) == 32);
 const _: () = assert!(size_of::<RawLooked>() == 552);
 const _: () = assert!(offset_of!(RawLooked, name) == 296);

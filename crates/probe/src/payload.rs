@@ -28,6 +28,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<NameEvent> {
         protocol: raw.protocol,
         remote: Endpoint { addr: abi::address(raw.raddr), port: raw.rport },
         netns: raw.netns,
+        roots_network: raw.flags & abi::PAYLOAD_ROOTS != 0,
         moved: raw.moved as usize,
         bytes: data.get(..raw.len as usize)?.to_vec(),
     }))
@@ -63,7 +64,7 @@ mod tests {
         let mut bytes = vec![0u8; size_of::<RawPayload>()];
         bytes[..4].copy_from_slice(&kind.to_ne_bytes());
         bytes[4..8].copy_from_slice(&len.to_ne_bytes());
-        bytes[60..62].copy_from_slice(&53u16.to_ne_bytes());
+        bytes[64..66].copy_from_slice(&53u16.to_ne_bytes());
         bytes.extend_from_slice(data);
         bytes
     }

@@ -15,7 +15,6 @@ pub mod limits;
 pub mod lock;
 pub mod mem;
 pub mod mounts;
-pub mod netns;
 pub mod notify;
 pub mod owner;
 pub mod procfs;

@@ -30,6 +30,7 @@ fn payload(kind: PayloadKind, tgid: u32, remote: Endpoint, bytes: Vec<u8>) -> Na
         protocol: 6,
         remote,
         netns: 1,
+        roots_network: true,
         moved: bytes.len(),
         bytes,
     })
@@ -66,7 +67,7 @@ fn reply(name: &str, alias: Option<&str>, address: &str) -> Vec<u8> {
 
 fn told(hosts: &mut Hosts, tgid: u32, server: &str, name: &str, up: i64) {
     let event = payload(PayloadKind::Reply, tgid, end(server, 53), reply(name, None, HOST));
-    hosts.hear(&event, up, &mut |_| Some(true));
+    hosts.hear(&event, up);
 }
 
 fn name_of(hosts: &mut Hosts, tgid: u32, uid: u32, up: i64) -> (String, &'static str) {
@@ -104,7 +105,7 @@ fn a_chain_of_aliases_gives_the_name_that_was_asked_for() {
     let mut hosts = hosts();
     let bytes = reply("www.example.org", Some("edge.cdn.example"), HOST);
     let event = payload(PayloadKind::Reply, 1, end(SERVER, 53), bytes);
-    hosts.hear(&event, 1, &mut |_| Some(true));
+    hosts.hear(&event, 1);
     assert_eq!(name_of(&mut hosts, 1, 1_000, 1).0, "org.example.www");
 }
 
@@ -114,12 +115,9 @@ fn only_the_systems_resolvers_are_believed_and_only_in_roots_networks() {
     told(&mut hosts, 1, "198.51.100.1", "evil.example", 1);
     assert_eq!(name_of(&mut hosts, 1, 1_000, 1), ("example.evil".to_owned(), "other-dns"));
     let event = payload(PayloadKind::Reply, 2, end(SERVER, 53), reply("a.example", None, HOST));
-    for (answer, source) in [(None, "other-dns"), (Some(false), "other-dns")] {
-        hosts.hear(&event, 1, &mut |_| answer);
-        assert_eq!(name_of(&mut hosts, 2, 1_000, 1).1, source);
-    }
-    // What was found out is remembered: nobody is asked again.
-    hosts.hear(&event, 1, &mut |_| Some(true));
+    let NameEvent::Payload(mut event) = event else { unreachable!() };
+    event.roots_network = false;
+    hosts.hear(&NameEvent::Payload(event), 1);
     assert_eq!(name_of(&mut hosts, 2, 1_000, 1).1, "other-dns");
 }
 
@@ -159,12 +157,12 @@ fn a_short_name_is_shown_in_full_and_the_c_librarys_word_is_no_more_than_the_res
         name: name.as_bytes().to_vec(),
         addresses: vec![HOST.parse().unwrap()],
     };
-    hosts.hear(&NameEvent::Looked(looked(1, "db")), 1, &mut |_| None);
+    hosts.hear(&NameEvent::Looked(looked(1, "db")), 1);
     assert_eq!(name_of(&mut hosts, 1, 1_000, 1), ("example.corp.db".to_owned(), "dns"));
-    hosts.hear(&NameEvent::Looked(looked(2, "local.example.")), 1, &mut |_| None);
+    hosts.hear(&NameEvent::Looked(looked(2, "local.example.")), 1);
     assert_eq!(name_of(&mut hosts, 2, 1_000, 1), ("example.local".to_owned(), "getaddrinfo"));
     // An address that is written as a name is none.
-    hosts.hear(&NameEvent::Looked(looked(3, "203.0.113.7")), 1, &mut |_| None);
+    hosts.hear(&NameEvent::Looked(looked(3, "203.0.113.7")), 1);
     assert_ne!(name_of(&mut hosts, 3, 1_000, 1).1, "getaddrinfo");
 }
 
@@ -193,7 +191,7 @@ fn replies_over_tcp_are_put_together_from_pieces_of_any_size() {
         let mut hosts = hosts();
         for piece in stream.repeat(2).chunks(size) {
             let event = payload(PayloadKind::ReplyStream, 1, end(SERVER, 53), piece.to_vec());
-            hosts.hear(&event, 1, &mut |_| Some(true));
+            hosts.hear(&event, 1);
         }
         assert_eq!(name_of(&mut hosts, 1, 1_000, 1).0, "org.example.a", "{size}");
         assert_eq!((hosts.gauges().replies, hosts.gauges().garbled), (2, 0), "{size}");
@@ -210,10 +208,10 @@ fn the_owners_word_counts_only_where_that_is_wanted() {
     bytes.extend(target);
     let event = payload(PayloadKind::Reply, 1, end(SERVER, 53), bytes);
     let mut hosts = hosts();
-    hosts.hear(&event, 1, &mut |_| Some(true));
+    hosts.hear(&event, 1);
     assert_eq!(name_of(&mut hosts, 1, 1_000, 1).1, "");
     hosts.set_rules(NameRules { ptr: true, ..hosts.rules.clone() });
-    hosts.hear(&event, 1, &mut |_| Some(true));
+    hosts.hear(&event, 1);
     assert_eq!(name_of(&mut hosts, 1, 1_000, 1), ("example.bank".to_owned(), "ptr"));
 }
 
@@ -231,7 +229,7 @@ proptest! {
                 unreachable!()
             };
             it.moved += usize::from(is_cut);
-            hosts.hear(&NameEvent::Payload(it), 1, &mut |_| Some(true));
+            hosts.hear(&NameEvent::Payload(it), 1);
         }
         prop_assert!(hosts.gauges().known <= 1_024);
     }

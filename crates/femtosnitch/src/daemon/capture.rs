@@ -11,7 +11,7 @@ use femtosnitch_engine::{Effect, Engine, Moment};
 use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
-use femtosnitch_sys::{clock, mem, netns, wait};
+use femtosnitch_sys::{clock, mem, wait};
 
 use super::containers::Containers;
 use super::identity::{Identity, scripts};
@@ -292,7 +292,7 @@ impl Capture {
             }
         }
         for event in self.probe.take_names() {
-            self.engine.heard(&event, now, &mut |owner| netns::is_roots(owner.tgid).ok());
+            self.engine.heard(&event, now);
         }
         if self.walk.is_due(Instant::now(), || self.report.events_were_lost(&self.probe)) {
             let walked = self.look_again(now);
