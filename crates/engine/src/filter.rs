@@ -1,109 +1,293 @@
-//! What the user does not want recorded.
+//! What the user wants recorded, and what not.
+
+mod glob;
+mod lists;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use femtosnitch_model::{Digest, Row, Sha256};
-use ipnet::IpNet;
+use femtosnitch_model::{Digest, FlowKey, FlowKind, NameSource, Naming, Row, Unhashed};
 
-/// The configuration's `[ignore]` section.
+use crate::flows::Tracked;
+use crate::processes::KERNEL;
+
+pub use glob::Glob;
+pub use lists::{ContainerRule, Lists, Protocol, UserRule};
+
+/// What stands in place of a rule for what no list of `[only]` keeps.
+const NOT_ONLY: &str = "not in [only]";
+
+/// The configuration's `[ignore]` and `[only]`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Ignore {
-    /// Local or remote ports.
-    pub ports: Vec<u16>,
-    /// Domains with everything below them, lower case, without dots at either end.
-    pub domains: Vec<String>,
-    /// Networks of the remote address. Never the local one: a host inside an ignored network
-    /// would record nothing at all.
-    pub subnets: Vec<IpNet>,
-    /// Executables.
-    pub sha256: Vec<Sha256>,
+pub struct Filters {
+    /// Hidden is what any of these matches.
+    pub ignore: Lists,
+    /// Hidden is what does not match every list that is not empty.
+    pub only: Lists,
 }
 
-/// What the filters say of a row.
+/// What the filters say of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Record,
-    Drop,
-    /// The executable's digest decides, and it is not known yet.
-    Undecided,
+    Hide(Rule),
+    /// The executable's digest decides, and it is on its way.
+    Wait,
+    /// Recorded as long as something else that may decide is not known.
+    Open,
 }
 
-impl Ignore {
-    /// Judges everything but the digest; used for the live feed as well.
-    #[must_use]
-    pub fn matches_flow(
-        &self,
-        lport: u16,
-        rport: u16,
-        raddr: Option<IpAddr>,
-        domain: &str,
-    ) -> bool {
-        let port = |port: u16| port != 0 && self.ports.contains(&port);
-        port(lport)
-            || port(rport)
-            || raddr.is_some_and(|addr| self.subnets.iter().any(|net| net.contains(&addr)))
-            || (!domain.is_empty() && self.domains.iter().any(|d| is_within(domain, d)))
-    }
-
-    pub(crate) fn judge(&self, row: &Row) -> Verdict {
-        if self.matches_flow(row.lport, row.rport, row.raddr, &row.domain) {
-            return Verdict::Drop;
-        }
-        match row.exe.digest {
-            _ if self.sha256.is_empty() => Verdict::Record,
-            Digest::Known(sha) if self.sha256.contains(&sha) => Verdict::Drop,
-            Digest::Pending => Verdict::Undecided,
-            Digest::Known(_) | Digest::Missing(_) => Verdict::Record,
-        }
+impl Verdict {
+    /// Nothing that comes to be known can change it.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Record | Self::Hide(_))
     }
 }
 
-/// True if `reversed` (`org.example.www`) is `domain` (`example.org`) or lies below it. Whole
-/// labels only: `notexample.org` does not lie below `example.org`.
-fn is_within(reversed: &str, domain: &str) -> bool {
-    let mut labels = reversed.split('.');
-    domain
-        .rsplit('.')
-        .all(|wanted| labels.next().is_some_and(|label| label.eq_ignore_ascii_case(wanted)))
+/// A rule that hides something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    /// The place in the list of this kind.
+    Ignore(Kind, u32),
+    NotOnly,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The lists, in the order in which they are asked: what is known at once comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Ports,
+    Protocols,
+    Subnets,
+    Users,
+    Containers,
+    Exes,
+    Domains,
+    Sha256,
+}
 
-    fn ignore() -> Ignore {
-        Ignore {
-            ports: vec![5353],
-            domains: vec!["example.org".to_owned()],
-            subnets: vec!["192.168.0.0/16".parse().unwrap(), "fe80::/10".parse().unwrap()],
-            sha256: vec![],
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Ports,
+        Self::Protocols,
+        Self::Subnets,
+        Self::Users,
+        Self::Containers,
+        Self::Exes,
+        Self::Domains,
+        Self::Sha256,
+    ];
+}
+
+/// What a list says.
+enum Answer {
+    Yes(usize),
+    No,
+    Unknown,
+    Pending,
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: FlowKind,
+    pub(crate) exe: &'a str,
+    pub(crate) digest: Digest,
+    pub(crate) domain: &'a str,
+    pub(crate) source: NameSource,
+    pub(crate) raddr: Option<IpAddr>,
+    pub(crate) ports: [u16; 2],
+    pub(crate) family: u16,
+    pub(crate) protocol: u16,
+    pub(crate) container: &'a str,
+    pub(crate) uid: u32,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn of_flow(tracked: &'a Tracked, naming: &'a Naming, digest: Digest) -> Self {
+        let (process, flow) = (&tracked.process, &tracked.flow);
+        Self {
+            kind: tracked.kind,
+            exe: &process.image.path,
+            digest,
+            domain: &naming.domain,
+            source: naming.source,
+            raddr: flow.remote.addr,
+            ports: [flow.local.port, flow.remote.port],
+            family: flow.family,
+            protocol: flow.protocol,
+            container: &process.place.container,
+            uid: tracked.uid,
         }
     }
 
-    #[test]
-    fn domains_match_by_whole_labels() {
-        assert!(is_within("org.example", "example.org"));
-        assert!(is_within("org.example.www", "example.org"));
-        assert!(is_within("ORG.Example.www", "example.org"));
-        assert!(!is_within("org.examples", "example.org"));
-        assert!(!is_within("org.notexample", "example.org"));
-        assert!(!is_within("org", "example.org"));
+    pub(crate) fn of_row(row: &'a Row, kind: FlowKind) -> Self {
+        Self {
+            kind,
+            exe: &row.exe.image.path,
+            digest: row.exe.digest,
+            domain: &row.domain,
+            source: row.name_source,
+            raddr: row.raddr,
+            ports: [row.lport, row.rport],
+            family: row.family,
+            protocol: row.protocol,
+            container: &row.container,
+            uid: row.uid,
+        }
     }
 
-    #[test]
-    fn only_the_remote_address_counts() {
-        let far = Some("203.0.113.9".parse().unwrap());
-        let near = Some("192.168.1.9".parse().unwrap());
-        assert!(ignore().matches_flow(1, 2, near, ""));
-        assert!(!ignore().matches_flow(1, 2, far, ""));
-        assert!(!ignore().matches_flow(1, 2, None, ""));
+    fn has_ports(&self) -> bool {
+        // Nothing is known of the protocol of what found no flow.
+        self.family == 0
+            || (matches!(self.family, FlowKey::AF_INET | FlowKey::AF_INET6)
+                && matches!(
+                    self.protocol,
+                    0 | FlowKey::TCP | FlowKey::UDP | FlowKey::UDPLITE | FlowKey::SCTP | 33 | 262
+                ))
     }
 
-    #[test]
-    fn ports_match_on_either_side_and_zero_never() {
-        assert!(ignore().matches_flow(5353, 1, None, ""));
-        assert!(ignore().matches_flow(1, 5353, None, ""));
-        let zero = Ignore { ports: vec![0], ..Ignore::default() };
-        assert!(!zero.matches_flow(0, 0, None, ""));
+    /// Whether this is everybody's traffic together: nothing of it is known.
+    fn is_anybodys(&self) -> bool {
+        self.kind == FlowKind::CatchAll
     }
+}
+
+impl Filters {
+    fn is_empty(&self) -> bool {
+        self.ignore.is_empty() && self.only.is_empty()
+    }
+
+    pub(crate) fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        if self.is_empty() {
+            return Verdict::Record;
+        }
+        let (mut open, mut wait) = (false, false);
+        for kind in Kind::ALL.into_iter().filter(|kind| self.ignore.has(*kind)) {
+            match self.ignore.ask(kind, subject) {
+                // Nobody may hide traffic by a name made up for it.
+                Answer::Yes(_) if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::Yes(at) => {
+                    return Verdict::Hide(Rule::Ignore(
+                        kind,
+                        u32::try_from(at).unwrap_or(u32::MAX),
+                    ));
+                }
+                Answer::No if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::No => {}
+                Answer::Unknown => open = true,
+                Answer::Pending => wait = true,
+            }
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| self.only.has(*kind)) {
+            match self.only.ask(kind, subject) {
+                Answer::Yes(_) => {}
+                // A name that somebody made up is as good as none.
+                Answer::No if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::No => return Verdict::Hide(Rule::NotOnly),
+                Answer::Unknown => open = true,
+                Answer::Pending => wait = true,
+            }
+        }
+        match (wait, open) {
+            (true, _) => Verdict::Wait,
+            (_, true) => Verdict::Open,
+            (false, false) => Verdict::Record,
+        }
+    }
+
+    /// A rule as the user wrote it.
+    pub(crate) fn text(&self, rule: Rule) -> Arc<str> {
+        match rule {
+            Rule::NotOnly => NOT_ONLY.into(),
+            Rule::Ignore(kind, at) => self.ignore.text(kind, at as usize).into(),
+        }
+    }
+}
+
+impl Lists {
+    fn is_empty(&self) -> bool {
+        !Kind::ALL.into_iter().any(|kind| self.has(kind))
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        !match kind {
+            Kind::Ports => self.ports.is_empty(),
+            Kind::Protocols => self.protocols.is_empty(),
+            Kind::Subnets => self.subnets.is_empty(),
+            Kind::Users => self.users.is_empty(),
+            Kind::Containers => self.containers.is_empty(),
+            Kind::Exes => self.exes.is_empty(),
+            Kind::Domains => self.domains.is_empty(),
+            Kind::Sha256 => self.sha256.is_empty(),
+        }
+    }
+
+    fn ask(&self, kind: Kind, subject: &Subject<'_>) -> Answer {
+        match kind {
+            Kind::Ports => {
+                let wanted = |port: &u16| *port != 0 && subject.ports.contains(port);
+                match self.ports.iter().position(wanted) {
+                    Some(at) => Answer::Yes(at),
+                    None if subject.has_ports() && subject.ports.contains(&0) => Answer::Unknown,
+                    None => Answer::No,
+                }
+            }
+            Kind::Protocols if subject.family == 0 => Answer::Unknown,
+            Kind::Protocols => {
+                found(self.protocols.iter().position(|it| it.is(subject.family, subject.protocol)))
+            }
+            Kind::Subnets => match subject.raddr {
+                None => Answer::Unknown,
+                Some(addr) => found(self.subnets.iter().position(|net| lists::contains(net, addr))),
+            },
+            Kind::Users | Kind::Containers if subject.is_anybodys() => Answer::Unknown,
+            Kind::Users => found(self.users.iter().position(|user| user.uid == subject.uid)),
+            Kind::Containers => {
+                found(self.containers.iter().position(|it| it.matches(subject.container)))
+            }
+            Kind::Exes => {
+                // Brackets: nobody knows. An ellipsis: the beginning is missing.
+                let unknown = subject.exe.starts_with(['(', '…']) && subject.exe != KERNEL;
+                match self.exes.iter().position(|glob| glob.matches(subject.exe)) {
+                    _ if unknown => Answer::Unknown,
+                    at => found(at),
+                }
+            }
+            Kind::Domains if subject.domain.is_empty() => Answer::Unknown,
+            Kind::Domains => found(
+                self.domains.iter().position(|domain| lists::is_within(subject.domain, domain)),
+            ),
+            Kind::Sha256 => match subject.digest {
+                Digest::Known(sha) => found(self.sha256.iter().position(|it| *it == sha)),
+                Digest::Pending => Answer::Pending,
+                Digest::Missing(Unhashed::Kernel) => Answer::No,
+                Digest::Missing(_) => Answer::Unknown,
+            },
+        }
+    }
+
+    fn text(&self, kind: Kind, at: usize) -> String {
+        fn show<T: ToString>(list: &[T], at: usize) -> String {
+            list.get(at).map_or_else(String::new, ToString::to_string)
+        }
+        match kind {
+            Kind::Ports => format!("ignore.ports {}", show(&self.ports, at)),
+            Kind::Protocols => format!("ignore.protocols {}", show(&self.protocols, at)),
+            Kind::Subnets => format!("ignore.subnets {}", show(&self.subnets, at)),
+            Kind::Users => {
+                let user = self.users.get(at).map_or("", |user| user.text.as_str());
+                format!("ignore.users {user}")
+            }
+            Kind::Containers => format!("ignore.containers {}", show(&self.containers, at)),
+            Kind::Exes => format!("ignore.exes {}", show(&self.exes, at)),
+            Kind::Domains => format!("ignore.domains {}", show(&self.domains, at)),
+            Kind::Sha256 => format!("ignore.sha256 {}", show(&self.sha256, at)),
+        }
+    }
+}
+
+fn found(at: Option<usize>) -> Answer {
+    at.map_or(Answer::No, Answer::Yes)
 }
