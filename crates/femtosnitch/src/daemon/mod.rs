@@ -18,6 +18,7 @@ mod losses;
 mod place;
 mod report;
 mod selftest;
+mod settings;
 mod walk;
 mod writer;
 
@@ -29,7 +30,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
-use femtosnitch_engine::{Engine, Ignore, Limits};
+use femtosnitch_engine::{Engine, Limits};
 use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::Sink;
@@ -43,6 +44,8 @@ use containers::Containers;
 use identity::Identity;
 use losses::Losses;
 use report::Report;
+pub use settings::Hangup;
+use settings::{InForce, Loaded, Settings};
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
@@ -76,8 +79,10 @@ pub(crate) enum Message {
     Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
-    /// New filters.
-    Ignore(Ignore),
+    /// Another configuration.
+    Settings(Box<(Settings, Loaded)>),
+    /// One that is of no use, and why.
+    Refused(String),
     /// Count what there is, write it, end.
     Stop,
 }
@@ -85,6 +90,8 @@ pub(crate) enum Message {
 /// The daemon, running.
 pub struct Running {
     paths: Paths,
+    /// What it was started with.
+    config: Config,
     messages: Sender<Message>,
     waker: capture::Waker,
     capture: JoinHandle<anyhow::Result<()>>,
@@ -101,7 +108,7 @@ impl Running {
     /// # Errors
     /// If anything is missing without which the daemon would not do its work. Nothing is left
     /// behind then.
-    pub fn start(paths: &Paths) -> anyhow::Result<Self> {
+    pub fn start(paths: &Paths, hangup: Hangup) -> anyhow::Result<Self> {
         let (config, config_path) = Config::load(paths)?;
         // First, since whoever lacks them may not make directories either.
         check_capabilities()?;
@@ -114,7 +121,8 @@ impl Running {
             .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;
         let lock = InstanceLock::acquire(&paths.lock_file())?;
 
-        let report = Arc::new(Report::new(paths, config_path.as_deref()));
+        let loaded = Loaded::new(config_path.as_deref(), report::now(), &config, &config);
+        let report = Arc::new(Report::new(paths, InForce::new(loaded, hangup)));
         let boot = procfs::boot_id().unwrap_or_else(|error| {
             report.warn(&format!(
                 "the kernel does not say which boot this is ({error}): in the history processes of \
@@ -144,7 +152,8 @@ impl Running {
             Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
         report.hooks(&probe);
         let limits = Limits { processes: config.identity.processes as usize, files: FILES };
-        let engine = Engine::new(limits, ignore(&config), place::NAMES);
+        let Settings { filters, privacy, sample_interval, write_interval } = Settings::of(&config);
+        let engine = Engine::new(limits, filters, privacy, place::NAMES);
 
         reduce_capabilities(&report)?;
         // Capabilities belong to a thread: from here on none is started with more.
@@ -175,8 +184,8 @@ impl Running {
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),
-            sample_interval: config.capture.sample_interval,
-            write_interval: config.store.write_interval,
+            sample_interval,
+            write_interval,
             max_flows: config.capture.max_flows as usize,
             walk: Walk::default(),
             self_test: None,
@@ -185,7 +194,7 @@ impl Running {
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();
-        Ok(Self { paths, messages, waker, capture, writer, helpers, report, _lock: lock })
+        Ok(Self { paths, config, messages, waker, capture, writer, helpers, report, _lock: lock })
     }
 
     /// One line that says what runs.
@@ -194,19 +203,20 @@ impl Running {
         self.report.summary()
     }
 
-    /// Reads the configuration again. Filters and retention change at once; the rest needs a
-    /// restart. A broken file changes nothing.
+    /// Reads the configuration again. Filters, privacy, retention and intervals change at once; the
+    /// rest waits for a restart, which is told. A broken file changes nothing.
     pub fn reload(&self) {
-        match Config::load(&self.paths) {
-            Ok((config, _)) => {
-                // Either end may be on its way out; then there is nothing to change.
-                drop(self.messages.send(Message::Ignore(ignore(&config))));
-                self.waker.wake();
+        let message = match Config::load(&self.paths) {
+            Ok((config, path)) => {
+                let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
                 self.writer.set_retention(Retention(config.store.retention));
-                tracing::info!("configuration read again: filters and retention are in force");
+                Message::Settings(Box::new((Settings::of(&config), loaded)))
             }
-            Err(error) => self.report.warn(&format!("the configuration was not changed: {error}")),
-        }
+            Err(error) => Message::Refused(error.to_string()),
+        };
+        // The other end may be on its way out; then there is nothing to change.
+        drop(self.messages.send(message));
+        self.waker.wake();
     }
 
     /// True if a thread without which nothing works ended by itself.
@@ -334,15 +344,6 @@ fn probe_options(config: &Config) -> Options {
         },
         event_buffer: config.capture.event_buffer,
         names_buffer: if config.names.capture { config.names.buffer } else { 0 },
-    }
-}
-
-fn ignore(config: &Config) -> Ignore {
-    Ignore {
-        ports: config.ignore.ports.clone(),
-        domains: config.ignore.domains.clone(),
-        subnets: config.ignore.subnets.clone(),
-        sha256: config.ignore.sha256.clone(),
     }
 }
 
