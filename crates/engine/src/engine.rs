@@ -239,7 +239,7 @@ impl Engine {
             self.filters.judge(&Subject::of_flow(tracked, &self.no_name, digest))
         });
         let hidden_by = match verdict {
-            Verdict::Hide(rule) => Some(self.filters.text(rule)),
+            Verdict::Hide(rule) => Some(self.rows.ignored.text(rule, &self.filters)),
             Verdict::Record | Verdict::Open | Verdict::Wait => None,
         };
         let tracked: &Tracked = tracked;

@@ -2,19 +2,20 @@
 
 mod glob;
 mod lists;
+mod set;
 #[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use femtosnitch_model::{Digest, FlowKey, FlowKind, NameSource, Naming, Row, Unhashed};
+use femtosnitch_model::{Digest, FlowKey, FlowKind, NameSource, Naming, Row};
 
 use crate::flows::Tracked;
-use crate::processes::KERNEL;
 
 pub use glob::Glob;
 pub use lists::{ContainerRule, Lists, Protocol, UserRule};
+use set::{Answer, Set};
 
 /// What stands in place of a rule for what no list of `[only]` keeps.
 const NOT_ONLY: &str = "not in [only]";
@@ -22,10 +23,8 @@ const NOT_ONLY: &str = "not in [only]";
 /// The configuration's `[ignore]` and `[only]`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Filters {
-    /// Hidden is what any of these matches.
-    pub ignore: Lists,
-    /// Hidden is what does not match every list that is not empty.
-    pub only: Lists,
+    ignore: Set,
+    only: Set,
 }
 
 /// What the filters say of a flow.
@@ -78,14 +77,6 @@ impl Kind {
         Self::Domains,
         Self::Sha256,
     ];
-}
-
-/// What a list says.
-enum Answer {
-    Yes(usize),
-    No,
-    Unknown,
-    Pending,
 }
 
 /// What is judged.
@@ -155,8 +146,15 @@ impl<'a> Subject<'a> {
 }
 
 impl Filters {
+    /// Hidden is what any list of `ignore` matches, and what does not match every list of `only`
+    /// with something in it.
+    #[must_use]
+    pub fn new(ignore: Lists, only: Lists) -> Self {
+        Self { ignore: Set::new(ignore), only: Set::new(only) }
+    }
+
     fn is_empty(&self) -> bool {
-        self.ignore.is_empty() && self.only.is_empty()
+        self.ignore.lists.is_empty() && self.only.lists.is_empty()
     }
 
     pub(crate) fn judge(&self, subject: &Subject<'_>) -> Verdict {
@@ -164,7 +162,7 @@ impl Filters {
             return Verdict::Record;
         }
         let (mut open, mut wait) = (false, false);
-        for kind in Kind::ALL.into_iter().filter(|kind| self.ignore.has(*kind)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| self.ignore.lists.has(*kind)) {
             match self.ignore.ask(kind, subject) {
                 // Nobody may hide traffic by a name made up for it.
                 Answer::Yes(_) if kind == Kind::Domains && subject.source.is_claim() => open = true,
@@ -180,7 +178,7 @@ impl Filters {
                 Answer::Pending => wait = true,
             }
         }
-        for kind in Kind::ALL.into_iter().filter(|kind| self.only.has(*kind)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| self.only.lists.has(*kind)) {
             match self.only.ask(kind, subject) {
                 Answer::Yes(_) => {}
                 // A name that somebody made up is as good as none.
@@ -201,93 +199,7 @@ impl Filters {
     pub(crate) fn text(&self, rule: Rule) -> Arc<str> {
         match rule {
             Rule::NotOnly => NOT_ONLY.into(),
-            Rule::Ignore(kind, at) => self.ignore.text(kind, at as usize).into(),
+            Rule::Ignore(kind, at) => self.ignore.lists.text(kind, at as usize).into(),
         }
     }
-}
-
-impl Lists {
-    fn is_empty(&self) -> bool {
-        !Kind::ALL.into_iter().any(|kind| self.has(kind))
-    }
-
-    fn has(&self, kind: Kind) -> bool {
-        !match kind {
-            Kind::Ports => self.ports.is_empty(),
-            Kind::Protocols => self.protocols.is_empty(),
-            Kind::Subnets => self.subnets.is_empty(),
-            Kind::Users => self.users.is_empty(),
-            Kind::Containers => self.containers.is_empty(),
-            Kind::Exes => self.exes.is_empty(),
-            Kind::Domains => self.domains.is_empty(),
-            Kind::Sha256 => self.sha256.is_empty(),
-        }
-    }
-
-    fn ask(&self, kind: Kind, subject: &Subject<'_>) -> Answer {
-        match kind {
-            Kind::Ports => {
-                let wanted = |port: &u16| *port != 0 && subject.ports.contains(port);
-                match self.ports.iter().position(wanted) {
-                    Some(at) => Answer::Yes(at),
-                    None if subject.has_ports() && subject.ports.contains(&0) => Answer::Unknown,
-                    None => Answer::No,
-                }
-            }
-            Kind::Protocols if subject.family == 0 => Answer::Unknown,
-            Kind::Protocols => {
-                found(self.protocols.iter().position(|it| it.is(subject.family, subject.protocol)))
-            }
-            Kind::Subnets => match subject.raddr {
-                None => Answer::Unknown,
-                Some(addr) => found(self.subnets.iter().position(|net| lists::contains(net, addr))),
-            },
-            Kind::Users | Kind::Containers if subject.is_anybodys() => Answer::Unknown,
-            Kind::Users => found(self.users.iter().position(|user| user.uid == subject.uid)),
-            Kind::Containers => {
-                found(self.containers.iter().position(|it| it.matches(subject.container)))
-            }
-            Kind::Exes => {
-                // Brackets: nobody knows. An ellipsis: the beginning is missing.
-                let unknown = subject.exe.starts_with(['(', '…']) && subject.exe != KERNEL;
-                match self.exes.iter().position(|glob| glob.matches(subject.exe)) {
-                    _ if unknown => Answer::Unknown,
-                    at => found(at),
-                }
-            }
-            Kind::Domains if subject.domain.is_empty() => Answer::Unknown,
-            Kind::Domains => found(
-                self.domains.iter().position(|domain| lists::is_within(subject.domain, domain)),
-            ),
-            Kind::Sha256 => match subject.digest {
-                Digest::Known(sha) => found(self.sha256.iter().position(|it| *it == sha)),
-                Digest::Pending => Answer::Pending,
-                Digest::Missing(Unhashed::Kernel) => Answer::No,
-                Digest::Missing(_) => Answer::Unknown,
-            },
-        }
-    }
-
-    fn text(&self, kind: Kind, at: usize) -> String {
-        fn show<T: ToString>(list: &[T], at: usize) -> String {
-            list.get(at).map_or_else(String::new, ToString::to_string)
-        }
-        match kind {
-            Kind::Ports => format!("ignore.ports {}", show(&self.ports, at)),
-            Kind::Protocols => format!("ignore.protocols {}", show(&self.protocols, at)),
-            Kind::Subnets => format!("ignore.subnets {}", show(&self.subnets, at)),
-            Kind::Users => {
-                let user = self.users.get(at).map_or("", |user| user.text.as_str());
-                format!("ignore.users {user}")
-            }
-            Kind::Containers => format!("ignore.containers {}", show(&self.containers, at)),
-            Kind::Exes => format!("ignore.exes {}", show(&self.exes, at)),
-            Kind::Domains => format!("ignore.domains {}", show(&self.domains, at)),
-            Kind::Sha256 => format!("ignore.sha256 {}", show(&self.sha256, at)),
-        }
-    }
-}
-
-fn found(at: Option<usize>) -> Answer {
-    at.map_or(Answer::No, Answer::Yes)
 }

@@ -8,6 +8,8 @@ use femtosnitch_model::{
     Unhashed,
 };
 
+use crate::filter::{Filters, Rule};
+
 /// The path of such rows.
 pub(crate) const IGNORED: &str = "(ignored)";
 /// Of whoever is nobody in particular: what `(uid_t) -1` means to system calls.
@@ -18,6 +20,7 @@ const NO_USER: u32 = u32::MAX;
 pub(crate) struct Ignored {
     sums: BTreeMap<Arc<str>, Sum>,
     images: HashMap<Arc<str>, Arc<Image>>,
+    texts: HashMap<Rule, Arc<str>>,
     /// Rows hidden so far.
     pub(crate) rows: u64,
 }
@@ -33,8 +36,15 @@ struct Sum {
 }
 
 impl Ignored {
+    /// A rule as the user wrote it.
+    pub(crate) fn text(&mut self, rule: Rule, filters: &Filters) -> Arc<str> {
+        let text = self.texts.entry(rule).or_insert_with(|| filters.text(rule));
+        Arc::clone(text)
+    }
+
     /// Counts a row in place of recording it.
-    pub(crate) fn add(&mut self, rule: Arc<str>, row: &Row) {
+    pub(crate) fn add(&mut self, rule: Rule, filters: &Filters, row: &Row) {
+        let rule = self.text(rule, filters);
         self.rows += 1;
         let (first, sum) = (!self.sums.contains_key(&rule), self.sums.entry(rule).or_default());
         sum.contime = if first { row.contime } else { sum.contime.min(row.contime) };
@@ -75,6 +85,7 @@ impl Ignored {
     /// Rules may be others from here on.
     pub(crate) fn forget_rules(&mut self) {
         self.images.clear();
+        self.texts.clear();
     }
 }
 

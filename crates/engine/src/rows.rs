@@ -114,7 +114,7 @@ impl Rows {
         out: &mut Vec<Row>,
     ) {
         match verdict {
-            Verdict::Hide(rule) => self.ignored.add(rules.filters.text(rule), &held.row),
+            Verdict::Hide(rule) => self.ignored.add(rule, rules.filters, &held.row),
             Verdict::Wait if held.tries > 0 && !last => {
                 self.held.push(Held { tries: held.tries - 1, ..held });
             }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use femtosnitch_model::{FlowKey, Sha256, protocol_name};
 use ipnet::IpNet;
 
+use super::Kind;
 use super::glob::Glob;
 
 /// `[ignore]` or `[only]`: what traffic may be chosen by.
@@ -28,6 +29,44 @@ pub struct Lists {
     pub containers: Vec<ContainerRule>,
     /// Real user ids.
     pub users: Vec<UserRule>,
+}
+
+impl Lists {
+    pub(super) fn is_empty(&self) -> bool {
+        !Kind::ALL.into_iter().any(|kind| self.has(kind))
+    }
+
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        !match kind {
+            Kind::Ports => self.ports.is_empty(),
+            Kind::Protocols => self.protocols.is_empty(),
+            Kind::Subnets => self.subnets.is_empty(),
+            Kind::Users => self.users.is_empty(),
+            Kind::Containers => self.containers.is_empty(),
+            Kind::Exes => self.exes.is_empty(),
+            Kind::Domains => self.domains.is_empty(),
+            Kind::Sha256 => self.sha256.is_empty(),
+        }
+    }
+
+    pub(super) fn text(&self, kind: Kind, at: usize) -> String {
+        fn show<T: ToString>(list: &[T], at: usize) -> String {
+            list.get(at).map_or_else(String::new, ToString::to_string)
+        }
+        match kind {
+            Kind::Ports => format!("ignore.ports {}", show(&self.ports, at)),
+            Kind::Protocols => format!("ignore.protocols {}", show(&self.protocols, at)),
+            Kind::Subnets => format!("ignore.subnets {}", show(&self.subnets, at)),
+            Kind::Users => {
+                let user = self.users.get(at).map_or("", |user| user.text.as_str());
+                format!("ignore.users {user}")
+            }
+            Kind::Containers => format!("ignore.containers {}", show(&self.containers, at)),
+            Kind::Exes => format!("ignore.exes {}", show(&self.exes, at)),
+            Kind::Domains => format!("ignore.domains {}", show(&self.domains, at)),
+            Kind::Sha256 => format!("ignore.sha256 {}", show(&self.sha256, at)),
+        }
+    }
 }
 
 /// A protocol as [`protocol_name`] names it.
@@ -137,15 +176,6 @@ pub struct UserRule {
     pub text: String,
 }
 
-/// True if `reversed` (`org.example.www`) is `domain` (`example.org`) or lies below it. Whole
-/// labels only: `notexample.org` does not lie below `example.org`.
-pub(super) fn is_within(reversed: &str, domain: &str) -> bool {
-    let mut labels = reversed.split('.');
-    domain
-        .rsplit('.')
-        .all(|wanted| labels.next().is_some_and(|label| label.eq_ignore_ascii_case(wanted)))
-}
-
 pub(super) fn contains(net: &IpNet, addr: IpAddr) -> bool {
     net.contains(&addr.to_canonical())
 }
@@ -153,17 +183,6 @@ pub(super) fn contains(net: &IpNet, addr: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn domains_match_by_whole_labels() {
-        assert!(is_within("org.example", "example.org"));
-        assert!(is_within("org.example.www", "example.org"));
-        assert!(is_within("ORG.Example.www", "example.org"));
-        assert!(!is_within("org.examples", "example.org"));
-        assert!(!is_within("org.notexample", "example.org"));
-        assert!(!is_within("org", "example.org"));
-        assert!(!is_within("", "example.org"));
-    }
 
     #[test]
     fn protocols_are_known_by_name() {

@@ -1,7 +1,7 @@
 //! What filters must hide, and what they must not.
 
 use super::*;
-use femtosnitch_model::{Sha256, Witness};
+use femtosnitch_model::{Sha256, Unhashed, Witness};
 
 const FAR: &str = "203.0.113.9";
 const DNS: NameSource = NameSource::own(Witness::Dns);
@@ -23,11 +23,11 @@ fn subject() -> Subject<'static> {
 }
 
 fn ignore(ignore: Lists) -> Filters {
-    Filters { ignore, only: Lists::default() }
+    Filters::new(ignore, Lists::default())
 }
 
 fn only(only: Lists) -> Filters {
-    Filters { ignore: Lists::default(), only }
+    Filters::new(Lists::default(), only)
 }
 
 fn hides(filters: &Filters, subject: Subject<'_>) -> bool {
@@ -165,13 +165,13 @@ fn every_list_of_only_has_to_match() {
     assert!(hides(&only(both.clone()), Subject { uid: 0, ..subject() }));
     assert!(hides(&only(both), Subject { ports: [1, 80], ..subject() }));
     // What is ignored stays so.
-    let filters = Filters { ignore: ports(&[443]), only: user(1000) };
+    let filters = Filters::new(ports(&[443]), user(1000));
     assert!(hides(&filters, subject()));
 }
 
 #[test]
 fn a_rule_is_named_as_it_was_written() {
-    let filters = Filters { ignore: ports(&[53, 443]), only: Lists::default() };
+    let filters = ignore(ports(&[53, 443]));
     let Verdict::Hide(rule) = filters.judge(&subject()) else { panic!("recorded") };
     assert_eq!(&*filters.text(rule), "ignore.ports 443");
     let Verdict::Hide(rule) = only(user(0)).judge(&subject()) else { panic!("recorded") };

@@ -22,7 +22,7 @@ impl Settings {
     pub(super) fn of(config: &Config) -> Self {
         let keep = &config.privacy;
         Self {
-            filters: Filters { ignore: config.ignore.clone(), only: config.only.clone() },
+            filters: Filters::new(config.ignore.clone(), config.only.clone()),
             privacy: Privacy {
                 addresses: keep.addresses,
                 ports: keep.ports,

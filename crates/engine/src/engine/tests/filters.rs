@@ -7,7 +7,7 @@ use femtosnitch_model::Row;
 const SHA: Sha256 = Sha256([9; 32]);
 
 fn ignore(ignore: Lists) -> Filters {
-    Filters { ignore, only: Lists::default() }
+    Filters::new(ignore, Lists::default())
 }
 
 fn port(port: u16) -> Lists {
@@ -54,10 +54,10 @@ fn a_row_does_not_wait_for_ever_and_never_at_the_end() {
 
 #[test]
 fn what_is_ignored_is_one_row_for_each_rule() {
-    let mut engine = engine(Filters {
-        ignore: Lists { ports: vec![443, 53], ..Lists::default() },
-        only: Lists { ports: vec![80], ..Lists::default() },
-    });
+    let mut engine = engine(Filters::new(
+        Lists { ports: vec![443, 53], ..Lists::default() },
+        Lists { ports: vec![80], ..Lists::default() },
+    ));
     for (slot, port) in [(5, 443), (6, 443), (7, 53), (8, 22), (9, 80)] {
         let mut flow = reading(slot, key(7, 3), 10, u64::from(slot));
         flow.flow.remote.port = port;
