@@ -15,7 +15,9 @@ mod status;
 pub use client::{ClientError, LiveClient};
 pub use event::{Event, FlowEvent};
 pub use server::{Limits, LiveHandle, LiveServer, ServerError};
-pub use status::{Database, Flows, GeoDatabase, GeoIp, Hook, HookState, Memory, Status};
+pub use status::{
+    ConfigStatus, Database, Flows, GeoDatabase, GeoIp, Hook, HookState, Memory, Status,
+};
 
 /// Version of the feed, told in [`Event::Hello`]. It grows when a reader of an older version would
 /// misunderstand; new events and new fields do not count, since readers pass over them.

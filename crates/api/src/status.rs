@@ -30,8 +30,8 @@ pub struct Status {
     pub geoip: GeoIp,
     /// What a person should know, in full sentences; empty when all is well.
     pub warnings: Vec<String>,
-    /// Path of the configuration in use, '' for the defaults.
-    pub config: String,
+    /// The configuration in use.
+    pub config: ConfigStatus,
     /// What the daemon itself needs.
     pub memory: Memory,
     /// How the last trial of the hooks went, with bytes of the daemon's own: `passed`, or
@@ -121,6 +121,27 @@ pub struct GeoDatabase {
     pub built: u64,
     /// Whom to name where its answers are shown, '' if nobody asks for it.
     pub attribution: String,
+}
+
+/// The configuration that the daemon goes by.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfigStatus {
+    /// The file, '' for the defaults.
+    pub path: String,
+    /// When it was read, seconds since 1970-01-01 UTC.
+    pub loaded_at: f64,
+    /// Counts the configurations that were put in force since the daemon started, from 1.
+    pub generation: u64,
+    /// How often it was to be read again since then, those that were refused included.
+    pub reloads: u64,
+    /// Why the last of them was refused: what was in force before still is.
+    pub refused: Option<String>,
+    /// Keys (`section.key`) that differ from what the daemon was started with, and that only its
+    /// next start heeds.
+    pub at_next_start: Vec<String>,
+    /// SIGHUP makes the daemon read it again. False for `femtosnitch run`, which ends then.
+    pub by_signal: bool,
 }
 
 /// Memory in bytes.

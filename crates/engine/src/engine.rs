@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Connections, Counters, Digest, Direction, Facts, FileId, FlowKey, FlowKind, ImageId, NameEvent,
-    Naming, ProcEvent, ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
+    Connections, Counters, Digest, Direction, Facts, FileId, FlowKey, FlowKind, Image, ImageId,
+    NameEvent, Naming, ProcEvent, ProcInfo, ProcKey, Process, Quality, Reading, Slot, Wire,
 };
 
 use crate::Effect;
 use crate::digests::Digests;
-use crate::filter::Ignore;
-use crate::flows::{Flows, Growth};
+use crate::filter::{Filters, Subject, Verdict};
+use crate::flows::{Flows, Growth, Tracked};
 use crate::hosts::{Hosts, NameGauges, NameRules};
 use crate::places::Names;
+use crate::privacy::{Privacy, Shown};
 use crate::processes::{Processes, alone, nobody};
-use crate::rows::{Batch, Rows};
+use crate::rows::{Batch, Rows, Rules};
 
 /// A batch is due early once this many ended flows wait: many short connections.
 const ENDED_DUE: usize = 20_000;
@@ -51,8 +52,12 @@ impl Moment {
 pub struct Moved<'a> {
     /// Who.
     pub process: &'a Process,
-    /// The conversation.
-    pub flow: &'a FlowKey,
+    /// What it runs, with the command line as far as it may be shown.
+    pub image: Arc<Image>,
+    /// The rule that keeps this out of the history, as the user wrote it.
+    pub hidden_by: Option<Arc<str>>,
+    /// The conversation, as far as it may be shown.
+    pub flow: FlowKey,
     /// What it stands for.
     pub kind: FlowKind,
     /// Container id or ''.
@@ -65,8 +70,8 @@ pub struct Moved<'a> {
     pub wire: Wire,
     /// Who began the conversation.
     pub direction: Direction,
-    /// What the other end is called.
-    pub naming: &'a Naming,
+    /// What the other end is called, if that may be shown.
+    pub naming: Naming,
     /// What became of the connection since then.
     pub connections: Connections,
     /// How well its data travelled since then.
@@ -113,7 +118,10 @@ pub struct Engine {
     flows: Flows,
     hosts: Hosts,
     rows: Rows,
-    ignore: Ignore,
+    filters: Filters,
+    /// How often those were replaced.
+    filters_number: u32,
+    shown: Shown,
     nobody: Arc<Process>,
     gone: Vec<ProcKey>,
     /// Sockets whose traffic is not the machine's.
@@ -126,15 +134,19 @@ pub struct Engine {
 impl Engine {
     /// Begins with nothing known.
     #[must_use]
-    pub fn new(limits: Limits, ignore: Ignore, names: Names) -> Self {
+    pub fn new(limits: Limits, filters: Filters, privacy: Privacy, names: Names) -> Self {
+        let mut processes = Processes::new(limits.processes, names);
+        processes.set_privacy(privacy.clone());
         let nobody = alone(ProcKey::default(), nobody(ImageId(u64::MAX)), 0, 0);
         Self {
-            processes: Processes::new(limits.processes, names),
+            processes,
             digests: Digests::new(limits.files),
             flows: Flows::default(),
             hosts: Hosts::new(NameRules::default()),
             rows: Rows::default(),
-            ignore,
+            filters,
+            filters_number: 0,
+            shown: Shown::new(privacy),
             nobody: Arc::new(nobody),
             gone: Vec::new(),
             own: Vec::new(),
@@ -143,9 +155,16 @@ impl Engine {
         }
     }
 
-    /// Replaces the user's filters (a reload of the configuration).
-    pub fn set_ignore(&mut self, ignore: Ignore) {
-        self.ignore = ignore;
+    /// Replaces what the user wants recorded, and how (a reload of the configuration). What is not
+    /// written yet is judged anew.
+    pub fn configure(&mut self, filters: Filters, privacy: Privacy) {
+        if filters != self.filters {
+            self.filters = filters;
+            self.filters_number = self.filters_number.wrapping_add(1);
+            self.rows.ignored.forget_rules();
+        }
+        self.processes.set_privacy(privacy.clone());
+        self.shown.change(privacy, self.processes.next_image());
     }
 
     /// Sets whose word counts for names.
@@ -167,12 +186,6 @@ impl Engine {
     /// Sockets (by cookie) that the daemon tests itself with: nothing of them is recorded.
     pub fn set_own(&mut self, cookies: &[u64]) {
         cookies.clone_into(&mut self.own);
-    }
-
-    /// The user's filters.
-    #[must_use]
-    pub fn ignore(&self) -> &Ignore {
-        &self.ignore
     }
 
     /// What is to be done, in order. Call after each of the other functions.
@@ -248,19 +261,30 @@ impl Engine {
         if news.is_empty() {
             return None;
         }
+        let digest = self.digests.of(&tracked.process.image);
+        let verdict = tracked.judge(self.filters_number, |tracked| {
+            self.filters.judge(&Subject::of_flow(tracked, digest))
+        });
+        let hidden_by = match verdict {
+            Verdict::Hide(rule) => Some(self.rows.ignored.text(rule, &self.filters)),
+            Verdict::Record | Verdict::Open | Verdict::Wait => None,
+        };
+        let tracked: &Tracked = tracked;
         Some(Moved {
             process: &tracked.process,
-            flow: &tracked.flow,
+            image: self.shown.image(&tracked.process.image),
+            hidden_by,
+            flow: self.shown.privacy.flow(&tracked.flow),
             kind: tracked.kind,
             container: &tracked.process.place.container,
             uid: tracked.uid,
             delta: news.counters,
             wire: news.wire,
             direction: tracked.direction,
-            naming: &tracked.naming,
+            naming: self.shown.privacy.naming(&tracked.naming),
             connections: news.connections,
             quality: Quality { rtt_us: tracked.rtt_us(), retrans: news.retrans },
-            digest: self.digests.of(&tracked.process.image),
+            digest,
             parent_digest: tracked.process.parent_image().map(|image| self.digests.of(image)),
             script_digest: tracked.process.script.get().map(|image| self.digests.of(image)),
             facts: self.rows.facts_of(&tracked.process.image),
@@ -422,7 +446,9 @@ impl Engine {
                 self.processes.want_digests(&tracked.process, &mut self.digests, &mut self.effects);
             }
         }
-        self.rows.build(unwritten, &self.digests, &self.ignore, last)
+        let rules =
+            Rules { filters: &self.filters, number: self.filters_number, shown: &mut self.shown };
+        self.rows.build(unwritten, &self.digests, rules, last)
     }
 
     /// Sizes and losses.
@@ -436,7 +462,7 @@ impl Engine {
             files: self.digests.len(),
             owners_unknown: self.processes.unknown,
             processes_refused: self.processes.refused(),
-            rows_ignored: self.rows.ignored,
+            rows_ignored: self.rows.ignored.rows,
             rows_lost: self.flows.lost_rows,
             bytes_lost: self.flows.lost_bytes,
         }

@@ -1,109 +1,205 @@
-//! What the user does not want recorded.
+//! What the user wants recorded, and what not.
+
+mod glob;
+mod lists;
+mod set;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use femtosnitch_model::{Digest, Row, Sha256};
-use ipnet::IpNet;
+use femtosnitch_model::{Digest, FlowKey, FlowKind, NameSource, Row};
 
-/// The configuration's `[ignore]` section.
+use crate::flows::Tracked;
+
+pub use glob::Glob;
+pub use lists::{ContainerRule, Lists, Protocol, UserRule};
+use set::{Answer, Set};
+
+/// What stands in place of a rule for what no list of `[only]` keeps.
+const NOT_ONLY: &str = "not in [only]";
+
+/// The configuration's `[ignore]` and `[only]`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Ignore {
-    /// Local or remote ports.
-    pub ports: Vec<u16>,
-    /// Domains with everything below them, lower case, without dots at either end.
-    pub domains: Vec<String>,
-    /// Networks of the remote address. Never the local one: a host inside an ignored network
-    /// would record nothing at all.
-    pub subnets: Vec<IpNet>,
-    /// Executables.
-    pub sha256: Vec<Sha256>,
+pub struct Filters {
+    ignore: Set,
+    only: Set,
 }
 
-/// What the filters say of a row.
+/// What the filters say of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Record,
-    Drop,
-    /// The executable's digest decides, and it is not known yet.
-    Undecided,
+    Hide(Rule),
+    /// The executable's digest decides, and it is on its way.
+    Wait,
+    /// Recorded as long as something else that may decide is not known.
+    Open,
 }
 
-impl Ignore {
-    /// Judges everything but the digest; used for the live feed as well.
+impl Verdict {
+    /// Nothing that comes to be known can change it.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Record | Self::Hide(_))
+    }
+}
+
+/// A rule that hides something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    /// The place in the list of this kind.
+    Ignore(Kind, u32),
+    NotOnly,
+}
+
+/// The lists, in the order in which they are asked: what is known at once comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Ports,
+    Protocols,
+    Subnets,
+    Users,
+    Containers,
+    Exes,
+    Domains,
+    Sha256,
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Ports,
+        Self::Protocols,
+        Self::Subnets,
+        Self::Users,
+        Self::Containers,
+        Self::Exes,
+        Self::Domains,
+        Self::Sha256,
+    ];
+}
+
+/// What is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: FlowKind,
+    pub(crate) exe: &'a str,
+    pub(crate) digest: Digest,
+    pub(crate) domain: &'a str,
+    pub(crate) source: NameSource,
+    pub(crate) raddr: Option<IpAddr>,
+    pub(crate) ports: [u16; 2],
+    pub(crate) family: u16,
+    pub(crate) protocol: u16,
+    pub(crate) container: &'a str,
+    pub(crate) uid: u32,
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn of_flow(tracked: &'a Tracked, digest: Digest) -> Self {
+        let (process, flow) = (&tracked.process, &tracked.flow);
+        Self {
+            kind: tracked.kind,
+            exe: &process.image.path,
+            digest,
+            domain: &tracked.naming.domain,
+            source: tracked.naming.source,
+            raddr: flow.remote.addr,
+            ports: [flow.local.port, flow.remote.port],
+            family: flow.family,
+            protocol: flow.protocol,
+            container: &process.place.container,
+            uid: tracked.uid,
+        }
+    }
+
+    pub(crate) fn of_row(row: &'a Row, kind: FlowKind) -> Self {
+        Self {
+            kind,
+            exe: &row.exe.image.path,
+            digest: row.exe.digest,
+            domain: &row.domain,
+            source: row.name_source,
+            raddr: row.raddr,
+            ports: [row.lport, row.rport],
+            family: row.family,
+            protocol: row.protocol,
+            container: &row.container,
+            uid: row.uid,
+        }
+    }
+
+    fn has_ports(&self) -> bool {
+        // Nothing is known of the protocol of what found no flow.
+        self.family == 0
+            || (matches!(self.family, FlowKey::AF_INET | FlowKey::AF_INET6)
+                && matches!(
+                    self.protocol,
+                    0 | FlowKey::TCP | FlowKey::UDP | FlowKey::UDPLITE | FlowKey::SCTP | 33 | 262
+                ))
+    }
+
+    /// Whether this is everybody's traffic together: nothing of it is known.
+    fn is_anybodys(&self) -> bool {
+        self.kind == FlowKind::CatchAll
+    }
+}
+
+impl Filters {
+    /// Hidden is what any list of `ignore` matches, and what does not match every list of `only`
+    /// with something in it.
     #[must_use]
-    pub fn matches_flow(
-        &self,
-        lport: u16,
-        rport: u16,
-        raddr: Option<IpAddr>,
-        domain: &str,
-    ) -> bool {
-        let port = |port: u16| port != 0 && self.ports.contains(&port);
-        port(lport)
-            || port(rport)
-            || raddr.is_some_and(|addr| self.subnets.iter().any(|net| net.contains(&addr)))
-            || (!domain.is_empty() && self.domains.iter().any(|d| is_within(domain, d)))
+    pub fn new(ignore: Lists, only: Lists) -> Self {
+        Self { ignore: Set::new(ignore), only: Set::new(only) }
     }
 
-    pub(crate) fn judge(&self, row: &Row) -> Verdict {
-        if self.matches_flow(row.lport, row.rport, row.raddr, &row.domain) {
-            return Verdict::Drop;
-        }
-        match row.exe.digest {
-            _ if self.sha256.is_empty() => Verdict::Record,
-            Digest::Known(sha) if self.sha256.contains(&sha) => Verdict::Drop,
-            Digest::Pending => Verdict::Undecided,
-            Digest::Known(_) | Digest::Missing(_) => Verdict::Record,
-        }
+    fn is_empty(&self) -> bool {
+        self.ignore.lists.is_empty() && self.only.lists.is_empty()
     }
-}
 
-/// True if `reversed` (`org.example.www`) is `domain` (`example.org`) or lies below it. Whole
-/// labels only: `notexample.org` does not lie below `example.org`.
-fn is_within(reversed: &str, domain: &str) -> bool {
-    let mut labels = reversed.split('.');
-    domain
-        .rsplit('.')
-        .all(|wanted| labels.next().is_some_and(|label| label.eq_ignore_ascii_case(wanted)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ignore() -> Ignore {
-        Ignore {
-            ports: vec![5353],
-            domains: vec!["example.org".to_owned()],
-            subnets: vec!["192.168.0.0/16".parse().unwrap(), "fe80::/10".parse().unwrap()],
-            sha256: vec![],
+    pub(crate) fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        if self.is_empty() {
+            return Verdict::Record;
+        }
+        let (mut open, mut wait) = (false, false);
+        for kind in Kind::ALL.into_iter().filter(|kind| self.ignore.lists.has(*kind)) {
+            match self.ignore.ask(kind, subject) {
+                // Nobody may hide traffic by a name made up for it.
+                Answer::Yes(_) if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::Yes(at) => {
+                    return Verdict::Hide(Rule::Ignore(
+                        kind,
+                        u32::try_from(at).unwrap_or(u32::MAX),
+                    ));
+                }
+                Answer::No if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::No => {}
+                Answer::Unknown => open = true,
+                Answer::Pending => wait = true,
+            }
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| self.only.lists.has(*kind)) {
+            match self.only.ask(kind, subject) {
+                Answer::Yes(_) => {}
+                // A name that somebody made up is as good as none.
+                Answer::No if kind == Kind::Domains && subject.source.is_claim() => open = true,
+                Answer::No => return Verdict::Hide(Rule::NotOnly),
+                Answer::Unknown => open = true,
+                Answer::Pending => wait = true,
+            }
+        }
+        match (wait, open) {
+            (true, _) => Verdict::Wait,
+            (_, true) => Verdict::Open,
+            (false, false) => Verdict::Record,
         }
     }
 
-    #[test]
-    fn domains_match_by_whole_labels() {
-        assert!(is_within("org.example", "example.org"));
-        assert!(is_within("org.example.www", "example.org"));
-        assert!(is_within("ORG.Example.www", "example.org"));
-        assert!(!is_within("org.examples", "example.org"));
-        assert!(!is_within("org.notexample", "example.org"));
-        assert!(!is_within("org", "example.org"));
-    }
-
-    #[test]
-    fn only_the_remote_address_counts() {
-        let far = Some("203.0.113.9".parse().unwrap());
-        let near = Some("192.168.1.9".parse().unwrap());
-        assert!(ignore().matches_flow(1, 2, near, ""));
-        assert!(!ignore().matches_flow(1, 2, far, ""));
-        assert!(!ignore().matches_flow(1, 2, None, ""));
-    }
-
-    #[test]
-    fn ports_match_on_either_side_and_zero_never() {
-        assert!(ignore().matches_flow(5353, 1, None, ""));
-        assert!(ignore().matches_flow(1, 5353, None, ""));
-        let zero = Ignore { ports: vec![0], ..Ignore::default() };
-        assert!(!zero.matches_flow(0, 0, None, ""));
+    /// A rule as the user wrote it.
+    pub(crate) fn text(&self, rule: Rule) -> Arc<str> {
+        match rule {
+            Rule::NotOnly => NOT_ONLY.into(),
+            Rule::Ignore(kind, at) => self.ignore.lists.text(kind, at as usize).into(),
+        }
     }
 }

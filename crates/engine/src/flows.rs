@@ -8,6 +8,7 @@ use femtosnitch_model::{
     Slot, TcpTotals, Wire,
 };
 
+use crate::filter::Verdict;
 use crate::news::News;
 use crate::sctp;
 use crate::wire;
@@ -56,6 +57,8 @@ pub(crate) struct Tracked {
     orphaned: bool,
     /// An AF_XDP socket that was told of.
     told: bool,
+    /// What the filters said, once it is decided, and which: they may be replaced.
+    judged: Option<(u32, Verdict)>,
 }
 
 impl Tracked {
@@ -68,6 +71,23 @@ impl Tracked {
     /// Smoothed round-trip time, if TCP has one.
     pub(crate) fn rtt_us(&self) -> Option<u32> {
         self.tcp.as_ref().map(|tcp| tcp.srtt_us).filter(|rtt| *rtt > 0)
+    }
+
+    /// What the filters with this number said, if they have decided.
+    pub(crate) fn verdict(&self, filters: u32) -> Option<Verdict> {
+        self.judged.filter(|(by, _)| *by == filters).map(|(_, verdict)| verdict)
+    }
+
+    /// The same; asks them if they have not. What they decide once holds for the whole flow.
+    pub(crate) fn judge(&mut self, filters: u32, ask: impl FnOnce(&Self) -> Verdict) -> Verdict {
+        if let Some(verdict) = self.verdict(filters) {
+            return verdict;
+        }
+        let verdict = ask(self);
+        // The name that decided may still become a better one.
+        let holds = verdict.is_final() && self.unnamed == 0;
+        self.judged = Some((filters, verdict)).filter(|_| holds);
+        verdict
     }
 
     /// What a reading says that the one before did not.
@@ -135,7 +155,7 @@ pub(crate) struct Flows {
 
 /// A flow as a reading found it.
 pub(crate) struct Growth<'a> {
-    pub(crate) tracked: &'a Tracked,
+    pub(crate) tracked: &'a mut Tracked,
     pub(crate) news: News,
 }
 
@@ -198,6 +218,7 @@ impl Flows {
             closing: false,
             orphaned: false,
             told: false,
+            judged: None,
         });
         if let Some(place) = self.slots.get_mut(index) {
             *place = Some(tracked);
@@ -230,7 +251,7 @@ impl Flows {
             tracked.unshared = 0;
         }
         self.note(reading.slot, own, now);
-        let tracked = self.slots.get(reading.slot.0 as usize)?.as_deref()?;
+        let tracked = self.slots.get_mut(reading.slot.0 as usize)?.as_deref_mut()?;
         Some(Growth { tracked, news })
     }
 

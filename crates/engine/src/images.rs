@@ -63,6 +63,11 @@ impl Images {
         image
     }
 
+    /// The number of the next image that is not known yet.
+    pub(crate) fn next_id(&self) -> ImageId {
+        ImageId(self.next)
+    }
+
     /// Forgets images that nobody holds.
     fn prune(&mut self) {
         self.known.retain(|content| Arc::strong_count(&content.0) > 1);

@@ -10,6 +10,7 @@ use crate::digests::Digests;
 use crate::images::Images;
 use crate::lineage::below;
 use crate::places::{Names, Places};
+use crate::privacy::Privacy;
 use crate::table::Table;
 use crate::{Effect, FileRequest, Moment};
 
@@ -24,6 +25,7 @@ pub(crate) struct Processes {
     table: Table,
     images: Images,
     places: Places,
+    privacy: Privacy,
     kernel: Arc<Process>,
     /// Processes that could not be told because the table was full or the event was lost.
     pub(crate) unknown: u64,
@@ -34,7 +36,8 @@ impl Processes {
         let mut images = Images::default();
         let image = images.intern(None, KERNEL.into(), "kernel".into(), String::new());
         let kernel = Arc::new(alone(ProcKey::KERNEL, image, 0, 0));
-        Self { table: Table::new(max), images, places: Places::new(names), kernel, unknown: 0 }
+        let (table, places, privacy) = (Table::new(max), Places::new(names), Privacy::default());
+        Self { table, images, places, privacy, kernel, unknown: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -129,6 +132,16 @@ impl Processes {
         self.table.insert(Arc::new(process), true);
     }
 
+    /// The number of the next new image.
+    pub(crate) fn next_image(&self) -> ImageId {
+        self.images.next_id()
+    }
+
+    /// How command lines are kept from here on.
+    pub(crate) fn set_privacy(&mut self, privacy: Privacy) {
+        self.privacy = privacy;
+    }
+
     /// A process executed a program. Its lineage is that of the fork that made it: what the kernel
     /// calls its parent by now may be whoever adopted it.
     pub(crate) fn executed(
@@ -199,7 +212,7 @@ impl Processes {
             file,
             path,
             escape_bytes(&info.comm),
-            command_line(&info.args, info.args_cut),
+            self.privacy.command_line(&info.args, info.args_cut),
         );
         let (cgroup, place) = self.places.of(&info.cgroup);
         let launcher = parent.as_ref().map(|parent| parent.image.path.as_bytes());
@@ -312,17 +325,6 @@ pub(crate) fn alone(key: ProcKey, image: Arc<Image>, uid: u32, launched: i64) ->
 fn launched(key: ProcKey, now: Moment) -> i64 {
     let since_boot = i64::try_from(key.start_ns / 1_000_000_000).unwrap_or(0);
     now.boot.saturating_add(since_boot).min(now.wall)
-}
-
-/// Arguments as a person types them: separated by spaces.
-fn command_line(args: &[u8], cut: bool) -> String {
-    let args = args.strip_suffix(&[0]).unwrap_or(args);
-    let mut line =
-        escape_bytes(&args.iter().map(|b| if *b == 0 { b' ' } else { *b }).collect::<Vec<_>>());
-    if cut {
-        line.push('…');
-    }
-    line
 }
 
 /// Names the bucket that belongs to nobody.
@@ -450,12 +452,5 @@ mod tests {
         assert_eq!(world.lineage(key(2, 2)), ["/usr/bin/curl", "/bin/sh", "(kernel)"]);
         assert!(world.processes.get(key(9_999, 1)).is_some(), "the youngest stay");
         assert_eq!(world.processes.refused(), 0);
-    }
-
-    #[test]
-    fn arguments_read_like_a_command() {
-        assert_eq!(command_line(b"curl\0-s\0http://x\0", false), "curl -s http://x");
-        assert_eq!(command_line(b"a\0\xff\0", true), "a \\xff…");
-        assert_eq!(command_line(b"", false), "");
     }
 }

@@ -10,8 +10,10 @@ use femtosnitch_model::{
 
 use crate::digests::Digests;
 use crate::facts::{Described, Known};
-use crate::filter::{Ignore, Verdict};
+use crate::filter::{Filters, Subject, Verdict};
 use crate::flows::Tracked;
+use crate::ignored::Ignored;
+use crate::privacy::Shown;
 
 /// How many batches a row may wait for a digest that decides whether it is wanted at all.
 const PATIENCE: u8 = 3;
@@ -30,11 +32,27 @@ pub struct Batch {
 /// Makes rows, and remembers which of them still lack a digest.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
-    held: Vec<(Row, u8)>,
+    held: Vec<Held>,
     pending: HashMap<FileId, HashSet<ImageId>>,
     resolved: Vec<(ImageId, Digest)>,
     facts: Known,
-    pub(crate) ignored: u64,
+    pub(crate) ignored: Ignored,
+}
+
+/// A row that waits for a digest, and how often it may still be put off.
+#[derive(Debug)]
+struct Held {
+    row: Row,
+    kind: FlowKind,
+    tries: u8,
+}
+
+/// What decides about rows.
+pub(crate) struct Rules<'a> {
+    pub(crate) filters: &'a Filters,
+    /// Which those are.
+    pub(crate) number: u32,
+    pub(crate) shown: &'a mut Shown,
 }
 
 impl Rows {
@@ -42,23 +60,30 @@ impl Rows {
         &mut self,
         unwritten: Vec<Tracked>,
         digests: &Digests,
-        ignore: &Ignore,
+        rules: Rules<'_>,
         last: bool,
     ) -> Batch {
         let waiting = std::mem::take(&mut self.held);
         let mut lineages = Lineages::default();
         let mut rows = Vec::with_capacity(unwritten.len() + waiting.len());
-        for (mut row, tries) in waiting {
+        for Held { mut row, kind, tries } in waiting {
             row.exe.digest = digests.of(&row.exe.image);
             if let Some(launch) = row.lineage.first() {
-                row.lineage = lineages.of(&Arc::clone(&launch.process), digests);
+                row.lineage = lineages.of(&Arc::clone(&launch.process), digests, rules.shown);
             }
-            self.consider(row, tries, ignore, last, &mut rows);
+            let verdict = rules.filters.judge(&Subject::of_row(&row, kind));
+            self.consider(Held { row, kind, tries }, verdict, &rules, last, &mut rows);
         }
         for tracked in unwritten {
-            let row = Self::row(tracked, digests, &mut lineages);
-            self.consider(row, PATIENCE, ignore, last, &mut rows);
+            let (kind, decided) = (tracked.kind, tracked.verdict(rules.number));
+            let row = Self::row(tracked, digests, &mut lineages, rules.shown);
+            let judge = || rules.filters.judge(&Subject::of_row(&row, kind));
+            let verdict = decided.unwrap_or_else(judge);
+            self.consider(Held { row, kind, tries: PATIENCE }, verdict, &rules, last, &mut rows);
         }
+        // Only now: what is not kept may decide.
+        rows.iter_mut().for_each(|row| rules.shown.row(row));
+        rows.extend(self.ignored.take(|| rules.shown.new_id()));
         let mut seen = HashSet::new();
         for row in &rows {
             for launch in &row.lineage {
@@ -79,11 +104,20 @@ impl Rows {
         Batch { rows, resolved: std::mem::take(&mut self.resolved), described }
     }
 
-    fn consider(&mut self, row: Row, tries: u8, ignore: &Ignore, last: bool, out: &mut Vec<Row>) {
-        match ignore.judge(&row) {
-            Verdict::Drop => self.ignored += 1,
-            Verdict::Undecided if tries > 0 && !last => self.held.push((row, tries - 1)),
-            Verdict::Undecided | Verdict::Record => out.push(row),
+    fn consider(
+        &mut self,
+        held: Held,
+        verdict: Verdict,
+        rules: &Rules<'_>,
+        last: bool,
+        out: &mut Vec<Row>,
+    ) {
+        match verdict {
+            Verdict::Hide(rule) => self.ignored.add(rule, rules.filters, &held.row),
+            Verdict::Wait if held.tries > 0 && !last => {
+                self.held.push(Held { tries: held.tries - 1, ..held });
+            }
+            Verdict::Wait | Verdict::Open | Verdict::Record => out.push(held.row),
         }
     }
 
@@ -122,7 +156,7 @@ impl Rows {
         self.held.len() + self.resolved.len() + self.facts.waiting()
     }
 
-    fn row(tracked: Tracked, digests: &Digests, lineages: &mut Lineages) -> Row {
+    fn row(tracked: Tracked, digests: &Digests, lineages: &mut Lineages, shown: &mut Shown) -> Row {
         let executable =
             |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
         let (wire, rtt_us) = (tracked.wire(), tracked.rtt_us());
@@ -134,7 +168,7 @@ impl Rows {
         let lineage = match kind {
             // Nobody's, or several processes'.
             FlowKind::CatchAll | FlowKind::Executable { .. } => Lineage::default(),
-            _ => lineages.of(&process, digests),
+            _ => lineages.of(&process, digests, shown),
         };
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
         Row {
@@ -173,19 +207,21 @@ struct Lineages(HashMap<*const Process, Lineage>);
 
 impl Lineages {
     /// The process and all that is known of who launched it.
-    fn of(&mut self, process: &Arc<Process>, digests: &Digests) -> Lineage {
+    fn of(&mut self, process: &Arc<Process>, digests: &Digests, shown: &mut Shown) -> Lineage {
         // What is in the map keeps its process, so that no address is used twice.
         if let Some(known) = self.0.get(&Arc::as_ptr(process)) {
             return known.clone();
         }
-        let executable =
-            |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
+        let mut executable = |image: &Arc<Image>| {
+            let digest = digests.of(image);
+            Executable { image: shown.image(image), digest }
+        };
         let launch = Launch {
             process: Arc::clone(process),
             exe: executable(&process.image),
             script: process.script.get().map(executable),
         };
-        let above = process.parent.as_ref().map(|parent| self.of(parent, digests));
+        let above = process.parent.as_ref().map(|parent| self.of(parent, digests, shown));
         let lineage = Lineage::below(launch, above.unwrap_or_default());
         self.0.insert(Arc::as_ptr(process), lineage.clone());
         lineage

@@ -43,6 +43,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Check a configuration file
     Check(CheckArgs),
+    /// Have the daemon read its configuration again, and say what came of it (needs root)
+    Reload(ReloadArgs),
     /// Show what is moving right now, by executable
     Top(TopArgs),
 }
@@ -81,7 +83,8 @@ impl LogLevel {
 #[command(after_help = "Example:
   sudo femtosnitch daemon --log-level debug
 
-SIGTERM and SIGINT write everything and exit; SIGHUP reads the configuration again.")]
+SIGTERM and SIGINT write everything and exit; SIGHUP reads the configuration again, as does
+`femtosnitch reload`.")]
 pub struct DaemonArgs {
     /// How much to log, to standard error
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
@@ -111,7 +114,7 @@ pub struct StatusArgs {
 /// `femtosnitch check`
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  femtosnitch check ./config.toml && sudo pkill -HUP -x femtosnitch
+  femtosnitch check ./config.toml
 
 Exits with 1 if anything is wrong.")]
 pub struct CheckArgs {
@@ -119,6 +122,16 @@ pub struct CheckArgs {
     /// configuration that the daemon would read
     pub file: Option<PathBuf>,
 }
+
+/// `femtosnitch reload`
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  sudo femtosnitch reload
+
+Filters, privacy, retention and intervals change at once, without losing a byte; keys that wait for
+the next start of the daemon are named. A configuration that is not entirely right is refused with
+the reason, and the one before stays in force. Exits with 1 then, and if no daemon is running.")]
+pub struct ReloadArgs {}
 
 /// `femtosnitch top`
 #[derive(Debug, Args)]
@@ -259,6 +272,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Query(args) => cmd::query::run(&paths, args),
         Command::Status(args) => cmd::status::run(&paths, args),
         Command::Check(args) => cmd::check::run(&paths, args),
+        Command::Reload(args) => cmd::reload::run(&paths, args),
         Command::Top(args) => cmd::top::run(&paths, args),
     }
 }

@@ -17,6 +17,7 @@ pub mod mem;
 pub mod mounts;
 pub mod notify;
 pub mod owner;
+pub mod peer;
 pub mod procfs;
 pub mod signal;
 pub mod socket;

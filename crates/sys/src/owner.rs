@@ -5,18 +5,27 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
+/// The number of a user in a file like `/etc/passwd`; `None` if there is no such user.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn user_id(file: &Path, name: &str) -> io::Result<Option<u32>> {
+    Ok(find(&std::fs::read(file)?, name))
+}
+
 /// The number of a group in a file like `/etc/group`; `None` if there is no such group.
 ///
-/// Read here rather than through the C library, whose look-up loads modules that a static
+/// Both are read here rather than through the C library, whose look-up loads modules that a static
 /// program cannot load and may go to the network.
 ///
 /// # Errors
 /// When the file cannot be read.
 pub fn group_id(file: &Path, name: &str) -> io::Result<Option<u32>> {
-    Ok(find_group(&std::fs::read(file)?, name))
+    Ok(find(&std::fs::read(file)?, name))
 }
 
-fn find_group(text: &[u8], name: &str) -> Option<u32> {
+/// The two files have their first three fields alike.
+fn find(text: &[u8], name: &str) -> Option<u32> {
     text.split(|&byte| byte == b'\n').find_map(|line| {
         let mut fields = line.split(|&byte| byte == b':');
         let found = fields.next()? == name.as_bytes();
@@ -67,10 +76,10 @@ mod tests {
     #[test]
     fn groups_are_found_by_their_whole_name() {
         let text = b"root:x:0:\n# note\nfemto:x:7:a,b\nfemtosnitch:x:998:\nbad\nworse:x:-1:\n";
-        assert_eq!(find_group(text, "femtosnitch"), Some(998));
-        assert_eq!(find_group(text, "root"), Some(0));
+        assert_eq!(find(text, "femtosnitch"), Some(998));
+        assert_eq!(find(text, "root"), Some(0));
         for name in ["femtosnitc", "bad", "worse", "nobody", "", "# note"] {
-            assert_eq!(find_group(text, name), None, "{name}");
+            assert_eq!(find(text, name), None, "{name}");
         }
         assert_eq!(group_id("/etc/group".as_ref(), "root").unwrap(), Some(0));
         assert!(group_id("/nowhere/group".as_ref(), "root").is_err());

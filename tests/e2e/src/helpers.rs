@@ -85,7 +85,12 @@ impl Steps {
 
     fn with(world: &World, mark: &str, how: &[&str]) -> Result<Self> {
         let args = [&["steps", "--tag", mark], how].concat();
-        let mut talker = Talker::start(world.testkit(&args))?;
+        Self::by(world.testkit(&args))
+    }
+
+    /// By a command that runs `steps`.
+    pub(crate) fn by(command: Command) -> Result<Self> {
+        let mut talker = Talker::start(command)?;
         let moved: Moved = talker.read()?;
         Ok(Self { talker, server: moved.server })
     }

@@ -44,6 +44,11 @@ impl<'a> Root<'a> {
         Ok(root)
     }
 
+    /// Replaces the configuration by one that samples and writes often, with further sections.
+    pub(crate) fn configure_quick_and(&self, sections: &str) -> Result<()> {
+        self.configure(&format!("{QUICK}\n{sections}"))
+    }
+
     /// A root that samples and writes often, with further sections.
     pub(crate) fn quick_and(world: &'a World, sections: &str) -> Result<Self> {
         Self::with(world, &format!("{QUICK}\n{sections}"))
@@ -111,6 +116,24 @@ impl<'a> Root<'a> {
                 Some((long, reason(gap)?))
             })
             .collect())
+    }
+
+    /// `femtosnitch reload`: its exit code and all that it said.
+    pub(crate) fn reload(&self) -> Result<(Option<i32>, String)> {
+        let mut command = std::process::Command::new(&self.world.femtosnitch);
+        command.arg("reload").arg("--root").arg(self.dir.path());
+        let done = command::run(command, self.world.patience(30))?;
+        Ok((done.status.code(), done.stdout + &done.stderr))
+    }
+
+    /// What the history has of bytes that were ignored by this rule.
+    pub(crate) fn ignored(&self, rule: &str) -> Result<(u64, u64)> {
+        let rows = self.query("exe,name")?;
+        let of_rule = |row: &&Value| {
+            let row = crate::expect::Row(row);
+            row.text("exe") == "(ignored)" && row.text("name") == rule
+        };
+        Ok(crate::expect::total(rows.iter().filter(of_rule)))
     }
 
     /// `femtosnitch status --json`.

@@ -16,7 +16,9 @@ mod lineage;
 mod live;
 mod mounted;
 mod places;
+mod privacy;
 mod programs;
+mod reload;
 mod scripts;
 mod spaces;
 pub(crate) mod traffic;
@@ -112,5 +114,15 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "verifier-work": verifier::work,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
+    "ignore-own-network": ignore::own_network,
+    "ignore-kinds": ignore::kinds,
+    "only": ignore::only,
+    "privacy-addresses": privacy::addresses,
+    "privacy-command-lines": privacy::command_lines,
+    "privacy-secrets": privacy::secrets,
+    "reload-under-traffic": reload::under_traffic,
+    "reload-refused": reload::refused,
+    "reload-intervals": reload::intervals,
+    "reload-nobody": reload::nobody_to_ask,
     "ignore-sha256": ignore::sha256,
 ];

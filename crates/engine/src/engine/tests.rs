@@ -1,13 +1,15 @@
 //! What the engine as a whole must do.
 
+mod filters;
+
 use super::*;
 use crate::testing::{NAMELESS, NOW, info, key, reading};
 use femtosnitch_model::{Sha256, Unhashed};
 
 const LIMITS: Limits = Limits { processes: 100, files: 100 };
 
-fn engine(ignore: Ignore) -> Engine {
-    let mut engine = Engine::new(LIMITS, ignore, NAMELESS);
+fn engine(filters: Filters) -> Engine {
+    let mut engine = Engine::new(LIMITS, filters, Privacy::default(), NAMELESS);
     engine.found(
         &[
             info(key(1, 1), "/sbin/init", key(0, 0), key(0, 0)),
@@ -25,7 +27,7 @@ fn read(engine: &mut Engine, reading: &Reading) {
 
 #[test]
 fn the_first_bytes_ask_for_the_digests_of_the_whole_lineage() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, key(7, 3), 10, 20));
     let hashed = engine
         .take_effects()
@@ -39,7 +41,7 @@ fn the_first_bytes_ask_for_the_digests_of_the_whole_lineage() {
 
 #[test]
 fn a_row_names_who_and_how_much_and_is_completed_later() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, key(7, 3), 10, 20));
     let batch = engine.batch(false);
     let [row] = batch.rows.as_slice() else { panic!("{batch:?}") };
@@ -57,7 +59,7 @@ fn a_row_names_who_and_how_much_and_is_completed_later() {
 
 #[test]
 fn a_closed_socket_is_read_released_and_its_rest_written() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let mut last = reading(5, key(7, 3), 10, 20);
     last.closed = true;
     read(&mut engine, &last);
@@ -71,7 +73,7 @@ fn a_closed_socket_is_read_released_and_its_rest_written() {
 
 #[test]
 fn a_flow_found_closed_twice_is_released_once() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let mut last = reading(5, key(7, 3), 10, 20);
     last.closed = true;
     read(&mut engine, &last);
@@ -83,7 +85,7 @@ fn a_flow_found_closed_twice_is_released_once() {
 
 #[test]
 fn an_owner_nobody_knows_is_called_so_and_keeps_its_bytes() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, key(99, 1), 10, 0));
     let batch = engine.batch(false);
     assert_eq!(batch.rows[0].exe.image.path, "(unknown)");
@@ -93,7 +95,7 @@ fn an_owner_nobody_knows_is_called_so_and_keeps_its_bytes() {
 
 #[test]
 fn an_owner_whose_launch_was_missed_is_looked_up() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let found = info(key(99, 1), "/bin/late", key(1, 1), key(0, 0));
     engine.reading(&reading(5, key(99, 1), 10, 0), NOW, &mut |_| Some(found.clone()));
     assert_eq!(engine.batch(false).rows[0].exe.image.path, "/bin/late");
@@ -101,7 +103,7 @@ fn an_owner_whose_launch_was_missed_is_looked_up() {
 
 #[test]
 fn a_program_run_that_is_over_is_not_called_by_the_name_of_the_next() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let next = info(key(7, 4), "/usr/bin/next", key(1, 1), key(0, 0));
     engine.process(&ProcEvent::Exec(Box::new(next.clone())), NOW);
     for tick in 2..10 {
@@ -118,7 +120,7 @@ fn a_program_run_that_is_over_is_not_called_by_the_name_of_the_next() {
 
 #[test]
 fn a_long_running_process_keeps_its_digest_among_many_files() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, key(7, 3), 10, 20));
     let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
     let digest = Digest::Known(Sha256([9; 32]));
@@ -135,7 +137,7 @@ fn a_long_running_process_keeps_its_digest_among_many_files() {
 
 #[test]
 fn a_forgotten_digest_is_asked_for_again_and_its_rows_are_completed() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, key(7, 3), 10, 20));
     let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
     engine.digest_done(file, Digest::Known(Sha256([9; 32])));
@@ -153,7 +155,7 @@ fn a_forgotten_digest_is_asked_for_again_and_its_rows_are_completed() {
 
 #[test]
 fn buckets_of_those_who_find_no_room_are_given_back() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     for pid in 100..400 {
         let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
         engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
@@ -176,7 +178,7 @@ fn buckets_of_those_who_find_no_room_are_given_back() {
 
 #[test]
 fn a_full_table_does_not_make_a_known_process_unknown() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     for pid in 100..400 {
         let info = info(key(pid, 1), "/bin/holder", key(1, 1), key(0, 0));
         engine.process(&ProcEvent::Exec(Box::new(info)), NOW);
@@ -189,7 +191,7 @@ fn a_full_table_does_not_make_a_known_process_unknown() {
 
 #[test]
 fn a_row_has_the_uid_of_whoever_moved_the_bytes() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let mut dropped = reading(5, key(7, 3), 10, 0);
     dropped.uid = 65_534;
     read(&mut engine, &dropped);
@@ -198,7 +200,7 @@ fn a_row_has_the_uid_of_whoever_moved_the_bytes() {
 
 #[test]
 fn kernel_threads_have_a_name_of_their_own() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     read(&mut engine, &reading(5, ProcKey::KERNEL, 10, 0));
     let batch = engine.batch(false);
     assert_eq!(batch.rows[0].exe.image.path, "(kernel)");
@@ -206,32 +208,8 @@ fn kernel_threads_have_a_name_of_their_own() {
 }
 
 #[test]
-fn a_row_waits_for_the_digest_that_decides_about_it() {
-    let sha = Sha256([9; 32]);
-    let mut engine = engine(Ignore { sha256: vec![sha], ..Ignore::default() });
-    read(&mut engine, &reading(5, key(7, 3), 10, 20));
-    assert!(engine.batch(false).rows.is_empty());
-    let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
-    engine.digest_done(file, Digest::Known(sha));
-    assert!(engine.batch(false).rows.is_empty());
-    assert_eq!(engine.gauges().rows_ignored, 1);
-}
-
-#[test]
-fn a_row_does_not_wait_for_ever_and_never_at_the_end() {
-    let ignore = || Ignore { sha256: vec![Sha256([9; 32])], ..Ignore::default() };
-    let mut patient = engine(ignore());
-    read(&mut patient, &reading(5, key(7, 3), 10, 20));
-    let waited = (0..10).take_while(|_| patient.batch(false).rows.is_empty()).count();
-    assert_eq!(waited, 3);
-    let mut stopping = engine(ignore());
-    read(&mut stopping, &reading(5, key(7, 3), 10, 20));
-    assert_eq!(stopping.batch(true).rows.len(), 1);
-}
-
-#[test]
 fn what_found_no_bucket_of_its_process_still_has_its_executable() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let file = engine.processes.get(key(7, 3)).unwrap().image.file.unwrap();
     let mut shared = reading(1, ProcKey::default(), 10, 0);
     shared.kind = FlowKind::Executable { dev: file.dev, ino: file.ino };
@@ -248,7 +226,7 @@ fn what_found_no_bucket_of_its_process_still_has_its_executable() {
 
 #[test]
 fn a_bucket_is_retired_after_its_owner_is_gone() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let mut bucket = reading(1, key(7, 3), 10, 0);
     bucket.kind = FlowKind::Bucket;
     read(&mut engine, &bucket);
@@ -268,7 +246,7 @@ fn a_bucket_is_retired_after_its_owner_is_gone() {
 
 #[test]
 fn a_bucket_that_could_not_be_retired_is_tried_again() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     let mut bucket = reading(1, key(7, 3), 10, 0);
     bucket.kind = FlowKind::Bucket;
     read(&mut engine, &bucket);
@@ -297,7 +275,7 @@ fn a_bucket_that_could_not_be_retired_is_tried_again() {
 
 #[test]
 fn what_the_daemon_tests_itself_with_is_not_recorded() {
-    let mut engine = engine(Ignore::default());
+    let mut engine = engine(Filters::default());
     engine.set_own(&[5]);
     let mut own = reading(5, key(7, 3), 10, 0);
     read(&mut engine, &own);

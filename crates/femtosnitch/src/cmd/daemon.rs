@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::DaemonArgs;
 use crate::config::Paths;
-use crate::daemon::Running;
+use crate::daemon::{Hangup, Running};
 
 /// How often it is checked that all threads are alive.
 const WATCH: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub fn run(paths: &Paths, args: &DaemonArgs) -> anyhow::Result<ExitCode> {
         .with_target(false)
         .init();
     let notifier = Notifier::from_env();
-    let running = Running::start(paths)?;
+    let running = Running::start(paths, Hangup::Reloads)?;
     tracing::info!("{}", running.summary());
     tell_manager(notifier.ready());
     loop {

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod daemon;
 pub mod query;
+pub mod reload;
 pub mod run;
 pub mod status;
 pub mod top;

@@ -167,16 +167,25 @@ fn now() -> i64 {
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Of what is no single user's: `(uid_t) -1` to system calls.
+const NO_USER: u32 = u32::MAX;
+
 /// Names as this system has them, from wherever it gets them.
 struct SystemUsers;
 
 impl Users for SystemUsers {
     fn name(&self, uid: u32) -> Option<String> {
+        if uid == NO_USER {
+            return Some("(none)".to_owned());
+        }
         // A directory service that does not answer costs names, not the query.
         User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name)
     }
 
     fn uid(&self, name: &str) -> Option<u32> {
+        if name == "(none)" {
+            return Some(NO_USER);
+        }
         User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
     }
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{RunArgs, TopArgs};
 use crate::config::Paths;
-use crate::daemon::Running;
+use crate::daemon::{Hangup, Running};
 
 use super::top;
 
@@ -24,7 +24,7 @@ pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
     mem::be_frugal();
     let signals = Signals::block().context("cannot receive signals")?;
     log_away_from_the_table(paths)?;
-    let running = Running::start(paths)?;
+    let running = Running::start(paths, Hangup::Ends)?;
     tracing::info!("{}", running.summary());
     let args = TopArgs { once: false, json: false, count: None, wire: false };
     let shown = top::watch(paths, &args, signals, &|| running.has_failed());

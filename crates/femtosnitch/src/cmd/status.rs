@@ -81,7 +81,7 @@ fn render(status: &Status, style: Style, width: Option<usize>) -> String {
     for (name, value) in facts(status) {
         out.push_str(&format!("{}  {}\n", style.dim(&format!("{name:<9}")), printable(&value)));
     }
-    for warning in &status.warnings {
+    for warning in config_warnings(status).iter().chain(&status.warnings) {
         out.push_str(&format!("{}  {}\n", style.warning("warning  "), printable(warning)));
     }
     let (lost, seen): (Vec<_>, Vec<_>) =
@@ -106,7 +106,6 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
     let rows =
         database.rows.map_or_else(String::new, |rows| format!(", {} rows", text::count(rows)));
     let size = text::bytes(database.bytes);
-    let config = if status.config.is_empty() { "built-in defaults" } else { &status.config };
     let (pss, rss) = (text::bytes(status.memory.pss), text::bytes(status.memory.rss));
     let flows = &status.flows;
     let mut facts = vec![
@@ -114,7 +113,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("process", format!("{}, {pss} of memory ({rss} resident)", status.pid)),
         ("front", status.front.clone()),
         ("self-test", status.self_test.clone()),
-        ("config", config.to_owned()),
+        ("config", config(status)),
         ("flows", format!("{} of at most {}", text::count(flows.live), text::count(flows.max))),
         ("history", database.path.clone()),
         ("", format!("{}: {size}{rows}, {written}", database.state)),
@@ -143,6 +142,29 @@ fn places(geoip: &GeoIp) -> Vec<(&'static str, String)> {
 fn day(unix: u64) -> String {
     let at = i64::try_from(unix).ok().and_then(|at| jiff::Timestamp::from_second(at).ok());
     at.map_or_else(|| "?".to_owned(), |at| at.strftime("%F").to_string())
+}
+
+fn config(status: &Status) -> String {
+    let config = &status.config;
+    let path = if config.path.is_empty() { "built-in defaults" } else { &config.path };
+    if config.generation < 2 {
+        return path.to_owned();
+    }
+    format!("{path}, read again {} ago", text::duration(seconds(status.now - config.loaded_at)))
+}
+
+/// What a person should know of the configuration.
+fn config_warnings(status: &Status) -> Vec<String> {
+    let config = &status.config;
+    let refused = config.refused.iter().map(|reason| {
+        let reason = reason.replace('\n', "; ");
+        format!("the configuration was not read again, the one before holds: {reason}")
+    });
+    let waiting = &config.at_next_start;
+    let waits = (!waiting.is_empty()).then(|| {
+        format!("changed in the configuration for the next start: {}", waiting.join(", "))
+    });
+    refused.chain(waits).collect()
 }
 
 fn hooks(status: &Status) -> Option<Table> {
@@ -189,7 +211,7 @@ fn date(unix: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use femtosnitch_api::{Database, Flows, Hook, Limits, LiveServer, Memory};
+    use femtosnitch_api::{ConfigStatus, Database, Flows, Hook, Limits, LiveServer, Memory};
     use std::path::Path;
 
     fn status() -> Status {
@@ -225,7 +247,7 @@ mod tests {
                 problems: vec!["geoip: /srv/x.mmdb is bad".into()],
             },
             warnings: vec!["the disk is full".into()],
-            config: String::new(),
+            config: ConfigStatus::default(),
             memory: Memory { rss: 8 << 20, pss: 6 << 20 },
             self_test: "passed".into(),
         }
@@ -254,6 +276,26 @@ mod tests {
         }
         assert!(!text.contains('\x1b'));
         assert!(text.find("exec_seen") < text.find("ring_lost"), "what was lost comes last");
+    }
+
+    #[test]
+    fn what_became_of_the_configuration_is_said() {
+        let config = ConfigStatus {
+            path: "/etc/x.toml".into(),
+            loaded_at: 1_800_000_190.0,
+            generation: 2,
+            refused: Some("x.toml: 1 problem\nx.toml:3: a.b: unknown".into()),
+            at_next_start: vec!["capture.max_flows".into(), "access.group".into()],
+            ..ConfigStatus::default()
+        };
+        let text = render(&Status { config, ..status() }, Style::plain(), None);
+        for part in [
+            "/etc/x.toml, read again 10s ago\n",
+            "the one before holds: x.toml: 1 problem; x.toml:3: a.b: unknown\n",
+            "for the next start: capture.max_flows, access.group\n",
+        ] {
+            assert!(text.contains(part), "{part:?} is missing in\n{text}");
+        }
     }
 
     #[test]

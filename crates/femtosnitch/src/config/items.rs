@@ -27,7 +27,7 @@ pub(super) fn domain(value: &Value) -> Result<String, String> {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     let wrong = |why: &str| Err(format!("{text:?} is not a domain: {why}"));
     if name.parse::<IpAddr>().is_ok() {
-        return wrong("addresses belong in ignore.subnets");
+        return wrong("addresses belong in \"subnets\"");
     }
     if !name.is_ascii() {
         return wrong("write it as DNS carries it, beginning with \"xn--\"");
@@ -134,7 +134,7 @@ pub(super) fn group(value: &Value) -> Result<Option<String>, String> {
     Ok(Some(text.to_owned()))
 }
 
-fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, String> {
+pub(super) fn text<'v>(value: &'v Value, wanted: &str) -> Result<&'v str, String> {
     match value {
         Value::Text(text) => Ok(text),
         other => Err(wrong_type(other, wanted)),
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn what_is_no_domain_is_explained() {
         for (given, part) in [
-            ("192.0.2.1", "ignore.subnets"),
+            ("192.0.2.1", "\"subnets\""),
             ("https://example.org/", "without scheme"),
             ("exämple.org", "xn--"),
             ("a..b", "labels"),

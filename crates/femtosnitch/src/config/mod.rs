@@ -4,6 +4,7 @@
 //! error: a daemon that started in spite of it could delete history that somebody wanted to keep.
 
 mod amount;
+mod changes;
 #[cfg(test)]
 mod documented;
 mod items;
@@ -12,6 +13,7 @@ mod node;
 mod paths;
 mod problem;
 mod resolve;
+mod rules;
 mod section;
 mod suggest;
 mod toml_tree;
@@ -22,10 +24,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use femtosnitch_model::Sha256;
-use ipnet::IpNet;
+use femtosnitch_engine::Lists;
 
 pub use amount::{parse_duration, parse_size};
+pub use changes::for_the_next_start;
 pub use paths::Paths;
 pub use problem::{ConfigError, Problem};
 
@@ -40,7 +42,11 @@ pub struct Config {
     /// The history.
     pub store: Store,
     /// Traffic that is left out of the history.
-    pub ignore: Ignore,
+    pub ignore: Lists,
+    /// The only traffic that is kept in it.
+    pub only: Lists,
+    /// What is kept of it.
+    pub privacy: Privacy,
     /// Where addresses are.
     pub geoip: GeoIp,
     /// How executables are identified.
@@ -143,18 +149,34 @@ impl Default for Store {
     }
 }
 
-/// `[ignore]`: traffic to which any of these applies stays out of the history.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Ignore {
-    /// Local or remote ports, 1 to 65535.
-    pub ports: Vec<u16>,
-    /// Remote names, each with everything below it: lower case, ASCII, no leading or trailing
-    /// dot (`example.org`).
-    pub domains: Vec<String>,
-    /// Remote addresses; the address part has no bits beyond the prefix.
-    pub subnets: Vec<IpNet>,
-    /// Executables by their contents.
-    pub sha256: Vec<Sha256>,
+/// `[privacy]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Privacy {
+    /// Addresses are kept.
+    pub addresses: bool,
+    /// Ports are kept.
+    pub ports: bool,
+    /// Remote names are kept.
+    pub names: bool,
+    /// Command lines are kept.
+    pub cmdlines: bool,
+    /// Secrets are taken out of command lines.
+    pub redact: bool,
+    /// Flags that a secret follows, besides those that are known.
+    pub redact_patterns: Vec<String>,
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self {
+            addresses: true,
+            ports: true,
+            names: true,
+            cmdlines: true,
+            redact: true,
+            redact_patterns: Vec::new(),
+        }
+    }
 }
 
 /// `[geoip]`

@@ -8,10 +8,10 @@ use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_duration, read_size, wrong_type};
 use super::{
-    Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Ignore, Live, Names, Senders,
+    Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Live, Names, Senders,
     Splices, Store,
 };
-use super::{items, json_tree, suggest, toml_tree};
+use super::{items, json_tree, rules, suggest, toml_tree};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// A century: longer is meant to be for ever, and would overflow dates somewhere.
@@ -58,12 +58,17 @@ fn config(tree: Node, report: &mut Report) -> Config {
 
     let entries = section("ignore", report);
     let mut keys = Section::new("ignore", entries, report);
-    let ignore = Ignore {
-        ports: keys.list("ports", "[53, 5353]", items::port),
-        domains: keys.list("domains", "[\"example.org\"]", items::domain),
-        subnets: keys.list("subnets", "[\"192.0.2.0/24\"]", items::subnet),
-        sha256: keys.list("sha256", "[\"<64 hexadecimal digits>\"]", items::sha256),
-    };
+    let ignore = rules::lists(&mut keys);
+    unasked.push(keys.finish());
+
+    let entries = section("only", report);
+    let mut keys = Section::new("only", entries, report);
+    let only = rules::lists(&mut keys);
+    unasked.push(keys.finish());
+
+    let entries = section("privacy", report);
+    let mut keys = Section::new("privacy", entries, report);
+    let privacy = rules::privacy(&mut keys);
     unasked.push(keys.finish());
 
     let entries = section("geoip", report);
@@ -109,7 +114,7 @@ fn config(tree: Node, report: &mut Report) -> Config {
     unasked.push(keys.finish());
 
     suggest::unknown(rest, unasked, report);
-    Config { capture, store, ignore, geoip, identity, names, live, access }
+    Config { capture, store, ignore, only, privacy, geoip, identity, names, live, access }
 }
 
 fn capture(keys: &mut Section<'_>) -> Capture {

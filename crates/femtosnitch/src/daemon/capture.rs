@@ -19,6 +19,7 @@ use super::losses::Losses;
 use super::report::Report;
 use super::resolvers::Resolvers;
 use super::selftest::SelfTest;
+use super::settings::{Loaded, Settings};
 use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
@@ -154,7 +155,10 @@ impl Capture {
                 if matches!(message, Message::Stop) {
                     return Ok(());
                 }
-                self.take_message(message);
+                match message {
+                    Message::Settings(settings) => self.reconfigure(*settings, &mut agenda),
+                    message => self.take_message(message),
+                }
             }
             if ready.first().copied().unwrap_or(false) {
                 std::thread::sleep(GATHER);
@@ -175,9 +179,32 @@ impl Capture {
                 self.containers.answered(container, facts, Instant::now());
             }
             Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
-            Message::Ignore(ignore) => self.engine.set_ignore(ignore),
-            Message::Stop => {}
+            Message::Refused(reason) => {
+                self.report.refused(&reason);
+                self.publish_status();
+            }
+            // Settings that come with the end have nothing left to change.
+            Message::Settings(_) | Message::Stop => {}
         }
+    }
+
+    /// Goes by another configuration from here on. What was counted before is not written yet, and
+    /// is judged by it as well.
+    fn reconfigure(&mut self, (settings, loaded): (Settings, Loaded), agenda: &mut Agenda) {
+        let Settings { filters, privacy, sample_interval, write_interval, names } = settings;
+        self.engine.configure(filters, privacy);
+        self.resolvers.set_config(names);
+        self.learn_resolvers();
+        let now = Instant::now();
+        (self.sample_interval, self.write_interval) = (sample_interval, write_interval);
+        agenda.sample = agenda.sample.min(now + sample_interval);
+        agenda.write = agenda.write.min(now + write_interval);
+        tracing::info!("the configuration was read again");
+        if let Some(text) = loaded.warning() {
+            tracing::warn!("{text}");
+        }
+        self.report.reloaded(loaded);
+        self.publish_status();
     }
 
     fn sample(&mut self, agenda: &mut Agenda) -> anyhow::Result<()> {
@@ -243,7 +270,7 @@ impl Capture {
         let now = moment(tick);
         let time = wall_seconds();
         let watched = self.live.has_readers();
-        let mut events = Vec::new();
+        let mut feed = feed::Feed::new(time);
         let (mut flows, mut send, mut recv) = (0u64, 0u64, 0u64);
         // Whoever shares a socket is known before what TCP counted for all of them is shared out.
         let (sockets, others): (Vec<_>, Vec<_>) = readings.iter().partition(|r| r.tcp.is_some());
@@ -253,25 +280,21 @@ impl Capture {
             }
             let moved = self.engine.reading(reading, now, &mut lookup::owner);
             let Some(moved) = moved else { continue };
-            if !moved.container.is_empty() {
-                let place = (&moved.process.place.container, &moved.process.cgroup);
-                let wanted = self.containers.seen(place.0, place.1, Instant::now());
-                wanted.into_iter().for_each(|wanted| self.identity.container(wanted));
-            }
             flows += 1;
             send += moved.delta.send;
             recv += moved.delta.recv;
             if watched {
-                events.push(Event::Flow(Box::new(feed::flow_event(&moved, time))));
+                feed.add(&moved);
+            }
+            if !moved.container.is_empty() && moved.hidden_by.is_none() {
+                let place = (&moved.process.place.container, &moved.process.cgroup);
+                let wanted = self.containers.seen(place.0, place.1, Instant::now());
+                wanted.into_iter().for_each(|wanted| self.identity.container(wanted));
             }
         }
         self.report.moved(flows, send, recv);
         if watched {
-            let ignore = self.engine.ignore();
-            events.retain(|event| match event {
-                Event::Flow(flow) => !ignore.matches_flow(flow.lport, flow.rport, flow.raddr, ""),
-                _ => true,
-            });
+            let mut events = feed.events();
             let interval = interval.unwrap_or_default().as_secs_f64();
             events.push(Event::Tick { time, interval, flows, send, recv });
             self.live.publish(&events);

@@ -20,6 +20,7 @@ mod place;
 mod report;
 mod resolvers;
 mod selftest;
+mod settings;
 mod walk;
 mod writer;
 
@@ -31,7 +32,7 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
-use femtosnitch_engine::{Engine, Ignore, Limits};
+use femtosnitch_engine::{Engine, Limits};
 use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::{Locator, Sink};
@@ -47,6 +48,8 @@ use locations::Locations;
 use losses::Losses;
 use report::Report;
 use resolvers::Resolvers;
+pub use settings::Hangup;
+use settings::{InForce, Loaded, Settings};
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
@@ -80,8 +83,10 @@ pub(crate) enum Message {
     Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
-    /// New filters.
-    Ignore(Ignore),
+    /// Another configuration.
+    Settings(Box<(Settings, Loaded)>),
+    /// One that is of no use, and why.
+    Refused(String),
     /// Count what there is, write it, end.
     Stop,
 }
@@ -89,6 +94,8 @@ pub(crate) enum Message {
 /// The daemon, running.
 pub struct Running {
     paths: Paths,
+    /// What it was started with.
+    config: Config,
     messages: Sender<Message>,
     waker: capture::Waker,
     capture: JoinHandle<anyhow::Result<()>>,
@@ -106,7 +113,7 @@ impl Running {
     /// # Errors
     /// If anything is missing without which the daemon would not do its work. Nothing is left
     /// behind then.
-    pub fn start(paths: &Paths) -> anyhow::Result<Self> {
+    pub fn start(paths: &Paths, hangup: Hangup) -> anyhow::Result<Self> {
         let (config, config_path) = Config::load(paths)?;
         // First, since whoever lacks them may not make directories either.
         check_capabilities()?;
@@ -119,7 +126,8 @@ impl Running {
             .with_context(|| format!("cannot make {}", paths.run_dir().display()))?;
         let lock = InstanceLock::acquire(&paths.lock_file())?;
 
-        let report = Arc::new(Report::new(paths, config_path.as_deref()));
+        let loaded = Loaded::new(config_path.as_deref(), report::now(), &config, &config);
+        let report = Arc::new(Report::new(paths, InForce::new(loaded, hangup)));
         let boot = procfs::boot_id().unwrap_or_else(|error| {
             report.warn(&format!(
                 "the kernel does not say which boot this is ({error}): in the history processes of \
@@ -153,7 +161,9 @@ impl Running {
             Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
         report.hooks(&probe);
         let limits = Limits { processes: config.identity.processes as usize, files: FILES };
-        let engine = Engine::new(limits, ignore(&config), place::NAMES);
+        let Settings { filters, privacy, sample_interval, write_interval, names } =
+            Settings::of(&config);
+        let engine = Engine::new(limits, filters, privacy, place::NAMES);
 
         reduce_capabilities(&report)?;
         // Capabilities belong to a thread: from here on none is started with more.
@@ -185,18 +195,29 @@ impl Running {
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),
-            sample_interval: config.capture.sample_interval,
-            write_interval: config.store.write_interval,
+            sample_interval,
+            write_interval,
             max_flows: config.capture.max_flows as usize,
             walk: Walk::default(),
             self_test: None,
             containers: Containers::default(),
             losses: Losses::default(),
-            resolvers: Resolvers::new(config.names.clone()),
+            resolvers: Resolvers::new(names),
         };
         let capture = start_capture(capture, inbox, wake)?;
         let paths = paths.clone();
-        Ok(Self { paths, messages, waker, capture, writer, helpers, look, report, _lock: lock })
+        Ok(Self {
+            paths,
+            config,
+            messages,
+            waker,
+            capture,
+            writer,
+            helpers,
+            look,
+            report,
+            _lock: lock,
+        })
     }
 
     /// One line that says what runs.
@@ -205,22 +226,22 @@ impl Running {
         self.report.summary()
     }
 
-    /// Reads the configuration again. Filters, retention and databases of places change at once;
-    /// the rest needs a restart. A broken file changes nothing.
+    /// Reads the configuration again. Filters, privacy, resolvers, databases of places, retention and
+    /// intervals change at once; the rest waits for a restart, which is told. A broken file changes
+    /// nothing.
     pub fn reload(&self) {
-        match Config::load(&self.paths) {
-            Ok((config, _)) => {
-                // Either end may be on its way out; then there is nothing to change.
-                drop(self.messages.send(Message::Ignore(ignore(&config))));
-                self.waker.wake();
+        let message = match Config::load(&self.paths) {
+            Ok((config, path)) => {
+                let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
                 self.writer.set_retention(Retention(config.store.retention));
                 self.look.send(locations::search(&self.paths, &config.geoip));
-                tracing::info!(
-                    "configuration read again: filters, retention and databases of places are in force"
-                );
+                Message::Settings(Box::new((Settings::of(&config), loaded)))
             }
-            Err(error) => self.report.warn(&format!("the configuration was not changed: {error}")),
-        }
+            Err(error) => Message::Refused(error.to_string()),
+        };
+        // The other end may be on its way out; then there is nothing to change.
+        drop(self.messages.send(message));
+        self.waker.wake();
     }
 
     /// True if a thread without which nothing works ended by itself.
@@ -348,15 +369,6 @@ fn probe_options(config: &Config) -> Options {
         },
         event_buffer: config.capture.event_buffer,
         names_buffer: if config.names.capture { config.names.buffer } else { 0 },
-    }
-}
-
-fn ignore(config: &Config) -> Ignore {
-    Ignore {
-        ports: config.ignore.ports.clone(),
-        domains: config.ignore.domains.clone(),
-        subnets: config.ignore.subnets.clone(),
-        sha256: config.ignore.sha256.clone(),
     }
 }
 

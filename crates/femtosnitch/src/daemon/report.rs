@@ -13,6 +13,7 @@ use femtosnitch_probe::{self as probe, Probe, SnapshotReport};
 use femtosnitch_store::{OpenReport, Quarantined, SinkState};
 use femtosnitch_sys::{clock, mem};
 
+use super::settings::{InForce, Loaded};
 use crate::config::Paths;
 
 /// Warnings kept for `status`.
@@ -33,7 +34,7 @@ pub(super) enum Trial {
 /// See the module's documentation.
 pub(super) struct Report {
     since: f64,
-    config: String,
+    config: InForce,
     database: std::path::PathBuf,
     state: Mutex<State>,
     flows_read: AtomicU64,
@@ -68,18 +69,15 @@ struct State {
     trial: Option<Trial>,
 }
 
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     Duration::from_nanos(clock::wall_ns()).as_secs_f64()
 }
 
 impl Report {
-    pub(super) fn new(paths: &Paths, config: Option<&Path>) -> Self {
+    pub(super) fn new(paths: &Paths, config: InForce) -> Self {
         Self {
             since: now(),
-            config: config.map_or_else(
-                || "defaults (no configuration file)".to_owned(),
-                |path| path.display().to_string(),
-            ),
+            config,
             database: paths.database(),
             state: Mutex::default(),
             flows_read: AtomicU64::new(0),
@@ -98,6 +96,17 @@ impl Report {
             trials: AtomicU64::new(0),
             trials_failed: AtomicU64::new(0),
         }
+    }
+
+    /// Another configuration is in force.
+    pub(super) fn reloaded(&self, loaded: Loaded) {
+        self.config.replaced(loaded);
+    }
+
+    /// The configuration cannot be read again.
+    pub(super) fn refused(&self, reason: &str) {
+        tracing::warn!("the configuration was not changed: {reason}");
+        self.config.refused(reason);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -337,7 +346,7 @@ impl Report {
             },
             geoip: state.geoip.clone(),
             warnings: state.warnings.iter().cloned().collect(),
-            config: self.config.clone(),
+            config: self.config.get(),
             memory: state.memory,
             self_test: match &state.trial {
                 None => String::new(),

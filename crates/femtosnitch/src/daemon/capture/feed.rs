@@ -1,18 +1,61 @@
-//! What the live feed tells of a flow.
+//! What the live feed tells of flows.
 
-use femtosnitch_api::FlowEvent;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use femtosnitch_api::{Event, FlowEvent};
 use femtosnitch_engine::Moved;
 
-pub(super) fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
+/// The path that stands for all that the filters hide, as in the history.
+const IGNORED: &str = "(ignored)";
+
+/// The events of one sample.
+pub(super) struct Feed {
+    time: f64,
+    events: Vec<Event>,
+    hidden: BTreeMap<Arc<str>, FlowEvent>,
+}
+
+impl Feed {
+    pub(super) fn new(time: f64) -> Self {
+        Self { time, events: Vec::new(), hidden: BTreeMap::new() }
+    }
+
+    pub(super) fn add(&mut self, moved: &Moved<'_>) {
+        let Some(rule) = &moved.hidden_by else {
+            self.events.push(Event::Flow(Box::new(flow_event(moved, self.time))));
+            return;
+        };
+        let (sum, wire) = (self.hidden.entry(Arc::clone(rule)).or_default(), moved.wire);
+        sum.send = sum.send.saturating_add(moved.delta.send);
+        sum.recv = sum.recv.saturating_add(moved.delta.recv);
+        sum.events = sum.events.saturating_add(moved.delta.calls());
+        for (sum, more) in [(&mut sum.wire_send, wire.send), (&mut sum.wire_recv, wire.recv)] {
+            *sum = Some(sum.unwrap_or(0).saturating_add(more)).filter(|_| !wire.is_zero()).or(*sum);
+        }
+    }
+
+    /// Flows one by one, and what is hidden one event for each rule.
+    pub(super) fn events(self) -> Vec<Event> {
+        let Self { time, mut events, hidden } = self;
+        events.extend(hidden.into_iter().map(|(rule, sum)| {
+            let (exe, name) = (IGNORED.to_owned(), rule.to_string());
+            Event::Flow(Box::new(FlowEvent { time, exe, name, uid: u32::MAX, ..sum }))
+        }));
+        events
+    }
+}
+
+fn flow_event(moved: &Moved<'_>, time: f64) -> FlowEvent {
     let process = moved.process;
     let parent = process.parent_image();
     let facts = moved.facts.cloned().unwrap_or_default();
     let wire = Some(moved.wire).filter(|wire| !wire.is_zero());
     FlowEvent {
         time,
-        exe: process.image.path.clone(),
-        name: process.image.name.clone(),
-        cmdline: process.image.cmdline.clone(),
+        exe: moved.image.path.clone(),
+        name: moved.image.name.clone(),
+        cmdline: moved.image.cmdline.clone(),
         sha256: moved.digest.to_string(),
         pexe: parent.map_or_else(String::new, |image| image.path.clone()),
         psha256: moved.parent_digest.map_or_else(String::new, |digest| digest.to_string()),
