@@ -1,5 +1,7 @@
 //! The command line.
 
+mod names;
+
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use femtosnitch_testkit::peer::datagram::Receiving;
 use femtosnitch_testkit::peer::stream::Dress;
 use femtosnitch_testkit::peer::stream::Reading;
 use femtosnitch_testkit::traffic::Plan;
+
+pub(crate) use names::Names;
 
 /// Makes traffic of exactly known volume and prints what each process moved, as JSON.
 #[derive(Debug, Parser)]
@@ -183,6 +187,14 @@ pub(crate) enum Job {
         #[arg(long, value_enum)]
         by: Way,
         file: PathBuf,
+    },
+    /// Programs that know a host by its name
+    Names {
+        /// Shows in the arguments
+        #[arg(long, default_value = "testkit")]
+        tag: String,
+        #[command(subcommand)]
+        how: Names,
     },
     /// Loops and loads for measurements
     #[command(subcommand)]
