@@ -317,6 +317,17 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 0)]
         rate: u64,
     },
+    /// Replies of a resolver, each taken before the next
+    DnsReplies {
+        #[arg(long, default_value_t = 100_000)]
+        total: u64,
+        /// Replies a second, 0 for as many as possible
+        #[arg(long, default_value_t = 0)]
+        rate: u64,
+        /// Names that they are about
+        #[arg(long, default_value_t = 1000)]
+        names: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -133,6 +133,7 @@ fn run_bench(which: &Bench) -> Result<()> {
             bench::idle_sockets(count, bytes, active, tcp)
         }
         Bench::UdpFlood { total, size, rate } => emit(&bench::flood(total, size, rate)?),
+        Bench::DnsReplies { total, rate, names } => emit(&bench::dns_replies(total, rate, names)?),
     }
 }
 

@@ -117,6 +117,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-musl": names::musl,
     "names-container": names::container,
     "names-calls": names::calls,
+    "names-batch": names::batch,
     "names-over-tcp": names::over_tcp,
     "names-alias": names::alias,
     "names-hints": names::hints,

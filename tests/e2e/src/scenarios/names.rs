@@ -22,6 +22,7 @@ pub(super) use opening::tls;
 pub(super) use opening::tls_by_curl;
 pub(super) use opening::tls_in_two;
 pub(super) use own::alias;
+pub(super) use own::batch;
 pub(super) use own::calls;
 pub(super) use own::hints;
 pub(super) use own::over_tcp;
