@@ -122,6 +122,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-alias": names::alias,
     "names-hints": names::hints,
     "names-two": names::two_names,
+    "names-neighbours": names::neighbours,
     "names-tls": names::tls,
     "names-tls-in-two": names::tls_in_two,
     "names-tls-curl": names::tls_by_curl,

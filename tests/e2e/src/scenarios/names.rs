@@ -4,6 +4,7 @@
 mod claims;
 mod libraries;
 mod opening;
+mod others;
 mod own;
 mod town;
 mod wanted;
@@ -21,6 +22,7 @@ pub(super) use opening::quic;
 pub(super) use opening::tls;
 pub(super) use opening::tls_by_curl;
 pub(super) use opening::tls_in_two;
+pub(super) use others::neighbours;
 pub(super) use own::alias;
 pub(super) use own::batch;
 pub(super) use own::calls;
