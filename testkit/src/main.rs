@@ -112,6 +112,7 @@ fn run_names(how: Names) -> Result<()> {
         Names::Open { to, opening } => names::open_with(to, opening),
         Names::Tell { from, name, address } => names::tell(from, &name, address),
         Names::Overhear { here, to } => names::overhear(here, to),
+        Names::ServeDns { listen, records } => names::serve_dns(listen, &records),
         Names::ServeTls { listen, bytes } => names::serve_tls(listen, bytes),
         Names::ServeQuic { listen, bytes } => names::serve_quic(listen, bytes),
     }

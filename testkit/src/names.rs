@@ -12,6 +12,7 @@ mod message;
 mod multicast;
 mod quic;
 mod quic_count;
+mod resolver;
 mod tls;
 
 pub use ask::Ask;
@@ -30,6 +31,7 @@ pub use multicast::overhear;
 pub use multicast::tell;
 pub use quic::quic;
 pub use quic::serve_quic;
+pub use resolver::serve_dns;
 pub use tls::serve_tls;
 pub use tls::tls;
 

@@ -115,6 +115,13 @@ pub(crate) enum Names {
         #[arg(long)]
         to: SocketAddr,
     },
+    /// A resolver that knows a few names, over UDP and TCP
+    ServeDns {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long = "record", value_name = "NAME=ADDRESS")]
+        records: Vec<String>,
+    },
     /// A web server over TLS that answers every request with so many bytes
     ServeTls {
         #[arg(long)]

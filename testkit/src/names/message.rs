@@ -83,6 +83,19 @@ pub fn reply(id: u16, name: &str, address: IpAddr) -> Result<Vec<u8>> {
     Ok(message)
 }
 
+/// Number and name of a question.
+pub(super) fn asked(message: &[u8]) -> Option<(u16, String)> {
+    let id = message.first_chunk::<2>()?;
+    let mut rest = message.get(HEADER..)?;
+    let mut labels = Vec::new();
+    while let Some((length @ 1..64, after)) = rest.split_first() {
+        let (label, after) = after.split_at_checked(usize::from(*length))?;
+        labels.push(str::from_utf8(label).ok()?);
+        rest = after;
+    }
+    rest.starts_with(&[0]).then(|| (u16::from_be_bytes(*id), labels.join(".")))
+}
+
 /// A multicast DNS answer to no question (RFC 6762 §8.3).
 ///
 /// # Errors
@@ -192,6 +205,15 @@ mod tests {
             }
         }
         assert!(addresses(&query(7, "a.test", Asked::A).unwrap(), 7).is_err());
+    }
+
+    #[test]
+    fn what_a_question_asks_is_read_back() {
+        let question = query(7, "www.example.test", Asked::A).unwrap();
+        assert_eq!(asked(&question), Some((7, "www.example.test".to_owned())));
+        for end in 0..question.len() - 4 {
+            assert_eq!(asked(&question[..end]), None, "{end}");
+        }
     }
 
     #[test]

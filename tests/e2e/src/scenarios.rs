@@ -111,6 +111,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "slow-reader": live::slow_reader,
     "status-json": live::status,
     "verifier-work": verifier::work,
+    "names-loopback": names::loopback,
     "names-curl": names::curl,
     "names-hosts-file": names::hosts_file,
     "names-static": names::static_program,

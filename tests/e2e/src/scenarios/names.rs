@@ -3,6 +3,7 @@
 
 mod claims;
 mod libraries;
+mod loopback;
 mod opening;
 mod others;
 mod own;
@@ -18,6 +19,7 @@ pub(super) use libraries::curl;
 pub(super) use libraries::hosts_file;
 pub(super) use libraries::musl;
 pub(super) use libraries::static_program;
+pub(super) use loopback::loopback;
 pub(super) use opening::quic;
 pub(super) use opening::tls;
 pub(super) use opening::tls_by_curl;
