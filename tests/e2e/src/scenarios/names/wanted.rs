@@ -65,26 +65,12 @@ impl Wanted {
             // A connection can be told of before its first byte is.
             let empty = row.bytes() == (0, 0) && domain.is_empty();
             let right = match self.name {
-                Name::Is(name, sources) => domain == reversed(name) && sources.contains(&source),
+                Name::Is(name, sources) => domain == name && sources.contains(&source),
                 Name::None => domain.is_empty() && source.is_empty(),
                 Name::Any => true,
             };
             ensure!(right || empty, "{self:?}: {domain:?} by {source:?}: {rows:#?}");
         }
         Ok(())
-    }
-}
-
-/// As the database has it: `www.example.test` is `test.example.www`.
-fn reversed(name: &str) -> String {
-    name.rsplit('.').collect::<Vec<_>>().join(".")
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn names_are_reversed_by_label() {
-        assert_eq!(super::reversed("www.example.test"), "test.example.www");
-        assert_eq!(super::reversed("host"), "host");
     }
 }
