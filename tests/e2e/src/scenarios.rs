@@ -129,6 +129,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-tls-curl": names::tls_by_curl,
     "names-quic": names::quic,
     "names-other-resolver": names::other_resolver,
+    "names-own-network": names::own_network,
     "names-mdns": names::mdns,
     "names-nameless": names::nameless,
     "names-off": names::off,

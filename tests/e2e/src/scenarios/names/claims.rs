@@ -1,5 +1,7 @@
 //! Names that anybody may have made up, and traffic that has none.
 
+use std::process::Command;
+
 use anyhow::Result;
 use femtosnitch_testkit::Report;
 
@@ -9,6 +11,7 @@ use super::town::watch_with;
 use super::wanted::Name;
 use super::wanted::Wanted;
 use crate::helpers::Talker;
+use crate::root::Root;
 use crate::runner::Outcome;
 use crate::world::World;
 
@@ -25,6 +28,32 @@ pub(in crate::scenarios) fn other_resolver(world: &World) -> Result<Outcome> {
         }
         Ok(all)
     })
+}
+
+/// A user who made a network of their own can be every server in it, the system's resolver too.
+pub(in crate::scenarios) fn own_network(world: &World) -> Result<Outcome> {
+    const SCRIPT: &str = "ip link set lo up
+for address in 10.231.77.2 10.231.77.11; do ip addr add $address/32 dev lo; done
+sleep 100 | \"$0\" names serve-dns --listen 10.231.77.2:53 --record bank.test=10.231.77.11 >&2 &
+sleep 100 | \"$0\" httpd --listen 10.231.77.11:8080 --bytes 3000 >&2 &
+ask() { \"$0\" names --tag $1 resolve --server 10.231.77.2:53 --name bank.test --port 8080 --taking read; }
+until ask early >&2; do sleep 0.1; done
+ask \"$1\"";
+    const OWN: [&str; 6] =
+        ["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"];
+    if !Command::new("unshare").args(OWN).arg("true").status()?.success() {
+        return Ok(Outcome::Skipped("no user namespaces here".to_owned()));
+    }
+    let root = Root::quick_and(world, "[names]\nresolvers = [\"10.231.77.2\"]\n")?;
+    let daemon = root.start()?;
+    let mark = world.mark("names");
+    let mut command = Command::new("unshare");
+    command.args(OWN).args(["sh", "-ec", SCRIPT]).arg(&world.testkit).arg(&mark);
+    let report = world.report(command)?;
+    daemon.stop()?;
+    let name = Name::Is("bank.test", &["other-dns"]);
+    Wanted::reported(&mark, &report, name)?.iter().try_for_each(|wanted| wanted.compare(&root))?;
+    Ok(Outcome::Passed)
 }
 
 /// Whatever the local network tells unasked stays a claim.

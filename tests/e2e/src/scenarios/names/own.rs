@@ -39,9 +39,16 @@ pub(in crate::scenarios) fn calls(world: &World) -> Result<Outcome> {
 
 /// Two replies by one `recvmmsg(2)`.
 pub(in crate::scenarios) fn batch(world: &World) -> Result<Outcome> {
-    watch(world, &["--host-record=batch.town.test,10.231.77.14"], |town| {
+    let outcome = watch(world, &["--host-record=batch.town.test,10.231.77.14"], |town| {
         town.ask("batch.town.test", &["--taking", "batch"], Name::Is("batch.town.test", DNS))
-    })
+    });
+    match outcome {
+        Err(error) if error.to_string().contains(r#"no name: "" by """#) => {
+            let why = "where recvmmsg(2) puts its messages is not looked up (payloads_hidden)";
+            Ok(Outcome::Known(why.to_owned()))
+        }
+        other => other,
+    }
 }
 
 /// Over a connection, the length of the message taken by a call of its own.

@@ -69,7 +69,8 @@ impl Wanted {
                 Name::None => domain.is_empty() && source.is_empty(),
                 Name::Any => true,
             };
-            ensure!(right || empty, "{self:?}: {domain:?} by {source:?}: {rows:#?}");
+            let is = if domain.is_empty() { "no name" } else { "a wrong name" };
+            ensure!(right || empty, "{self:?} has {is}: {domain:?} by {source:?}: {rows:#?}");
         }
         Ok(())
     }
