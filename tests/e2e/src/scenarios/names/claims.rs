@@ -10,6 +10,7 @@ use super::town::watch;
 use super::town::watch_with;
 use super::wanted::Name;
 use super::wanted::Wanted;
+use super::wanted::compare;
 use crate::helpers::Talker;
 use crate::root::Root;
 use crate::runner::Outcome;
@@ -52,7 +53,7 @@ ask \"$1\"";
     let report = world.report(command)?;
     daemon.stop()?;
     let name = Name::Is("bank.test", &["other-dns"]);
-    Wanted::reported(&mark, &report, name)?.iter().try_for_each(|wanted| wanted.compare(&root))?;
+    compare(&Wanted::reported(&mark, &report, name)?, &root)?;
     Ok(Outcome::Passed)
 }
 

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 use super::wanted::Name;
 use super::wanted::Wanted;
+use super::wanted::compare;
 use crate::helpers::Httpd;
 use crate::root::Root;
 use crate::runner::Outcome;
@@ -82,8 +83,7 @@ pub(super) fn watch_with(
     let daemon = root.start()?;
     let wanted = act(&mut town)?;
     daemon.stop()?;
-    ensure!(!wanted.is_empty(), "there is nothing to compare");
-    wanted.iter().try_for_each(|wanted| wanted.compare(&root))?;
+    compare(&wanted, &root)?;
     Ok(Outcome::Passed)
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 use anyhow::ensure;
 use femtosnitch_testkit::End;
 use femtosnitch_testkit::Report;
+use serde_json::Value;
 
 use crate::expect;
 use crate::expect::Row;
@@ -52,11 +53,9 @@ impl Wanted {
         Ok(all)
     }
 
-    /// Compares history.
-    pub(super) fn compare(&self, root: &Root<'_>) -> Result<()> {
-        let rows = root.query("cmdline,domain,namesource,raddr,rport,protocol")?;
+    fn compare(&self, rows: &[Value]) -> Result<()> {
         let (addr, port) = (self.remote.ip().to_string(), u64::from(self.remote.port()));
-        let mut rows = expect::marked(&rows, &self.mark);
+        let mut rows = expect::marked(rows, &self.mark);
         rows.retain(|row| Row(row).text("raddr") == addr && Row(row).number("rport") == port);
         let got = expect::total(rows.iter().copied());
         ensure!(got == self.bytes, "{self:?}: history says {got:?}: {rows:#?}");
@@ -74,4 +73,11 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+/// Compares history with all of them.
+pub(super) fn compare(wanted: &[Wanted], root: &Root<'_>) -> Result<()> {
+    ensure!(!wanted.is_empty(), "there is nothing to compare");
+    let rows = root.query("cmdline,domain,namesource,raddr,rport,protocol")?;
+    wanted.iter().try_for_each(|wanted| wanted.compare(&rows))
 }
