@@ -12,7 +12,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
         let Ok(reply) = whole else { continue };
         assert!(reply.answers.len() <= MAX_ANSWERS && reply.questions.len() <= MAX_QUESTIONS);
+        assert!(reply.pointers.len() <= MAX_ANSWERS);
         let names = reply.answers.iter().map(|answer| &answer.name);
+        let names = names.chain(reply.pointers.iter().map(|(_, name)| name));
         for name in names.chain(reply.questions.iter().map(|question| &question.name)) {
             let plain =
                 |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.\\".contains(&b);

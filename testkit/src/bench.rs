@@ -3,11 +3,13 @@
 
 mod load;
 mod programs;
+mod replies;
 mod rounds;
 
 pub use load::flood;
 pub use load::idle_sockets;
 pub use programs::programs;
+pub use replies::dns_replies;
 pub use rounds::connect_close;
 pub use rounds::exec_rate;
 pub use rounds::tcp_bulk;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod names;
+
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 use std::net::SocketAddr;
@@ -15,6 +17,8 @@ use femtosnitch_testkit::peer::datagram::Receiving;
 use femtosnitch_testkit::peer::stream::Dress;
 use femtosnitch_testkit::peer::stream::Reading;
 use femtosnitch_testkit::traffic::Plan;
+
+pub(crate) use names::Names;
 
 /// Makes traffic of exactly known volume and prints what each process moved, as JSON.
 #[derive(Debug, Parser)]
@@ -184,6 +188,14 @@ pub(crate) enum Job {
         by: Way,
         file: PathBuf,
     },
+    /// Programs that know a host by its name
+    Names {
+        /// Shows in the arguments
+        #[arg(long, default_value = "testkit")]
+        tag: String,
+        #[command(subcommand)]
+        how: Names,
+    },
     /// Loops and loads for measurements
     #[command(subcommand)]
     Bench(Bench),
@@ -304,6 +316,17 @@ pub(crate) enum Bench {
         /// Datagrams a second, 0 for as many as possible
         #[arg(long, default_value_t = 0)]
         rate: u64,
+    },
+    /// Replies of a resolver, each taken before the next
+    DnsReplies {
+        #[arg(long, default_value_t = 100_000)]
+        total: u64,
+        /// Replies a second, 0 for as many as possible
+        #[arg(long, default_value_t = 0)]
+        rate: u64,
+        /// Names that they are about
+        #[arg(long, default_value_t = 1000)]
+        names: u32,
     },
 }
 

@@ -9,6 +9,7 @@ pub mod bench;
 mod error;
 pub mod fuse;
 pub mod nameless;
+pub mod names;
 pub mod netns;
 pub mod peer;
 mod report;

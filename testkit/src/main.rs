@@ -21,6 +21,7 @@ use femtosnitch_testkit::emit;
 use femtosnitch_testkit::fuse;
 use femtosnitch_testkit::fuse::Served;
 use femtosnitch_testkit::nameless;
+use femtosnitch_testkit::names;
 use femtosnitch_testkit::peer::blocks;
 use femtosnitch_testkit::peer::datagram;
 use femtosnitch_testkit::peer::httpd;
@@ -32,6 +33,7 @@ use femtosnitch_testkit::traffic;
 use cli::Bench;
 use cli::Cli;
 use cli::Job;
+use cli::Names;
 use cli::PeerKind;
 use cli::Size;
 
@@ -74,6 +76,7 @@ fn run(job: Job) -> Result<()> {
             fuse::serve(&Served { at, file, name, user, shared, answers })
         }
         Job::Nameless { what, by, file } => nameless::execute(what, by, &file),
+        Job::Names { how, .. } => run_names(how),
         Job::Bench(which) => run_bench(&which),
         Job::DropCaps { caps, command } => drop_caps(&caps, &command),
         Job::StepClock { seconds } => process::step_wall_clock(seconds).doing("setting the clock"),
@@ -99,6 +102,22 @@ fn serve(peer: PeerKind) -> Result<()> {
     }
 }
 
+fn run_names(how: Names) -> Result<()> {
+    match how {
+        Names::Resolve { question, then } => names::ask(&question.ask(), then.fetch()),
+        Names::Look { name, then } => names::look(&name, then.fetch()),
+        Names::Fetch { to } => names::fetch(to),
+        Names::Tls { to, name, split_at } => names::tls(to, &name, split_at),
+        Names::Quic { to, name } => names::quic(to, &name),
+        Names::Open { to, opening } => names::open_with(to, opening),
+        Names::Tell { from, name, address } => names::tell(from, &name, address),
+        Names::Overhear { here, to } => names::overhear(here, to),
+        Names::ServeDns { listen, records } => names::serve_dns(listen, &records),
+        Names::ServeTls { listen, bytes } => names::serve_tls(listen, bytes),
+        Names::ServeQuic { listen, bytes } => names::serve_quic(listen, bytes),
+    }
+}
+
 fn run_bench(which: &Bench) -> Result<()> {
     match *which {
         Bench::UdpPingpong { rounds, size, unconnected } => {
@@ -115,6 +134,7 @@ fn run_bench(which: &Bench) -> Result<()> {
             bench::idle_sockets(count, bytes, active, tcp)
         }
         Bench::UdpFlood { total, size, rate } => emit(&bench::flood(total, size, rate)?),
+        Bench::DnsReplies { total, rate, names } => emit(&bench::dns_replies(total, rate, names)?),
     }
 }
 

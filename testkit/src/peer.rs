@@ -12,6 +12,7 @@ pub mod stream;
 use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read as _;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -28,6 +29,7 @@ use crate::Error;
 use crate::Result;
 use crate::emit;
 use crate::netns;
+use crate::sys::process;
 
 /// The first line of a peer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -172,6 +174,14 @@ pub fn obey(mut carry_out: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
         say("ok")?;
     }
     Ok(())
+}
+
+/// Ends the process when standard input closes, whatever its threads wait for.
+pub fn until_input_closes() {
+    std::thread::spawn(|| {
+        drop(std::io::stdin().read_to_end(&mut Vec::new()));
+        process::exit_now(0);
+    });
 }
 
 fn say(word: &str) -> Result<()> {

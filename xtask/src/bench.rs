@@ -3,6 +3,7 @@
 
 mod identity;
 mod monitor;
+mod names;
 mod paired;
 mod resources;
 mod statistics;
@@ -45,6 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         kernel_side()?,
         resources::run(&binaries, options.quick)?,
         identity::run(&binaries, options.quick)?,
+        names::run(&binaries, options.quick)?,
     ] {
         println!("{section}");
         text.push_str(&section);

@@ -29,7 +29,7 @@ fn any() -> SocketAddr {
 
 /// A loop-back address of this process alone, as process identifiers stay below 2^22: one address
 /// has some 28,000 ports to give away, fewer than several such processes want.
-fn own() -> SocketAddr {
+pub(super) fn own() -> SocketAddr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     SocketAddr::from(([127, 64 | high, middle, low], 0))
 }

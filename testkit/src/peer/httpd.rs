@@ -5,16 +5,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::thread;
 use std::time::Duration;
 
 use super::hello;
+use super::until_input_closes;
 use crate::Doing;
 use crate::End;
 use crate::Result;
 use crate::emit;
 use crate::report::plain;
-use crate::sys::process;
 
 /// Longest request that is read.
 const MAX_REQUEST: usize = 65_536;
@@ -28,12 +27,7 @@ const MAX_REQUEST: usize = 65_536;
 pub fn serve(bind: SocketAddr, bytes: usize) -> Result<()> {
     let listener = TcpListener::bind(bind).doing("binding the web server")?;
     hello(listener.local_addr().doing("asking for the own address")?)?;
-    // The end of standard input is the order to stop, whatever the main thread waits for.
-    thread::spawn(|| {
-        let mut rest = Vec::new();
-        drop(std::io::stdin().read_to_end(&mut rest));
-        process::exit_now(0);
-    });
+    until_input_closes();
     let body = vec![b'z'; bytes];
     for connection in listener.incoming() {
         let connection = connection.doing("accepting")?;

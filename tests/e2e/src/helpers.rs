@@ -37,7 +37,8 @@ impl Talker {
         Ok(Self { child, input, output })
     }
 
-    fn tell(&mut self, line: &str) -> Result<()> {
+    /// Writes to its input.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().context("its input is closed")?;
         input.write_all(line.as_bytes()).context("a generator ended early")
     }

@@ -15,6 +15,7 @@ mod life;
 mod lineage;
 mod live;
 mod mounted;
+mod names;
 mod places;
 mod privacy;
 mod programs;
@@ -112,6 +113,28 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "slow-reader": live::slow_reader,
     "status-json": live::status,
     "verifier-work": verifier::work,
+    "names-loopback": names::loopback,
+    "names-curl": names::curl,
+    "names-hosts-file": names::hosts_file,
+    "names-static": names::static_program,
+    "names-musl": names::musl,
+    "names-container": names::container,
+    "names-calls": names::calls,
+    "names-batch": names::batch,
+    "names-over-tcp": names::over_tcp,
+    "names-alias": names::alias,
+    "names-hints": names::hints,
+    "names-two": names::two_names,
+    "names-neighbours": names::neighbours,
+    "names-tls": names::tls,
+    "names-tls-in-two": names::tls_in_two,
+    "names-tls-curl": names::tls_by_curl,
+    "names-quic": names::quic,
+    "names-other-resolver": names::other_resolver,
+    "names-own-network": names::own_network,
+    "names-mdns": names::mdns,
+    "names-nameless": names::nameless,
+    "names-off": names::off,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
     "ignore-own-network": ignore::own_network,

@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(super) struct Monitor {
     child: Child,
+    femtosnitch: PathBuf,
     root: PathBuf,
     pub(super) started_in: Duration,
 }
@@ -45,7 +46,8 @@ impl Monitor {
             .spawn()?;
         let stderr = child.stderr.take().context("no stderr")?;
         // From here on whatever fails also ends the daemon and removes its directory.
-        let mut monitor = Self { child, root, started_in: Duration::ZERO };
+        let femtosnitch = femtosnitch.to_owned();
+        let mut monitor = Self { child, femtosnitch, root, started_in: Duration::ZERO };
         wait_until_ready(stderr)?;
         monitor.started_in = begin.elapsed();
         Ok(monitor)
@@ -60,6 +62,16 @@ impl Monitor {
             Ok(fields.get(index).context("short /proc/PID/stat")?.parse()?)
         };
         Ok((ticks(11)? + ticks(12)?) / TICKS)
+    }
+
+    /// What `femtosnitch status --json` says.
+    pub(super) fn status(&self) -> Result<serde_json::Value> {
+        let mut command = Command::new(&self.femtosnitch);
+        let output = command.args(["status", "--json", "--root"]).arg(&self.root).output()?;
+        if !output.status.success() {
+            bail!("no status: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Proportional set size, MiB.

@@ -25,10 +25,12 @@ struct Effort {
     runs: usize,
 }
 
-/// A loop, which of its times counts, and the ratio that it must stay below (if one is set).
+/// A loop, how femtosnitch is configured meanwhile, which of its times counts, and the ratio that
+/// it must stay below (if one is set).
 struct Loop {
     name: &'static str,
     arguments: &'static [&'static str],
+    config: &'static str,
     judged: fn(&Times) -> f64,
     target: Option<f64>,
 }
@@ -43,40 +45,72 @@ struct Times {
 const PROCESSOR: fn(&Times) -> f64 = |times| times.processor;
 const WALL: fn(&Times) -> f64 = |times| times.wall;
 
-const LOOPS: [Loop; 6] = [
+/// Out of the box.
+const DEFAULT: &str = "";
+/// Without looking for the names of hosts.
+const NAMELESS: &str = "[names]\ncapture = false\n";
+
+const LOOPS: [Loop; 9] = [
     Loop {
         name: "UDP ping-pong, 64 B",
         arguments: &["udp-pingpong", "--rounds", "20000"],
+        config: DEFAULT,
+        judged: PROCESSOR,
+        target: Some(1.15),
+    },
+    Loop {
+        name: "UDP ping-pong, 64 B, names off",
+        arguments: &["udp-pingpong", "--rounds", "20000"],
+        config: NAMELESS,
         judged: PROCESSOR,
         target: Some(1.10),
     },
     Loop {
         name: "TCP bulk, 128 KiB writes",
         arguments: &["tcp-bulk", "--bytes", "1073741824"],
+        config: DEFAULT,
+        judged: PROCESSOR,
+        target: Some(1.03),
+    },
+    Loop {
+        name: "TCP bulk, 128 KiB writes, names off",
+        arguments: &["tcp-bulk", "--bytes", "1073741824"],
+        config: NAMELESS,
         judged: PROCESSOR,
         target: Some(1.02),
     },
     Loop {
         name: "connect, 1 B each way, close",
         arguments: &["connect-close", "--rounds", "3000"],
+        config: DEFAULT,
+        judged: PROCESSOR,
+        target: Some(1.25),
+    },
+    Loop {
+        name: "connect, 1 B each way, close, names off",
+        arguments: &["connect-close", "--rounds", "3000"],
+        config: NAMELESS,
         judged: PROCESSOR,
         target: Some(1.20),
     },
     Loop {
         name: "UDP ping-pong, 64 B, unconnected",
         arguments: &["udp-pingpong", "--rounds", "20000", "--unconnected"],
+        config: DEFAULT,
         judged: PROCESSOR,
         target: None,
     },
     Loop {
         name: "TCP ping-pong, 64 B",
         arguments: &["tcp-pingpong", "--rounds", "20000"],
+        config: DEFAULT,
         judged: PROCESSOR,
         target: None,
     },
     Loop {
         name: "fork + exec + exit",
         arguments: &["exec-rate", "--rounds", "100"],
+        config: DEFAULT,
         judged: WALL,
         target: None,
     },
@@ -142,7 +176,7 @@ fn row(binaries: &Binaries, of: &Loop, effort: Effort) -> Result<String> {
 /// again, also where it is not to watch, and the first run does not count: the kernel is still
 /// freeing then, or filling its lists of free pages, and that is not what watching costs.
 fn turn(binaries: &Binaries, of: &Loop, effort: Effort, watched: bool) -> Result<Times> {
-    let monitor = Monitor::start(&binaries.femtosnitch, "")?;
+    let monitor = Monitor::start(&binaries.femtosnitch, of.config)?;
     let monitor = if watched {
         Some(monitor)
     } else {

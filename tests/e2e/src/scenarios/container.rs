@@ -26,7 +26,7 @@ use femtosnitch_harness::command;
 use femtosnitch_harness::command::Running;
 
 /// The runtime.
-const RUNTIME: &str = "crun";
+pub(super) const RUNTIME: &str = "crun";
 /// The generator as the container sees it.
 const INSIDE: &str = "/usr/bin/generator";
 
@@ -49,7 +49,7 @@ pub(super) fn traffic_inside(world: &World) -> Result<Outcome> {
         let mark = world.mark(kind);
         // As long as Docker's and Podman's; removed by the runtime with the container.
         let id = format!("{:0>64x}", u64::from(std::process::id()) << 8 | done.len() as u64);
-        describe(&bundle, &format!("/{id}"), &["traffic", kind, "--tag", &mark])?;
+        describe(&bundle, &format!("/{id}"), None, &["traffic", kind, "--tag", &mark])?;
         let report = world.report(contained(&root, &runtime, &bundle, &id))?;
         done.push((mark, id, report));
     }
@@ -88,7 +88,7 @@ fn compare(root: &Root<'_>, mark: &str, id: &str, report: &Report) -> Result<()>
 
 /// The call of the runtime. In a mount namespace of its own it sees cgroup v2 alone: it refuses
 /// machines that have both versions.
-fn contained(root: &Root<'_>, runtime: &Path, bundle: &Path, id: &str) -> Command {
+pub(super) fn contained(root: &Root<'_>, runtime: &Path, bundle: &Path, id: &str) -> Command {
     const SETTLE: &str = "mount --make-rprivate /
 [ -e /sys/fs/cgroup/cgroup.controllers ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 exec \"$@\"";
@@ -124,7 +124,7 @@ pub(super) fn in_a_service(world: &World) -> Result<Outcome> {
     let cgroup = Cgroup::make(&hierarchy, &format!("system.slice/{service}"))?;
     let id = format!("{:0>64x}", u64::from(std::process::id()));
     let path = format!("/system.slice/{service}/libpod-payload-{id}");
-    describe(&bundle, &path, &["traffic", "udp4", "--tag", &mark])?;
+    describe(&bundle, &path, None, &["traffic", "udp4", "--tag", &mark])?;
     let running = Running::start(contained(&root, &runtime, &bundle, &id))?;
     let told = live.flow(
         "a program in a container",
@@ -143,9 +143,18 @@ pub(super) fn in_a_service(world: &World) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The bundle's description.
-fn describe(bundle: &Path, cgroup: &str, args: &[&str]) -> Result<()> {
-    let namespaces = ["pid", "mount", "network", "uts", "ipc"].map(|kind| json!({"type": kind}));
+/// The bundle's description; with a network of its own, or the one that has this file.
+pub(super) fn describe(
+    bundle: &Path,
+    cgroup: &str,
+    network: Option<&str>,
+    args: &[&str],
+) -> Result<()> {
+    let mut namespaces = ["pid", "mount", "uts", "ipc"].map(|kind| json!({"type": kind})).to_vec();
+    namespaces.push(match network {
+        None => json!({"type": "network"}),
+        Some(file) => json!({"type": "network", "path": file}),
+    });
     let none: [&str; 0] = [];
     let args = [&[INSIDE], args].concat();
     let config = json!({
@@ -168,7 +177,7 @@ fn describe(bundle: &Path, cgroup: &str, args: &[&str]) -> Result<()> {
 }
 
 /// A root file system with the generator and what it is linked to.
-fn fill(root: &Path, generator: &Path) -> Result<()> {
+pub(super) fn fill(root: &Path, generator: &Path) -> Result<()> {
     let put = |source: &Path, place: &str| -> Result<()> {
         let place = root.join(place.trim_start_matches('/'));
         let above = place.parent().context("no directory")?;
@@ -187,7 +196,7 @@ fn fill(root: &Path, generator: &Path) -> Result<()> {
 }
 
 /// The files that a program maps when it starts, as its own loader says.
-fn linked(program: &Path) -> Result<Vec<String>> {
+pub(super) fn linked(program: &Path) -> Result<Vec<String>> {
     let mut command = Command::new(program);
     // The loader prints `name => /path (address)` or `/path (address)` and ends.
     command.arg("kinds").env("LD_TRACE_LOADED_OBJECTS", "1");
@@ -206,7 +215,7 @@ fn library(line: &str) -> Option<&str> {
 }
 
 /// A program on the path.
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).map(|directory| directory.join(program));
     places.find(|place| place.is_file())

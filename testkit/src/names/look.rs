@@ -1,0 +1,17 @@
+//! A name looked up by the C library.
+
+use std::net::ToSocketAddrs as _;
+
+use super::fetch::Fetch;
+use crate::Doing;
+use crate::Result;
+
+/// Asks `getaddrinfo(3)` for `name` and fetches from its first address.
+///
+/// # Errors
+/// If there is no such name, or no web server there.
+pub fn look(name: &str, fetch: Fetch) -> Result<()> {
+    let found = (name, fetch.port).to_socket_addrs().doing("getaddrinfo")?;
+    let found: Vec<_> = found.map(|address| address.ip()).collect();
+    fetch.from(&found, Vec::new())
+}
