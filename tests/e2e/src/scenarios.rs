@@ -8,6 +8,7 @@ mod connections;
 mod container;
 mod disk;
 mod download;
+mod geoip;
 mod identity;
 mod ignore;
 mod kernel;
@@ -110,6 +111,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "slow-reader": live::slow_reader,
     "status-json": live::status,
     "verifier-work": verifier::work,
+    "geoip-replaced": geoip::replaced,
+    "geoip-without": geoip::without,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
     "ignore-sha256": ignore::sha256,
