@@ -1,6 +1,6 @@
-"""Compares answers that `a_thousand_answers_to_compare` wrote with those of Python's maxminddb.
+"""Compares answers that tests/it/compare.rs wrote with those of Python's maxminddb.
 
-Usage: compare.py DATABASE ANSWERS (see tests/it/speed.rs)
+Usage: compare.py DATABASE ANSWERS
 """
 
 import sys

@@ -7,6 +7,10 @@ mod daemon;
 mod expect;
 mod helpers;
 mod live;
+// The writer of databases that the tests of crates/geo have.
+#[path = "../../../crates/geo/tests/it/mmdb.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "writes for tests only")]
+mod mmdb;
 mod root;
 mod runner;
 mod scenarios;

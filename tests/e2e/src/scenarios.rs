@@ -8,6 +8,7 @@ mod connections;
 mod container;
 mod disk;
 mod download;
+mod geoip;
 mod identity;
 mod ignore;
 mod kernel;
@@ -135,6 +136,8 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-mdns": names::mdns,
     "names-nameless": names::nameless,
     "names-off": names::off,
+    "geoip-replaced": geoip::replaced,
+    "geoip-without": geoip::without,
     "ignore-ports": ignore::ports,
     "ignore-subnets": ignore::subnets,
     "ignore-own-network": ignore::own_network,

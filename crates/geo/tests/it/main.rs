@@ -10,6 +10,7 @@
 )]
 
 mod answers;
+mod compare;
 mod fixture;
 mod hostile;
 mod mmdb;
