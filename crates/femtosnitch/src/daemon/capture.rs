@@ -15,6 +15,7 @@ use femtosnitch_sys::{clock, mem, wait};
 
 use super::containers::Containers;
 use super::identity::{Identity, scripts};
+use super::libraries::Libraries;
 use super::losses::Losses;
 use super::report::Report;
 use super::resolvers::Resolvers;
@@ -50,6 +51,7 @@ pub(super) struct Capture {
     pub(super) probe: Probe,
     pub(super) engine: Engine,
     pub(super) identity: Identity,
+    pub(super) libraries: Libraries,
     pub(super) batches: Batches,
     pub(super) live: LiveHandle,
     pub(super) report: Arc<Report>,
@@ -175,6 +177,10 @@ impl Capture {
                 self.containers.answered(container, facts, Instant::now());
             }
             Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
+            Message::Libraries(count) => {
+                self.probe.libraries_watched(count);
+                self.report.hooks_changed(&self.probe);
+            }
             Message::Ignore(ignore) => self.engine.set_ignore(ignore),
             Message::Stop => {}
         }
@@ -349,7 +355,10 @@ impl Capture {
             let mut retire = Vec::new();
             for effect in effects {
                 match effect {
-                    Effect::Hold(request) => self.identity.hold(request),
+                    Effect::Hold(request) => {
+                        self.libraries.executed(&request);
+                        self.identity.hold(request);
+                    }
                     Effect::Hash(request) => self.identity.hash(request),
                     Effect::Retire(slots) => retire.extend(slots),
                     Effect::Release(slot, kind) => {

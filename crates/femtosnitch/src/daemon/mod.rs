@@ -5,6 +5,7 @@
 //! | `capture` | the probe and the engine | the next sample, or process events |
 //! | `identity` | open executables, fanotify | a file to take hold of, a change |
 //! | `hash-N`, `hash-large-0` | nothing | a file to hash |
+//! | `libraries` | the watch over C libraries | a program not seen before |
 //! | `writer` | the database | a batch, or the next step of retention |
 //! | `serve` | the live socket's readers | something to tell them |
 //!
@@ -13,6 +14,7 @@
 mod capture;
 mod containers;
 mod identity;
+mod libraries;
 mod locations;
 mod lookup;
 mod losses;
@@ -43,6 +45,7 @@ use crate::config::{self, Config, Paths};
 use capture::Capture;
 use containers::Containers;
 use identity::Identity;
+use libraries::Libraries;
 use locations::Locations;
 use losses::Losses;
 use report::Report;
@@ -51,13 +54,15 @@ use walk::Walk;
 use writer::{Retention, WriterHandle};
 
 /// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
-/// files as a user to whom alone they are served, and giving its own to the group.
-const KEEP: [Cap; 9] = [
+/// files as a user to whom alone they are served, other namespaces' mounts, and giving its own to the
+/// group.
+const KEEP: [Cap; 10] = [
     Cap::Bpf,
     Cap::Perfmon,
     Cap::NetAdmin,
     Cap::SysAdmin,
     Cap::SysPtrace,
+    Cap::SysChroot,
     Cap::DacReadSearch,
     Cap::Setuid,
     Cap::Setgid,
@@ -80,6 +85,8 @@ pub(crate) enum Message {
     Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
+    /// So many C libraries are watched.
+    Libraries(usize),
     /// New filters.
     Ignore(Ignore),
     /// Count what there is, write it, end.
@@ -170,18 +177,23 @@ impl Running {
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
-        let (identity, helpers) = Identity::start(
+        let watcher = probe.watcher().context("cannot watch C libraries")?;
+        let (libraries, finder) =
+            Libraries::start(watcher, messages.clone(), waker.clone(), &report)?;
+        let (identity, mut helpers) = Identity::start(
             config.identity.hash_threads,
             messages.clone(),
             waker.clone(),
             &report,
         )?;
+        helpers.extend(finder);
         let writer =
             writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
             identity,
+            libraries,
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),
