@@ -259,7 +259,7 @@ impl Probe {
         let (state, why) = if count == 0 {
             (HookState::NotNeeded, "attached once a C library is found".to_owned())
         } else {
-            (HookState::Attached, format!("names that {count} C libraries tell"))
+            (HookState::Attached, format!("names that C libraries tell, {count} of them"))
         };
         for hook in &mut self.hooks {
             if matches!(hook.program, "fs_asked" | "fs_told") {
