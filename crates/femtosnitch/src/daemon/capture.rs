@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use femtosnitch_api::{Event, LiveHandle};
 use femtosnitch_engine::{Effect, Engine, Moment};
-use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
+use femtosnitch_model::{NameEvent, ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, mem, wait};
@@ -18,6 +18,7 @@ use super::identity::{Identity, scripts};
 use super::libraries::Libraries;
 use super::losses::Losses;
 use super::report::Report;
+use super::resolved::Listener;
 use super::resolvers::Resolvers;
 use super::selftest::SelfTest;
 use super::walk::Walk;
@@ -52,6 +53,8 @@ pub(super) struct Capture {
     pub(super) engine: Engine,
     pub(super) identity: Identity,
     pub(super) libraries: Libraries,
+    /// The thread that listens to systemd-resolved ends with us.
+    pub(super) _resolved: Option<Listener>,
     pub(super) batches: Batches,
     pub(super) live: LiveHandle,
     pub(super) report: Arc<Report>,
@@ -177,6 +180,9 @@ impl Capture {
                 self.containers.answered(container, facts, Instant::now());
             }
             Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
+            Message::Resolved(resolved) => {
+                self.engine.heard(&NameEvent::Resolved(resolved), moment(0));
+            }
             Message::Libraries(count) => {
                 self.probe.libraries_watched(count);
                 self.report.hooks_changed(&self.probe);

@@ -6,6 +6,7 @@
 //! | `identity` | open executables, fanotify | a file to take hold of, a change |
 //! | `hash-N`, `hash-large-0` | nothing | a file to hash |
 //! | `libraries` | the watch over C libraries | a program not seen before |
+//! | `resolved` | nothing | systemd-resolved has something to tell |
 //! | `writer` | the database | a batch, or the next step of retention |
 //! | `serve` | the live socket's readers | something to tell them |
 //!
@@ -20,13 +21,14 @@ mod lookup;
 mod losses;
 mod place;
 mod report;
+mod resolved;
 mod resolvers;
 mod selftest;
 mod walk;
 mod writer;
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -34,7 +36,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Ignore, Limits};
-use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
+use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey, Resolved};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::{Locator, Sink};
 use femtosnitch_sys::caps::{self, Cap};
@@ -87,6 +89,8 @@ pub(crate) enum Message {
     Script(ProcKey, Vec<u8>, Option<FileId>),
     /// So many C libraries are watched.
     Libraries(usize),
+    /// What systemd-resolved answered somebody.
+    Resolved(Resolved),
     /// New filters.
     Ignore(Ignore),
     /// Count what there is, write it, end.
@@ -187,6 +191,15 @@ impl Running {
             &report,
         )?;
         helpers.extend(finder);
+        let resolved = if config.names.capture {
+            let monitor = paths.below(Path::new(resolved::MONITOR));
+            let (listener, thread) =
+                resolved::start(monitor, messages.clone(), waker.clone(), &report)?;
+            helpers.push(thread);
+            Some(listener)
+        } else {
+            None
+        };
         let writer =
             writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
         let capture = Capture {
@@ -194,6 +207,7 @@ impl Running {
             engine,
             identity,
             libraries,
+            _resolved: resolved,
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),

@@ -83,7 +83,8 @@ mod tests {
     fn servers_are_read_from_a_list_of_any_kind() {
         let text = "# nameserver 192.0.2.9\nnameserver 192.0.2.53\n  nameserver\tfe80::1%eth0 # x\n\
                     search example.org\nnameserver\nnameserver nonsense\nnameserver ::ffff:192.0.2.7";
-        let wanted = ["192.0.2.53", "fe80::1", "192.0.2.7"].map(|it| it.parse().unwrap());
+        let wanted: [IpAddr; 3] =
+            ["192.0.2.53", "fe80::1", "192.0.2.7"].map(|it| it.parse().unwrap());
         assert_eq!(servers(text), wanted);
         assert_eq!(servers(""), [] as [IpAddr; 0]);
     }
