@@ -17,7 +17,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use femtosnitch_model::{
-    Direction, Endpoint, FlowKey, Looked, NameEvent, NameSource, Naming, Payload, ProcKey, Witness,
+    Direction, Endpoint, FlowKey, Looked, NameEvent, NameSource, Naming, Payload, ProcKey,
+    Resolved, Witness,
 };
 use femtosnitch_names::HostName;
 use femtosnitch_names::dns::Dialect;
@@ -110,6 +111,7 @@ impl Hosts {
                 heard.into_iter().for_each(|heard| self.take(heard, payload, up));
             }
             NameEvent::Looked(looked) => self.looked(looked, up),
+            NameEvent::Resolved(resolved) => self.resolved(resolved, up),
         }
     }
 
@@ -192,6 +194,28 @@ impl Hosts {
         let teller = (looked.owner, looked.uid, looked.netns);
         for address in &looked.addresses {
             self.enter(teller, *address, Arc::clone(&domain), Witness::Getaddrinfo, up, up);
+        }
+    }
+
+    fn resolved(&mut self, resolved: &Resolved, up: i64) {
+        self.gauges.lookups += 1;
+        let Ok(name) = HostName::parse(&resolved.name) else { return };
+        // It does not say how it found out; these two it asks the local network for.
+        let witness = if !resolved.name.contains(&b'.') {
+            Witness::Llmnr
+        } else if resolved.name.to_ascii_lowercase().ends_with(b".local") {
+            Witness::Mdns
+        } else {
+            Witness::Resolved
+        };
+        let domain: Arc<str> = name.reversed().into();
+        let until = up.saturating_add(LEAST_TTL);
+        for address in &resolved.addresses {
+            let address = address.to_canonical();
+            if !address.is_unspecified() && !address.is_loopback() {
+                let known = Known::new(Arc::clone(&domain), witness, 0, until);
+                self.book.enter(Scope::Netns(resolved.netns), address, known);
+            }
         }
     }
 

@@ -26,7 +26,7 @@ pub use flow::{Endpoint, FlowKey, protocol_name};
 pub use identity::{Digest, FileId, FileSystem, Sha256, Timestamp, Unhashed};
 pub use lineage::{Launches, Lineage};
 pub use location::Location;
-pub use naming::{Looked, NameEvent, NameSource, Naming, Payload, PayloadKind, Witness};
+pub use naming::{Looked, NameEvent, NameSource, Naming, Payload, PayloadKind, Resolved, Witness};
 pub use process::{Image, ImageId, Place, ProcKey, Process};
 pub use program::program_path;
 pub use row::{ContainerFacts, Executable, Facts, Launch, Row};

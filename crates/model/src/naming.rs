@@ -200,6 +200,17 @@ pub struct Looked {
     pub addresses: Vec<IpAddr>,
 }
 
+/// What systemd-resolved answered, to whomever.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// Inode number of the network namespace that it runs in.
+    pub netns: u32,
+    /// The name it was asked for, as presentation format writes it, in lower case.
+    pub name: Vec<u8>,
+    /// What it answered.
+    pub addresses: Vec<IpAddr>,
+}
+
 /// News of names.
 #[derive(Debug, Clone)]
 pub enum NameEvent {
@@ -207,6 +218,8 @@ pub enum NameEvent {
     Payload(Payload),
     /// An answer of the C library's.
     Looked(Looked),
+    /// An answer of systemd-resolved's.
+    Resolved(Resolved),
 }
 
 #[cfg(test)]

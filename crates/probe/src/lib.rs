@@ -22,9 +22,11 @@ mod sctp;
 mod segments;
 mod skel;
 mod support;
+mod watcher;
 
 pub use error::ProbeError;
 pub use health::{Count, Health};
 pub use library::Library;
 pub use plan::{Front, FrontChoice, Hook, HookState, Senders, Splices};
-pub use probe::{Options, Probe, SnapshotReport, Watch};
+pub use probe::{Options, Probe, SnapshotReport};
+pub use watcher::{Watch, Watcher};

@@ -3,8 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd};
 
 use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader, SectionTable, Sym};
@@ -33,7 +32,7 @@ pub(crate) struct Function {
     pub(crate) cookie: u64,
 }
 
-/// A C library that can be watched: see [`crate::Probe::watch_library`].
+/// A C library that can be watched: see [`crate::Watcher`].
 #[derive(Debug)]
 pub struct Library {
     named: Box<dyn Named>,
@@ -77,9 +76,8 @@ impl Library {
     }
 
     /// As the kernel finds it.
-    pub(crate) fn path(&self) -> PathBuf {
-        let fd: BorrowedFd<'_> = self.named.as_fd();
-        format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
+    pub(crate) fn path(&self) -> String {
+        format!("/proc/self/fd/{}", self.named.as_fd().as_raw_fd())
     }
 }
 

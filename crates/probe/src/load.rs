@@ -3,18 +3,17 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::path::Path;
 
 use libbpf_rs::{
     Iter, IterOpts, Link, MapCore, MapHandle, MapIterOpts, Object, ObjectBuilder, OpenObject,
-    ProgramAttachType, ProgramType, UprobeMultiOpts, UprobeOpts,
+    ProgramAttachType, ProgramType,
 };
 
 use crate::ProbeError;
 use crate::abi::{self, Rodata};
 use crate::error::to_io;
-use crate::library::Function;
 use crate::plan::{Attach, Choice, Hook, HookState, Need, Plan, Role};
+use crate::watcher::{Watcher, Way};
 
 /// The compiled `bpf/probe.bpf.c`.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe.bpf.o"));
@@ -227,7 +226,7 @@ impl Loaded {
             if let Some((_, error)) = self.refused.iter().find(|(name, _)| *name == program.name) {
                 refuse(&mut hook, program.need, error);
             } else if *load && matches!(program.role, Role::OnDemand | Role::Lookups) {
-                // See attach_later() and attach_library().
+                // See attach_later() and watcher().
             } else if *load && program.role == Role::Walk {
                 hook.state = HookState::Attached;
             } else if *load {
@@ -275,43 +274,17 @@ impl Loaded {
         link.map_err(|error| to_io(&error))
     }
 
-    /// Attaches to functions of a library; `at_end`: where they return.
-    pub(crate) fn attach_library(
-        &self,
-        name: &str,
-        at_end: bool,
-        path: &Path,
-        places: &[Function],
-    ) -> io::Result<Vec<Link>> {
-        /// The kernel's number for every process.
-        const EVERY: i32 = -1;
-        let program = self
-            .object
-            .progs_mut()
-            .find(|program| program.name() == name)
-            .ok_or(io::ErrorKind::NotFound)?;
-        if self.plan.hooks_many {
-            let options = UprobeMultiOpts {
-                offsets: places.iter().map(|place| place.offset).collect(),
-                cookies: places.iter().map(|place| place.cookie).collect(),
-                retprobe: at_end,
-                ..UprobeMultiOpts::default()
-            };
-            let link = program.attach_uprobe_multi_with_opts(EVERY, path, "", options);
-            return Ok(vec![link.map_err(|error| to_io(&error))?]);
-        }
-        let attach = |place: &Function| {
-            let cookie = place.cookie;
-            let options = UprobeOpts { cookie, retprobe: at_end, ..UprobeOpts::default() };
-            let link = program.attach_uprobe_with_opts(EVERY, path, place.offset, options);
-            link.map_err(|error| to_io(&error))
+    /// What attaches to C libraries; `None` if those programs are not in the kernel.
+    pub(crate) fn watcher(&self) -> Option<io::Result<Watcher>> {
+        let fd = |name: &str| {
+            let program = self.object.progs_mut().find(|program| program.name() == name)?;
+            let is_loaded = self.plan.loads(name);
+            is_loaded.then(|| program.as_fd().try_clone_to_owned())
         };
-        places.iter().map(attach).collect()
-    }
-
-    /// True if this program is in the kernel.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.plan.loads(name)
+        let (asked, told) = (fd("fs_asked")?, fd("fs_told")?);
+        let build =
+            || Ok(Watcher { asked: asked?, told: told?, way: Way::new(self.plan.hooks_many)? });
+        Some(build())
     }
 
     /// Runs an iterator to its end; gives what it wrote.

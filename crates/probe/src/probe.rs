@@ -20,14 +20,11 @@ use crate::mapping::Mapping;
 use crate::payload;
 use crate::plan::{Front, FrontChoice, Given, Hook, HookState, Senders, Splices, plan};
 use crate::support::Facts;
+use crate::watcher::Watcher;
 
 mod barrier;
-mod libraries;
 mod losses;
 mod on_demand;
-use libraries::Libraries;
-pub use libraries::Watch;
-
 /// How capture is to be set up.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -80,7 +77,6 @@ pub struct Probe {
     waiting: Vec<on_demand::Program>,
     /// Whether it was tried to find out where SCTP keeps things.
     sctp_tried: bool,
-    libraries: Libraries,
     // Dropped last: what is above reads maps that the kernel side writes.
     links: Vec<Link>,
     loaded: Loaded,
@@ -151,7 +147,6 @@ impl Probe {
             max_flows: sizes.flows,
             waiting: on_demand::waiting(options.senders),
             sctp_tried: false,
-            libraries: Libraries::new(),
             links,
             loaded,
         };
@@ -248,6 +243,30 @@ impl Probe {
             std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner));
         names.retain(payload::tells_something);
         names
+    }
+
+    /// What watches C libraries, whose answers are then among [`Probe::take_names`]. `None` if names
+    /// are not wanted, or the kernel cannot: see [`Probe::hooks`].
+    ///
+    /// # Errors
+    /// If there are no descriptors left.
+    pub fn watcher(&self) -> io::Result<Option<Watcher>> {
+        self.loaded.watcher().transpose()
+    }
+
+    /// How many libraries are watched, for [`Probe::hooks`].
+    pub fn libraries_watched(&mut self, count: usize) {
+        let (state, why) = if count == 0 {
+            (HookState::NotNeeded, "attached once a C library is found".to_owned())
+        } else {
+            (HookState::Attached, format!("names that C libraries tell, {count} of them"))
+        };
+        for hook in &mut self.hooks {
+            if matches!(hook.program, "fs_asked" | "fs_told") {
+                hook.state = state;
+                hook.why.clone_from(&why);
+            }
+        }
     }
 
     /// Visits every flow that moved since the last drain. Costs nothing for the others.
@@ -358,7 +377,6 @@ impl Probe {
     /// without a call that told of it is added.
     pub fn detach(&mut self) {
         self.links.clear();
-        self.forget_libraries();
         if let Some(last) = self.bss.u32(offset_of!(Bss, fs_last_look)) {
             last.store(1, SeqCst);
             // A kernel without this walk has watched for splices all the time.

@@ -26,7 +26,7 @@ pub(crate) struct Facts {
 
 const VMLINUX_BTF: &str = "/sys/kernel/btf/vmlinux";
 /// There where functions of programs can be hooked (`CONFIG_UPROBE_EVENTS`).
-const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
+pub(crate) const UPROBES: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 impl Facts {
     /// Asks the kernel's own type information.

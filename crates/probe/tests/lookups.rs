@@ -192,7 +192,7 @@ fn every_way(probe: &mut Probe, root: &Root) {
 #[test]
 fn what_the_c_library_tells_is_seen_until_it_is_forgotten() {
     let mut probe = Probe::start(OPTIONS, None).expect("needs root");
-    assert!(probe.can_watch_libraries(), "{:?}", probe.hooks());
+    let watcher = probe.watcher().unwrap().unwrap_or_else(|| panic!("{:?}", probe.hooks()));
     let mut tried = 0;
     for compiler in ["cc", "musl-gcc"] {
         let Some(root) = Root::new(compiler) else {
@@ -205,12 +205,16 @@ fn what_the_c_library_tells_is_seen_until_it_is_forgotten() {
         let begun = Instant::now();
         let library = root.library();
         let read = begun.elapsed();
-        assert!(probe.watch_library(7, &library).unwrap());
+        let watch = watcher.watch(&library).unwrap();
         let watched = begun.elapsed() - read;
         every_way(&mut probe, &root);
-        assert_eq!(probe.libraries(), 1);
+        // A second watch tells nothing new.
+        let again = watcher.watch(&library).unwrap();
+        let pid = root.ask(&["s:two.example"]);
+        assert_eq!(told(&mut probe, pid).len(), 1, "{compiler}");
+        drop(again);
         let begun = Instant::now();
-        drop(probe.forget_library(7).unwrap());
+        drop(watch);
         writeln!(
             std::io::stderr(),
             "{compiler}: read in {read:?}, watched in {watched:?}, forgotten in {:?}",
@@ -228,17 +232,18 @@ fn what_the_c_library_tells_is_seen_until_it_is_forgotten() {
 
 #[test]
 fn a_library_that_is_forgotten_does_not_keep_its_file_system() {
-    let mut probe = Probe::start(OPTIONS, None).expect("needs root");
+    let probe = Probe::start(OPTIONS, None).expect("needs root");
+    let watcher = probe.watcher().unwrap().unwrap();
     let root = Root::new("cc").expect("a C compiler");
     let unmount = || {
         let mut unmount = Command::new("umount");
         unmount.arg(root.dir.path()).stderr(Stdio::null()).status().unwrap().success()
     };
     let library = root.library();
-    probe.watch_library(1, &library).unwrap();
+    let watch = watcher.watch(&library).unwrap();
     drop(library);
     assert!(!unmount(), "this kernel does not hold on to it");
-    drop(probe.forget_library(1).unwrap());
+    drop(watch);
     assert!(unmount());
     // For the end of `root`.
     run("mount", &["-t", "tmpfs", "lookups", root.dir.path().to_str().unwrap()]);
@@ -249,6 +254,7 @@ fn a_library_that_is_forgotten_does_not_keep_its_file_system() {
 #[ignore = "a measurement"]
 fn what_a_call_costs() {
     let mut probe = Probe::start(OPTIONS, None).expect("needs root");
+    let watcher = probe.watcher().unwrap().unwrap();
     let root = Root::new("cc").expect("a C compiler");
     let ns = || -> u64 {
         let mut asking = Command::new("chroot");
@@ -258,11 +264,11 @@ fn what_a_call_costs() {
     for _ in 0..5 {
         let without = ns();
         let begun = Instant::now();
-        probe.watch_library(1, &root.library()).unwrap();
+        let watch = watcher.watch(&root.library()).unwrap();
         let watched = begun.elapsed();
         let with = ns();
         let begun = Instant::now();
-        drop(probe.forget_library(1));
+        drop(watch);
         probe.events(&mut |_| ()).unwrap();
         drop(probe.take_names());
         ratios.push((without, with, watched, begun.elapsed()));

@@ -23,6 +23,8 @@ pub enum Cap {
     Setpcap = 8,
     /// Attach network programs.
     NetAdmin = 12,
+    /// Enter a mount namespace.
+    SysChroot = 18,
     /// Look at other users' processes.
     SysPtrace = 19,
     /// Watch files with fanotify, enter namespaces, mount.
@@ -36,7 +38,7 @@ pub enum Cap {
 }
 
 impl Cap {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Chown,
         Self::DacOverride,
         Self::DacReadSearch,
@@ -45,6 +47,7 @@ impl Cap {
         Self::Setuid,
         Self::Setpcap,
         Self::NetAdmin,
+        Self::SysChroot,
         Self::SysPtrace,
         Self::SysAdmin,
         Self::SysResource,
@@ -64,6 +67,7 @@ impl Cap {
             Self::Setuid => "CAP_SETUID",
             Self::Setpcap => "CAP_SETPCAP",
             Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::SysChroot => "CAP_SYS_CHROOT",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::SysResource => "CAP_SYS_RESOURCE",

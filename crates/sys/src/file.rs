@@ -96,9 +96,14 @@ fn open(at: BorrowedFd<'_>, path: &Path, in_root: bool) -> io::Result<File> {
     let resolve = if in_root { ResolveFlag::RESOLVE_IN_ROOT } else { ResolveFlag::empty() };
     let how = OpenHow::new().resolve(resolve).flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let found = openat2(at, path, how)?;
+    open_named(found.as_fd())
+}
+
+/// Opens for reading what a descriptor names.
+pub(crate) fn open_named(found: BorrowedFd<'_>) -> io::Result<File> {
     // Looked at before it is opened: opening a FIFO or a device may set something off, and the
     // name may be an attacker's.
-    if stat(found.as_fd())?.mode & libc::S_IFMT != libc::S_IFREG {
+    if stat(found)?.mode & libc::S_IFMT != libc::S_IFREG {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;

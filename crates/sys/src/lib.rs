@@ -13,6 +13,7 @@ pub mod foreign;
 pub mod hash;
 pub mod limits;
 pub mod lock;
+pub mod mapped;
 pub mod mem;
 pub mod mounts;
 pub mod notify;

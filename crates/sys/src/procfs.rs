@@ -186,6 +186,15 @@ pub fn mount_namespace(pid: u32) -> io::Result<u32> {
     u32::try_from(ino).map_err(io::Error::other)
 }
 
+/// The inode number of a process' network namespace.
+///
+/// # Errors
+/// As [`user_namespace`].
+pub fn network_namespace(pid: u32) -> io::Result<u32> {
+    let ino = std::fs::metadata(format!("/proc/{pid}/ns/net"))?.ino();
+    u32::try_from(ino).map_err(io::Error::other)
+}
+
 /// What one of our own user ids (`map` is `uid_map`) or group ids (`gid_map`) is in the user
 /// namespace of a process; `None` if it has none there.
 ///

@@ -2,6 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// The kernel's name for a socket (`SO_COOKIE`, socket(7)): unique while the machine runs.
 ///
@@ -35,11 +38,39 @@ pub fn splice(from: &impl AsFd, into: &impl AsFd, max: usize) -> io::Result<usiz
     usize::try_from(moved).map_err(|_negative| io::Error::last_os_error())
 }
 
+/// Connects to a socket with a path, also to one that its owner alone may connect to: as that user,
+/// where we may become them (`CAP_SETUID`). To the other end we are still who we are. For a thread
+/// that does nothing else meanwhile with files.
+///
+/// # Errors
+/// As `connect(2)`.
+pub fn connect_as_owner(path: &Path) -> io::Result<UnixStream> {
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+        done => return done,
+    }
+    let owner = nix::unistd::Uid::from_raw(std::fs::metadata(path)?.uid());
+    // Of this thread alone; if it may not, nothing changes.
+    let own = nix::unistd::setfsuid(owner);
+    let connected = UnixStream::connect(path);
+    nix::unistd::setfsuid(own);
+    connected
+}
+
+/// The process at the other end: who listens, or who connected.
+///
+/// # Errors
+/// As `getsockopt(2)`; `NotFound` for one that we cannot see.
+pub fn peer(socket: &UnixStream) -> io::Result<u32> {
+    let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials)?;
+    u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0).ok_or(io::ErrorKind::NotFound.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::{Read, Write};
-    use std::os::unix::net::UnixStream;
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn sockets_have_different_cookies() {
@@ -58,5 +89,31 @@ mod tests {
         let mut got = [0; 7];
         reader.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"spliced");
+    }
+
+    #[test]
+    fn a_socket_of_its_owner_alone_is_connected_to_by_who_may_become_them() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let _server = UnixListener::bind(&path).unwrap();
+        assert_eq!(peer(&connect_as_owner(&path).unwrap()).unwrap(), std::process::id());
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        std::os::unix::fs::chown(&path, Some(65_534), Some(65_534)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        // A thread's own capabilities, as the daemon has them.
+        let without = std::thread::spawn(move || {
+            crate::caps::reduce_to(&[crate::caps::Cap::Setuid]).unwrap();
+            let refused = UnixStream::connect(&path).unwrap_err();
+            let connected = connect_as_owner(&path).map(drop);
+            let uid = nix::unistd::setfsuid(nix::unistd::Uid::from_raw(u32::MAX));
+            (refused.kind(), connected.map_err(|error| error.kind()), uid.as_raw())
+        });
+        assert_eq!(without.join().unwrap(), (io::ErrorKind::PermissionDenied, Ok(()), 0));
+        let nobody = connect_as_owner(&dir.path().join("none")).unwrap_err();
+        assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
     }
 }

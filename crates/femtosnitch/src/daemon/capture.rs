@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use femtosnitch_api::{Event, LiveHandle};
 use femtosnitch_engine::{Effect, Engine, Moment};
-use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
+use femtosnitch_model::{NameEvent, ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, mem, wait};
 
 use super::containers::Containers;
 use super::identity::{Identity, scripts};
+use super::libraries::Libraries;
 use super::losses::Losses;
 use super::report::Report;
+use super::resolved::Listener;
 use super::resolvers::Resolvers;
 use super::selftest::SelfTest;
 use super::settings::{Loaded, Settings};
@@ -51,6 +53,9 @@ pub(super) struct Capture {
     pub(super) probe: Probe,
     pub(super) engine: Engine,
     pub(super) identity: Identity,
+    pub(super) libraries: Libraries,
+    /// The thread that listens to systemd-resolved ends with us.
+    pub(super) _resolved: Option<Listener>,
     pub(super) batches: Batches,
     pub(super) live: LiveHandle,
     pub(super) report: Arc<Report>,
@@ -179,6 +184,13 @@ impl Capture {
                 self.containers.answered(container, facts, Instant::now());
             }
             Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
+            Message::Resolved(resolved) => {
+                self.engine.heard(&NameEvent::Resolved(resolved), moment(0));
+            }
+            Message::Libraries(count) => {
+                self.probe.libraries_watched(count);
+                self.report.hooks_changed(&self.probe);
+            }
             Message::Refused(reason) => {
                 self.report.refused(&reason);
                 self.publish_status();
@@ -372,7 +384,10 @@ impl Capture {
             let mut retire = Vec::new();
             for effect in effects {
                 match effect {
-                    Effect::Hold(request) => self.identity.hold(request),
+                    Effect::Hold(request) => {
+                        self.libraries.executed(&request);
+                        self.identity.hold(request);
+                    }
                     Effect::Hash(request) => self.identity.hash(request),
                     Effect::Retire(slots) => retire.extend(slots),
                     Effect::Release(slot, kind) => {

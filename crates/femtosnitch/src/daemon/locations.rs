@@ -159,16 +159,13 @@ fn said(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
-    use crate::daemon::settings::{Hangup, InForce, Loaded};
+    use crate::daemon::settings::InForce;
     use std::path::Path;
 
     fn located(config: &config::GeoIp, addr: &str) -> Location {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::new(root.path());
-        let config_read = Loaded::new(None, 0.0, &Config::default(), &Config::default());
-        let in_force = InForce::new(config_read, Hangup::Reloads);
-        let report = Arc::new(Report::new(&paths, in_force));
+        let report = Arc::new(Report::new(&paths, InForce::defaults()));
         let mut locations = Locations::new(search(&paths, config), &report);
         assert!(locations.refresh(), "the first look is news");
         assert!(!locations.refresh());

@@ -5,6 +5,8 @@
 //! | `capture` | the probe and the engine | the next sample, or process events |
 //! | `identity` | open executables, fanotify | a file to take hold of, a change |
 //! | `hash-N`, `hash-large-0` | nothing | a file to hash |
+//! | `libraries` | the watch over C libraries | a program not seen before |
+//! | `resolved` | nothing | systemd-resolved has something to tell |
 //! | `writer` | the database | a batch, or the next step of retention |
 //! | `serve` | the live socket's readers | something to tell them |
 //!
@@ -13,11 +15,13 @@
 mod capture;
 mod containers;
 mod identity;
+mod libraries;
 mod locations;
 mod lookup;
 mod losses;
 mod place;
 mod report;
+mod resolved;
 mod resolvers;
 mod selftest;
 mod settings;
@@ -25,7 +29,7 @@ mod walk;
 mod writer;
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -33,7 +37,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, bail};
 use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Limits};
-use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey};
+use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey, Resolved};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
 use femtosnitch_store::{Locator, Sink};
 use femtosnitch_sys::caps::{self, Cap};
@@ -44,6 +48,7 @@ use crate::config::{self, Config, Paths};
 use capture::Capture;
 use containers::Containers;
 use identity::Identity;
+use libraries::Libraries;
 use locations::Locations;
 use losses::Losses;
 use report::Report;
@@ -54,13 +59,15 @@ use walk::Walk;
 use writer::{Retention, WriterHandle};
 
 /// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
-/// files as a user to whom alone they are served, and giving its own to the group.
-const KEEP: [Cap; 9] = [
+/// files as a user to whom alone they are served, other namespaces' mounts, and giving its own to the
+/// group.
+const KEEP: [Cap; 10] = [
     Cap::Bpf,
     Cap::Perfmon,
     Cap::NetAdmin,
     Cap::SysAdmin,
     Cap::SysPtrace,
+    Cap::SysChroot,
     Cap::DacReadSearch,
     Cap::Setuid,
     Cap::Setgid,
@@ -83,6 +90,10 @@ pub(crate) enum Message {
     Container(Arc<str>, Option<ContainerFacts>),
     /// A process runs this script, of which this is the version.
     Script(ProcKey, Vec<u8>, Option<FileId>),
+    /// So many C libraries are watched.
+    Libraries(usize),
+    /// What systemd-resolved answered somebody.
+    Resolved(Resolved),
     /// Another configuration.
     Settings(Box<(Settings, Loaded)>),
     /// One that is of no use, and why.
@@ -180,18 +191,33 @@ impl Running {
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
-        let (identity, helpers) = Identity::start(
+        let watcher = probe.watcher().context("cannot watch C libraries")?;
+        let (libraries, finder) =
+            Libraries::start(watcher, messages.clone(), waker.clone(), &report)?;
+        let (identity, mut helpers) = Identity::start(
             config.identity.hash_threads,
             messages.clone(),
             waker.clone(),
             &report,
         )?;
+        helpers.extend(finder);
+        let resolved = if config.names.capture {
+            let monitor = paths.below(Path::new(resolved::MONITOR));
+            let (listener, thread) =
+                resolved::start(monitor, messages.clone(), waker.clone(), &report)?;
+            helpers.push(thread);
+            Some(listener)
+        } else {
+            None
+        };
         let writer =
             writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
             identity,
+            libraries,
+            _resolved: resolved,
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),

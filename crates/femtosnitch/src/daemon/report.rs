@@ -48,6 +48,7 @@ pub(super) struct Report {
     changed: AtomicU64,
     changes_lost: AtomicU64,
     executables_lost: AtomicU64,
+    resolved_garbled: AtomicU64,
     slots_lost: AtomicU64,
     retires_failed: AtomicU64,
     trials: AtomicU64,
@@ -91,6 +92,7 @@ impl Report {
             changed: AtomicU64::new(0),
             changes_lost: AtomicU64::new(0),
             executables_lost: AtomicU64::new(0),
+            resolved_garbled: AtomicU64::new(0),
             slots_lost: AtomicU64::new(0),
             retires_failed: AtomicU64::new(0),
             trials: AtomicU64::new(0),
@@ -257,6 +259,16 @@ impl Report {
         self.executables_lost.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// systemd-resolved said something that was not understood.
+    pub(super) fn resolved_garbled(&self) {
+        self.resolved_garbled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn resolved_garbled_count(&self) -> u64 {
+        self.resolved_garbled.load(Ordering::Relaxed)
+    }
+
     pub(super) fn slot_lost(&self, error: &std::io::Error) {
         if self.slots_lost.fetch_add(1, Ordering::Relaxed) == 0 {
             self.warn(&format!("a flow could not be given back to the kernel: {error}"));
@@ -400,6 +412,7 @@ impl Report {
             ("name_hellos", names.hellos),
             ("name_lookups", names.lookups),
             ("names_garbled", names.garbled),
+            ("resolved_garbled", load(&self.resolved_garbled)),
             ("names_known", names.known as u64),
             ("live_readers", live.readers() as u64),
             ("live_events_missed", live.missed()),

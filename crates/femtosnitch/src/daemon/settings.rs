@@ -87,6 +87,13 @@ impl InForce {
         in_force
     }
 
+    /// The defaults, never read from anywhere.
+    #[cfg(test)]
+    pub(super) fn defaults() -> Self {
+        let config = Config::default();
+        Self::new(Loaded::new(None, 0.0, &config, &config), Hangup::Reloads)
+    }
+
     /// Another one is in force from now on.
     pub(super) fn replaced(&self, loaded: Loaded) {
         self.put(loaded, 1);
