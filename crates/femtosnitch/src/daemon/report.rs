@@ -317,10 +317,11 @@ impl Report {
 
     /// The databases of places in use. What is newly wrong with one is told once.
     pub(super) fn located(&self, geoip: GeoIp) {
-        let before = std::mem::replace(&mut self.state().geoip, geoip.clone());
-        for problem in geoip.problems.iter().filter(|problem| !before.problems.contains(problem)) {
+        let before = self.state().geoip.problems.clone();
+        for problem in geoip.problems.iter().filter(|problem| !before.contains(problem)) {
             self.warn(problem);
         }
+        self.state().geoip = geoip;
     }
 
     /// Everything, for `status`; also tells watchers the warnings that are new.

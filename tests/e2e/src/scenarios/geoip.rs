@@ -36,7 +36,7 @@ fn countries(name: &str, server: &str) -> Vec<u8> {
     let flat = |code| map([("country_code", text(code))]);
     let nested = map([("country", map([("iso_code", text(server))]))]);
     mmdb::Writer::new(24, 6)
-        .named(name, text("Made for a test"))
+        .named(name, map([("en", text("Made for a test"))]))
         .with("8.8.8.0/24", flat("US"))
         .with("8.8.8.8/32", nested.clone())
         .with("2a00:1450::/32", nested)
@@ -104,6 +104,15 @@ fn status_says(root: &Root<'_>, what: &str, says: impl Fn(&Value) -> bool) -> Re
     root.status()
 }
 
+/// Waits until traffic with these marks is in the history: it has the answers of the moment in which
+/// it is written.
+fn written(root: &Root<'_>, marks: &[&str]) -> Result<()> {
+    command::until("traffic in the history", root.world.patience(10), || {
+        let rows = root.query("cmdline")?;
+        Ok(marks.iter().all(|mark| !expect::marked(&rows, mark).is_empty()))
+    })
+}
+
 fn name_is(geoip: &Value, name: &str) -> bool {
     geoip.pointer("/country/name").and_then(Value::as_str) == Some(name)
 }
@@ -139,12 +148,14 @@ pub(super) fn replaced(world: &World) -> Result<Outcome> {
     let [first, six] = ["first", "six"].map(|what| world.mark(what));
     let four = traffic(world, &pair, "tcp4", &first)?;
     traffic(world, &pair, "udp6", &six)?;
+    written(&root, &[&first, &six])?;
 
     put(&root.path(COUNTRIES), &countries("Second", "FR"))?;
     daemon.signal(Signal::SIGHUP)?;
     status_says(&root, "the second database", |geoip| name_is(geoip, "Second"))?;
     let second = world.mark("second");
     traffic(world, &pair, "tcp4", &second)?;
+    written(&root, &[&second])?;
 
     let third = world.mark("third");
     broken(&root, &daemon)?;
