@@ -235,6 +235,7 @@ Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
   femtosnitch query --by exe,outcome --where direction=outgoing
+  femtosnitch query --since 7d --by country,asn --where 'country!=(private)'
   femtosnitch query --since 7d --gaps
   femtosnitch query --tree --where user=alice --limit 20
   femtosnitch query --since 7d --events --kind modified,upgraded
