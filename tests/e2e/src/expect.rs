@@ -18,9 +18,9 @@ type Bytes = (u64, u64);
 /// One answer of `query` with typed access.
 pub(crate) struct Row<'a>(pub(crate) &'a Value);
 
-impl Row<'_> {
+impl<'a> Row<'a> {
     /// A key as text.
-    pub(crate) fn text(&self, key: &str) -> &str {
+    pub(crate) fn text(&self, key: &str) -> &'a str {
         self.0.get(key).and_then(Value::as_str).unwrap_or_default()
     }
 

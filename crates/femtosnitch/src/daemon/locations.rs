@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use femtosnitch_api::{GeoDatabase, GeoIp};
 use femtosnitch_geo::{About, Choice, Database, Databases, Places, Problem, Search};
 use femtosnitch_model::Location;
-use femtosnitch_store::Locate;
+use femtosnitch_store::{Locate, Locator};
 
 use super::report::Report;
 use crate::config::{self, GeoFile, Paths};
@@ -48,8 +48,19 @@ impl Asks {
     }
 }
 
+/// Who tells the writer where addresses are, and the end that changes by what.
+pub(super) fn locator(
+    paths: &Paths,
+    config: &config::GeoIp,
+    report: &Arc<Report>,
+) -> (Locator, Asks) {
+    let locations = Locations::new(search(paths, config), report);
+    let asks = locations.asks.clone();
+    (Arc::new(Mutex::new(locations)), asks)
+}
+
 /// See the module's documentation.
-pub(super) struct Locations {
+struct Locations {
     search: Search,
     asks: Asks,
     /// `None` until the first look.
@@ -61,7 +72,7 @@ pub(super) struct Locations {
 
 impl Locations {
     /// Opens nothing yet.
-    pub(super) fn new(search: Search, report: &Arc<Report>) -> Self {
+    fn new(search: Search, report: &Arc<Report>) -> Self {
         Self {
             search,
             asks: Asks::default(),
@@ -70,11 +81,6 @@ impl Locations {
             looked: None,
             report: Arc::clone(report),
         }
-    }
-
-    /// For whoever reads the configuration again.
-    pub(super) fn asks(&self) -> Asks {
-        self.asks.clone()
     }
 }
 
@@ -169,9 +175,9 @@ mod tests {
         let mut locations = Locations::new(search(&paths, config), &report);
         assert!(locations.refresh(), "the first look is news");
         assert!(!locations.refresh());
-        locations.asks().send(search(&paths, &config::GeoIp::default()));
+        locations.asks.send(search(&paths, &config::GeoIp::default()));
         assert_eq!(locations.refresh(), *config != config::GeoIp::default());
-        locations.asks().send(search(&paths, config));
+        locations.asks.send(search(&paths, config));
         locations.refresh();
         locations.locate(addr.parse().unwrap())
     }

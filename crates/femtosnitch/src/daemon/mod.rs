@@ -30,8 +30,8 @@ mod writer;
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, bail};
@@ -39,7 +39,7 @@ use femtosnitch_api::{Limits as LiveLimits, LiveServer};
 use femtosnitch_engine::{Engine, Limits};
 use femtosnitch_model::{ContainerFacts, Digest, Facts, FileId, ProcKey, Resolved};
 use femtosnitch_probe::{Front, FrontChoice, Options, Probe, Senders, Splices};
-use femtosnitch_store::{Locator, Sink};
+use femtosnitch_store::{self as store, Sink};
 use femtosnitch_sys::caps::{self, Cap};
 use femtosnitch_sys::lock::InstanceLock;
 use femtosnitch_sys::{cgroup, owner, procfs, thread};
@@ -49,7 +49,6 @@ use capture::Capture;
 use containers::Containers;
 use identity::Identity;
 use libraries::Libraries;
-use locations::Locations;
 use losses::Losses;
 use report::Report;
 use resolvers::Resolvers;
@@ -146,11 +145,8 @@ impl Running {
             ));
             String::new()
         });
-        let locations = Locations::new(locations::search(paths, &config.geoip), &report);
-        let look = locations.asks();
-        let locator: Locator = Arc::new(Mutex::new(locations));
-        let options =
-            femtosnitch_store::Options { group: gid, boot, locator: Some(Arc::clone(&locator)) };
+        let (locator, look) = locations::locator(paths, &config.geoip, &report);
+        let options = store::Options { group: gid, boot, locator: Some(Arc::clone(&locator)) };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
