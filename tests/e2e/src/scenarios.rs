@@ -120,6 +120,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-static": names::static_program,
     "names-musl": names::musl,
     "names-container": names::container,
+    "names-unmounted": names::unmounted,
     "names-calls": names::calls,
     "names-batch": names::batch,
     "names-over-tcp": names::over_tcp,

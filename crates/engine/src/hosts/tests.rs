@@ -167,6 +167,22 @@ fn a_short_name_is_shown_in_full_and_the_c_librarys_word_is_no_more_than_the_res
 }
 
 #[test]
+fn what_systemd_resolved_answers_is_for_everybody_in_its_network_namespace() {
+    for (asked, shown, source) in [
+        ("www.example.org", "org.example.www", "host-resolved"),
+        ("printer.local", "local.printer", "host-mdns"),
+        ("printer", "printer", "host-llmnr"),
+    ] {
+        let mut hosts = hosts();
+        let (netns, name) = (1, asked.as_bytes().to_vec());
+        let addresses = vec![HOST.parse().unwrap(), "127.0.0.1".parse().unwrap()];
+        hosts.hear(&NameEvent::Resolved(Resolved { netns, name, addresses }), 1);
+        assert_eq!(name_of(&mut hosts, 1, 1_000, 1), (shown.to_owned(), source));
+        assert_eq!(hosts.gauges().known, 1, "not of this machine itself");
+    }
+}
+
+#[test]
 fn who_comes_by_itself_has_no_name() {
     let mut hosts = hosts();
     told(&mut hosts, 1, SERVER, "a.example.org", 1);

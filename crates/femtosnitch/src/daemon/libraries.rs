@@ -28,6 +28,9 @@ use spaces::Spaces;
 
 /// Libraries watched at a time: each keeps a file system in use, and costs the kernel ten probes.
 const LIBRARIES: usize = 256;
+/// Of these found through programs of one user, root aside: who makes up more must not take the room
+/// of others.
+const OF_USER: usize = 32;
 /// Mapped files that were looked at, remembered so that it is done once. Forgotten when there are
 /// more.
 const LOOKED_AT: usize = 16_384;
@@ -40,6 +43,8 @@ const WAITING: usize = 4096;
 /// mount namespace the kernel tells.
 const UPKEEP: Duration = Duration::from_secs(2);
 const OWN_UPKEEP: Duration = Duration::from_secs(60);
+/// From one such look to the next, however often something is mounted.
+const REST: Duration = Duration::from_millis(100);
 
 /// A program to be looked at.
 struct Look {
@@ -105,6 +110,7 @@ struct Watched {
     /// The mount namespace through which it was found, and the mount there.
     mntns: u32,
     mount: u64,
+    uid: u32,
 }
 
 /// The thread.
@@ -128,12 +134,17 @@ impl Finder {
     fn run(mut self, inbox: &Receiver<Look>, wake: &io::PipeReader) {
         let changes = MountChanges::new().ok();
         let mut upkeep = Instant::now() + UPKEEP;
+        let mut rested = Instant::now();
         loop {
             let now = Instant::now();
+            let changes = changes.as_ref().filter(|_| now >= rested);
             let next = self.again.iter().map(|(due, _)| *due).min();
-            let next = next.map_or(upkeep, |next| next.min(upkeep));
+            let mut next = next.map_or(upkeep, |next| next.min(upkeep));
+            if now < rested {
+                next = next.min(rested);
+            }
             let mut fds = vec![wake.as_fd()];
-            fds.extend(changes.as_ref().map(AsFd::as_fd));
+            fds.extend(changes.map(AsFd::as_fd));
             let pause = next.saturating_duration_since(now);
             let Ok(ready) = wait::readable(&fds, Some(pause)) else { return };
             if ready.first() == Some(&true) && !drain(wake) {
@@ -150,9 +161,10 @@ impl Finder {
             for look in self.due(now) {
                 self.look(look);
             }
-            let unmounted = changes.as_ref().is_some_and(MountChanges::happened);
+            let unmounted = changes.is_some_and(MountChanges::happened);
             if unmounted || now >= upkeep {
                 self.let_go();
+                rested = Instant::now() + REST;
                 upkeep = now + self.pause();
             }
             // Something in another namespace may be watched by now.
@@ -228,6 +240,15 @@ impl Finder {
         if self.watched.contains_key(&key) {
             return Ok(());
         }
+        let uid = procfs::status(look.pid)?.uid;
+        let of_user = self.watched.values().filter(|it| it.uid == uid).count();
+        if uid != 0 && of_user >= OF_USER {
+            self.tell(
+                "a user has more than 32 C libraries of their own: names that the others tell \
+                       are known only as far as they are seen on the wire",
+            );
+            return Ok(());
+        }
         if self.watched.len() >= LIBRARIES {
             self.tell(
                 "more than 256 C libraries are in use: names that the others tell are known \
@@ -241,7 +262,7 @@ impl Finder {
         let Some(library) = Library::read(&file, apart)? else { return Ok(()) };
         drop(file);
         let watch = self.watcher.watch(&library)?;
-        self.watched.insert(key, Watched { watch, mntns: look.mntns, mount });
+        self.watched.insert(key, Watched { watch, mntns: look.mntns, mount, uid });
         self.count();
         Ok(())
     }

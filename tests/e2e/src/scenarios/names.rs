@@ -20,6 +20,7 @@ pub(super) use libraries::curl;
 pub(super) use libraries::hosts_file;
 pub(super) use libraries::musl;
 pub(super) use libraries::static_program;
+pub(super) use libraries::unmounted;
 pub(super) use loopback::loopback;
 pub(super) use opening::quic;
 pub(super) use opening::tls;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -128,6 +129,63 @@ pub(in crate::scenarios) fn container(world: &World) -> Result<Outcome> {
         }
         Ok(all)
     })
+}
+
+/// On a file system that is mounted for it: its library is met like any other, and keeps nobody from
+/// unmounting it, in whichever mount namespace.
+pub(in crate::scenarios) fn unmounted(world: &World) -> Result<Outcome> {
+    watch(world, &[], |town| {
+        let mut all = Vec::new();
+        for own in [true, false] {
+            let mark = town.world.mark("names");
+            let scratch = Root::new(town.world)?;
+            let at = scratch.path("mounted");
+            fs::create_dir_all(&at).context("making a directory")?;
+            let files = scratch.path("files");
+            container::fill(&files, &town.world.testkit)?;
+            fs::create_dir_all(files.join("etc")).context("making a root file system")?;
+            for file in ["resolv.conf", "hosts", "nsswitch.conf"] {
+                fs::copy(town.etc().join(file), files.join("etc").join(file))
+                    .context("filling a root file system")?;
+            }
+            let script = scratch.path("in-and-out");
+            fs::write(&script, IN_AND_OUT).context("writing a script")?;
+            let port = town.port();
+            let args = [path(&script)?, path(&at)?, path(&files)?, WRITTEN, &port, &mark];
+            let mut command = Command::new(if own { "env" } else { "unshare" });
+            if !own {
+                command.arg("--mount");
+            }
+            command.arg("sh").args(args);
+            town.pair.left.enter(&mut command)?;
+            let report = town.report(command)?;
+            all.extend(Wanted::reported(&mark, &report, Name::Is(WRITTEN, LIBRARY))?);
+        }
+        Ok(all)
+    })
+}
+
+/// Twice, as the first time is how the library is met; and as long as the daemon may hold on to a
+/// program that was executed.
+const IN_AND_OUT: &str = r#"set -e
+mount -t tmpfs lookups "$1"
+cp -a "$2"/. "$1"
+for mark in met "$5"; do
+    chroot "$1" /usr/bin/generator names --tag "$mark" look --name "$3" --port "$4" > "$2/report"
+    sleep 1
+done
+cat "$2/report"
+for try in $(seq 60); do
+    umount "$1" 2> "$2/why" && exit
+    sleep 0.5
+done
+cat "$2/why" >&2
+umount -l "$1"
+exit 1
+"#;
+
+fn path(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is no text")
 }
 
 fn inside(
