@@ -35,6 +35,8 @@ mod upkeep;
 const GATHER: Duration = Duration::from_millis(2);
 /// How often flows without a socket, idle extra flows, and sockets that make no call are looked for.
 const TIDY: Duration = Duration::from_secs(30);
+/// When what a start needs is not needed any more.
+const SETTLE: Duration = Duration::from_secs(10);
 /// How often TCP sockets are looked at for reads that are not watched yet: never more often than
 /// the first, and not so often that many sockets make it expensive (0.4 µs each).
 const LOOK: Duration = Duration::from_secs(5);
@@ -95,6 +97,7 @@ struct Agenda {
     status: Instant,
     tick: u64,
     last_sample: Instant,
+    settle: Instant,
     /// What a start needs was forgotten.
     settled: bool,
     sleep: SleepDetector,
@@ -147,6 +150,7 @@ impl Capture {
             status: now + STATUS,
             tick: 1,
             last_sample: now,
+            settle: now + SETTLE,
             settled: false,
             sleep: SleepDetector::default(),
         };
@@ -234,11 +238,11 @@ impl Capture {
         // Closed flows are gone before anybody asks which sockets still exist.
         self.carry_out(agenda.tick);
         self.engine.tick(moment(agenda.tick));
+        if now >= agenda.settle && !std::mem::replace(&mut agenda.settled, true) {
+            forget_code();
+        }
         if now >= agenda.tidy {
             agenda.tidy = now + TIDY;
-            if !std::mem::replace(&mut agenda.settled, true) {
-                forget_code();
-            }
             if self.probe.rings_are_hidden() {
                 self.look_around();
             }
@@ -323,6 +327,7 @@ impl Capture {
         for event in events {
             self.engine.process(&event, now);
             if let ProcEvent::Exec(info) = &event {
+                self.libraries.executed_again(info);
                 self.find_script(info, false);
             }
         }

@@ -4,6 +4,7 @@
 //! Each program that was not seen before is looked at: what it has mapped is what it uses, wherever
 //! that came from. Nobody's path is walked, and no file that somebody serves is read.
 
+mod missed;
 mod spaces;
 
 use std::collections::{HashMap, HashSet};
@@ -15,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use femtosnitch_engine::FileRequest;
+use femtosnitch_model::ProcInfo;
 use femtosnitch_probe::{Library, Watch, Watcher};
 use femtosnitch_sys::file::{FileTime, stat};
 use femtosnitch_sys::mapped::{self, Mapped};
@@ -24,6 +26,7 @@ use femtosnitch_sys::{procfs, thread, wait};
 use super::Message;
 use super::capture::{Waker, waker};
 use super::report::Report;
+use missed::{Missed, Program};
 use spaces::Spaces;
 
 /// Libraries watched at a time: each keeps a file system in use, and costs the kernel ten probes.
@@ -36,7 +39,8 @@ const OF_USER: usize = 32;
 const LOOKED_AT: usize = 16_384;
 /// A program is looked at when it is told of, and again this much later each: its loader may not
 /// have come to the library yet.
-const AGAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+const AGAIN: [Duration; 3] =
+    [Duration::from_millis(3), Duration::from_millis(20), Duration::from_secs(1)];
 /// Programs waiting to be looked at again.
 const WAITING: usize = 4096;
 /// How often it is looked whether those who use a library, and its mount, still exist: of our own
@@ -50,12 +54,14 @@ const REST: Duration = Duration::from_millis(100);
 struct Look {
     pid: u32,
     mntns: u32,
+    program: Option<Program>,
     attempt: usize,
 }
 
 /// The capture thread's end.
 pub(super) struct Libraries {
     looks: Option<Sender<Look>>,
+    missed: Arc<Missed>,
     waker: Waker,
 }
 
@@ -68,7 +74,8 @@ impl Libraries {
         report: &Arc<Report>,
     ) -> io::Result<(Self, Option<JoinHandle<()>>)> {
         let (waker, wake) = waker()?;
-        let Some(watcher) = watcher else { return Ok((Self { looks: None, waker }, None)) };
+        let missed = Arc::new(Missed::default());
+        let Some(watcher) = watcher else { return Ok((Self { looks: None, missed, waker }, None)) };
         let (looks, inbox) = channel();
         let finder = Finder {
             watcher,
@@ -77,20 +84,33 @@ impl Libraries {
             spaces: Spaces::default(),
             own: procfs::mount_namespace(std::process::id()).ok(),
             again: Vec::new(),
+            missed: Arc::clone(&missed),
             told: HashSet::new(),
             answers,
             answered,
             report: Arc::clone(report),
         };
         let handle = thread::spawn("libraries", move || finder.run(&inbox, &wake))?;
-        Ok((Self { looks: Some(looks), waker }, Some(handle)))
+        Ok((Self { looks: Some(looks), missed, waker }, Some(handle)))
     }
 
     /// A program that was not seen before is executed.
     pub(super) fn executed(&self, request: &FileRequest) {
+        let program = Some((request.file.dev, request.file.ino));
+        self.send(request.tgid, request.mntns, program);
+    }
+
+    /// A program is executed, whether it was seen before or not. Costs next to nothing unless it was
+    /// gone before it could be looked at then.
+    pub(super) fn executed_again(&self, info: &ProcInfo) {
+        if let Some(program) = self.missed.is_due(info.file) {
+            self.send(info.key.tgid, info.mntns, Some(program));
+        }
+    }
+
+    fn send(&self, pid: u32, mntns: u32, program: Option<Program>) {
         let Some(looks) = &self.looks else { return };
-        let (pid, mntns) = (request.tgid, request.mntns);
-        if mntns != 0 && looks.send(Look { pid, mntns, attempt: 0 }).is_ok() {
+        if mntns != 0 && looks.send(Look { pid, mntns, program, attempt: 0 }).is_ok() {
             self.waker.wake();
         }
     }
@@ -123,6 +143,7 @@ struct Finder {
     /// Our own mount namespace.
     own: Option<u32>,
     again: Vec<(Instant, Look)>,
+    missed: Arc<Missed>,
     /// What was warned of.
     told: HashSet<&'static str>,
     answers: Sender<Message>,
@@ -185,7 +206,10 @@ impl Finder {
     }
 
     fn look(&mut self, look: Look) {
-        let Ok(found) = mapped::executable(look.pid, &is_c_library) else { return };
+        let Ok(found) = mapped::executable(look.pid, &is_c_library) else {
+            look.program.into_iter().for_each(|program| self.missed.note(program));
+            return;
+        };
         if found.is_empty() {
             // Most likely a static program.
             if let Some(pause) = AGAIN.get(look.attempt)
@@ -196,6 +220,7 @@ impl Finder {
             }
             return;
         }
+        look.program.into_iter().for_each(|program| self.missed.forget(program));
         self.spaces.seen(look.mntns, look.pid);
         if self.looked_at.len() >= LOOKED_AT {
             self.looked_at.clear();
@@ -205,7 +230,10 @@ impl Finder {
                 let known = (look.mntns, mapped.dev, mapped.ino);
                 match self.found(&look, &mapped) {
                     // Gone meanwhile: there will be others.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        look.program.into_iter().for_each(|program| self.missed.note(program));
+                        continue;
+                    }
                     Err(error) => {
                         tracing::debug!(%error, pid = look.pid, "cannot watch a C library");
                         self.tell(
@@ -301,7 +329,7 @@ impl Finder {
         let others = self.spaces.with_any(&lost);
         self.looked_at.retain(|(mntns, ..)| !others.contains(mntns));
         for (pid, mntns) in Spaces::processes(&others) {
-            self.look(Look { pid, mntns, attempt: AGAIN.len() });
+            self.look(Look { pid, mntns, program: None, attempt: AGAIN.len() });
         }
         self.count();
     }
