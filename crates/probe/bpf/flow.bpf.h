@@ -253,6 +253,8 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 		__sync_fetch_and_or(&s->flags, FS_SK_SHARED);
 		return bucket_slot(&pair->who);
 	}
+	/* Not later, when more has to be kept meanwhile: below fexit the stack is used up to the end. */
+	look_from_now(s, pair);
 	if (pair->family == AF_PACKET || pair->protocol == IPPROTO_SCTP)
 		__sync_fetch_and_or(&s->flags, FS_SK_CLOSER);
 	if (pair->protocol == IPPROTO_TCP || pair->protocol == IPPROTO_SCTP) {
@@ -265,7 +267,6 @@ __noinline __u32 first_slot(struct fs_sk *s, const struct fs_pair *pair)
 			s->tcp |= FS_TCP_ESTABLISHED;
 	}
 	describe(flow, s, pair, &pair->peer, flags);
-	look_from_now(s, pair);
 	if (pair->protocol == IPPROTO_MPTCP)
 		note_holder(flow);
 	if (!__sync_val_compare_and_swap(&s->slot, 0, slot))
