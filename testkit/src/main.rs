@@ -9,6 +9,7 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use femtosnitch_testkit::Doing;
@@ -105,7 +106,9 @@ fn serve(peer: PeerKind) -> Result<()> {
 fn run_names(how: Names) -> Result<()> {
     match how {
         Names::Resolve { question, then } => names::ask(&question.ask(), then.fetch()),
-        Names::Look { name, then } => names::look(&name, then.fetch()),
+        Names::Look { name, after, then } => {
+            names::look(&name, Duration::from_millis(after), then.fetch())
+        }
         Names::Fetch { to } => names::fetch(to),
         Names::Tls { to, name, split_at } => names::tls(to, &name, split_at),
         Names::Quic { to, name } => names::quic(to, &name),

@@ -67,6 +67,9 @@ pub(crate) enum Names {
     Look {
         #[arg(long)]
         name: String,
+        /// Milliseconds from its start until it asks
+        #[arg(long, default_value_t = 0)]
+        after: u64,
         #[command(flatten)]
         then: Then,
     },
