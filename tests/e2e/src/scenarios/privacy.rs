@@ -118,7 +118,8 @@ pub(super) fn secrets(world: &World) -> Result<Outcome> {
     daemon.stop()?;
     let rows = root.query("cmdline,pcmdline")?;
     let [row] = expect::marked(&rows, &after)[..] else { anyhow::bail!("no curl: {rows:#?}") };
-    let line = Row(row).text("cmdline");
+    let row = Row(row);
+    let line = row.text("cmdline");
     for shown in ["--user me:***", "Authorization: Bearer ***", "?token=***"] {
         ensure!(line.contains(shown), "{shown:?} is not in {line:?}");
     }
