@@ -51,7 +51,7 @@ pub(super) fn ports(world: &World) -> Result<Outcome> {
     ensure!(root.ignored(&rule)? == wanted, "not {wanted:?}: {:?}", root.ignored(&rule)?);
     hidden_is(&root, &hidden)?;
     let rows = root.query("exe,name,raddr,lport,rport,pid,cmdline")?;
-    let row = rows.iter().map(|row| Row(row)).find(|row| row.text("name") == rule);
+    let row = rows.iter().map(Row).find(|row| row.text("name") == rule);
     let row = row.context("no row for the rule")?;
     let numbers = ["lport", "rport", "pid"].map(|key| row.number(key));
     let texts = ["raddr", "cmdline"].map(|key| row.text(key));
