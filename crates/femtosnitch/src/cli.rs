@@ -128,8 +128,8 @@ pub struct CheckArgs {
 #[command(after_help = "Example:
   sudo femtosnitch reload
 
-Filters, privacy, retention and intervals change at once, without losing a byte; keys that wait for
-the next start of the daemon are named. A configuration that is not entirely right is refused with
+Filters, privacy, [geoip], retention and intervals change at once, without losing a byte; keys that
+wait for the next start of the daemon are named. A configuration that is not entirely right is refused with
 the reason, and the one before stays in force. Exits with 1 then, and if no daemon is running.")]
 pub struct ReloadArgs {}
 

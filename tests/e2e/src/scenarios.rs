@@ -143,6 +143,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "ignore-subnets": ignore::subnets,
     "ignore-own-network": ignore::own_network,
     "ignore-kinds": ignore::kinds,
+    "ignore-domains": ignore::domains,
     "only": ignore::only,
     "privacy-addresses": privacy::addresses,
     "privacy-command-lines": privacy::command_lines,

@@ -118,53 +118,47 @@ pub(super) fn header(arg: &str) -> Option<String> {
     Some(format!("{}{hidden}", arg.get(..arg.len() - secret.len())?))
 }
 
-/// Where the next such header's name begins and ends, and whether a kind follows.
+/// Where the next such header's name begins and ends, and whether a kind follows. Looks at colons
+/// only, so that a long line costs no more than its length.
 fn next_header(lower: &str, from: usize) -> Option<(usize, usize, bool)> {
-    let kinds = AUTHORIZATION.iter().map(|name| (name, true));
-    let all = kinds.chain(HEADERS.iter().map(|name| (name, false)));
-    let found = all.filter_map(|(name, has_kind)| {
-        let mut at = from;
-        loop {
-            let start = at + lower.get(at..)?.find(name)?;
-            let before = lower.get(..start).and_then(|it| it.chars().next_back());
-            let attached = lower.get(..start).is_some_and(|it| it.ends_with("-h"));
-            if attached || before.is_none_or(|ch| !ch.is_alphanumeric() && !"-_".contains(ch)) {
-                return Some((start, start + name.len(), has_kind));
-            }
-            at = start + name.len();
-        }
-    });
-    found.min()
+    let colons = lower.get(from..)?.match_indices(':');
+    colons.map(|(at, _)| from + at + 1).find_map(|end| {
+        let so_far = lower.get(from..end)?;
+        let name = AUTHORIZATION.iter().chain(&HEADERS).find(|name| so_far.ends_with(**name))?;
+        let start = end - name.len();
+        let before = lower.get(..start)?;
+        let alone = |ch: char| !ch.is_alphanumeric() && !"-_".contains(ch);
+        let fits = before.ends_with("-h") || before.chars().next_back().is_none_or(alone);
+        fits.then_some((start, end, AUTHORIZATION.contains(name)))
+    })
 }
 
 /// `?token=SECRET`, `&sig=SECRET`, and fields of a form.
 fn parameters(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('=') {
-        let (before, after) = rest.split_at(at + 1);
+    let (mut done, mut end) = (0, 0);
+    while let Some(sign) = text.get(done..).and_then(|rest| rest.find('=')) {
+        let (before, value) = (text.get(done..done + sign).unwrap_or_default(), done + sign + 1);
         out.push_str(before);
-        let name = before.trim_end_matches('=');
-        let begins = name.rfind(|ch: char| is_end(ch) || matches!(ch, '?' | '&' | '#' | ';'));
-        let (sign, name) = match begins {
-            Some(begins) => {
-                let tail = name.get(begins..).unwrap_or_default();
-                let mut chars = tail.chars();
-                (chars.next(), chars.as_str())
-            }
-            None => (None, name),
-        };
-        let end = after.find(|ch| is_end(ch) || matches!(ch, '&' | '#'));
-        let (value, tail) = after.split_at(end.unwrap_or(after.len()));
-        let among_others = matches!(sign, Some('?' | '&' | '#')) || tail.starts_with('&');
-        if among_others && !value.is_empty() && is_secret_parameter(name) {
+        out.push('=');
+        done = value;
+        // The same end for all values before it is looked for once.
+        if end < value {
+            let rest = text.get(value..).unwrap_or_default();
+            let ends = rest.find(|ch| is_end(ch) || matches!(ch, '&' | '#'));
+            end = value + ends.unwrap_or(rest.len());
+        }
+        let begins = before.rfind(|ch: char| is_end(ch) || matches!(ch, '?' | '&' | '#' | ';'));
+        let mut name = before.get(begins.unwrap_or(0)..).unwrap_or_default().chars();
+        let first = begins.and_then(|_| name.next());
+        let follows = text.get(end..).is_some_and(|tail| tail.starts_with('&'));
+        let among_others = matches!(first, Some('?' | '&' | '#')) || follows;
+        if among_others && end > value && is_secret_parameter(name.as_str()) {
             out.push_str(HIDDEN);
-            rest = tail;
-        } else {
-            rest = after;
+            done = end;
         }
     }
-    out.push_str(rest);
+    out.push_str(text.get(done..).unwrap_or_default());
     out
 }
 

@@ -78,10 +78,18 @@ fn length(text: &str) -> Option<usize> {
     (amazon || known).then_some(end)
 }
 
-/// Three parts with dots between them.
+/// Three parts with dots between them. The first two are looked at before the rest is, so that a
+/// line of beginnings costs no more than its length.
 fn jwt(text: &str) -> Option<usize> {
-    let end = text.find(|ch| !in_token(ch) && ch != '.').unwrap_or(text.len());
-    let parts: Vec<&str> = text.get(..end)?.split('.').collect();
-    let enough = parts.iter().take(2).all(|part| part.len() >= JWT_PART);
-    (parts.len() >= 3 && enough).then_some(end)
+    let mut at = 0;
+    for _ in 0..2 {
+        let rest = text.get(at..)?;
+        let end = rest.find(|ch| !in_token(ch))?;
+        if end < JWT_PART || !rest.get(end..)?.starts_with('.') {
+            return None;
+        }
+        at += end + 1;
+    }
+    let rest = text.get(at..)?;
+    Some(at + rest.find(|ch| !in_token(ch) && ch != '.').unwrap_or(rest.len()))
 }

@@ -122,6 +122,30 @@ fn flags_of_the_users_own_are_known() {
     assert_eq!(hidden(&["x", "--pin", "1234"]), "x --pin 1234");
 }
 
+/// Were any of these more work than its length, this would not end.
+#[test]
+fn long_lines_cost_no_more_than_their_length() {
+    for part in [
+        "cookie:",
+        "token=",
+        "a=",
+        "?token=",
+        "eyJ.",
+        "eyJaaaa.",
+        "\"a\":",
+        "://",
+        "a:b@",
+        "ghp_",
+        "--token ",
+        "PRIVATE KEY-----",
+        "Authorization: Bearer ",
+        "' ",
+    ] {
+        let line = part.repeat(400_000 / part.len());
+        assert!(!Redactor::default().arguments(line.as_bytes()).is_empty());
+    }
+}
+
 #[test]
 fn bytes_that_are_no_text_are_escaped_as_ever() {
     assert_eq!(Redactor::default().arguments(b"a\0\xff\\"), "a \\xff\\\\");

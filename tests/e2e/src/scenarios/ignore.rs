@@ -2,6 +2,8 @@
 //! does.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -17,6 +19,7 @@ use crate::expect;
 use crate::expect::Row;
 use crate::helpers::Httpd;
 use crate::helpers::Steps;
+use crate::helpers::Talker;
 use crate::live::Live;
 use crate::root::Root;
 use crate::runner::Outcome;
@@ -48,7 +51,7 @@ pub(super) fn ports(world: &World) -> Result<Outcome> {
     ensure!(root.ignored(&rule)? == wanted, "not {wanted:?}: {:?}", root.ignored(&rule)?);
     hidden_is(&root, &hidden)?;
     let rows = root.query("exe,name,raddr,lport,rport,pid,cmdline")?;
-    let row = rows.iter().map(|row| Row(row)).find(|row| row.text("name") == rule);
+    let row = rows.iter().map(Row).find(|row| row.text("name") == rule);
     let row = row.context("no row for the rule")?;
     let numbers = ["lport", "rport", "pid"].map(|key| row.number(key));
     let texts = ["raddr", "cmdline"].map(|key| row.text(key));
@@ -61,7 +64,9 @@ pub(super) fn ports(world: &World) -> Result<Outcome> {
 
 fn hidden_is(root: &Root<'_>, mark: &str) -> Result<()> {
     let rows = root.query("cmdline,laddr,raddr,lport,rport")?;
-    let hidden = expect::marked(&rows, mark);
+    let mut hidden = expect::marked(&rows, mark);
+    // A socket that listens has no remote end to ignore it by, nor bytes.
+    hidden.retain(|row| Row(row).bytes() != (0, 0) || !Row(row).text("raddr").is_empty());
     ensure!(hidden.is_empty(), "ignored, yet there: {hidden:?}");
     Ok(())
 }
@@ -226,3 +231,108 @@ pub(super) fn sha256(world: &World) -> Result<Outcome> {
     ensure!(row.bytes() == (served.recv, served.sent), "{served:?}: {}", row.0);
     Ok(Outcome::Passed)
 }
+
+/// A name hides only on a resolver's word: not one that looks like it, and not one that the program
+/// itself has said.
+pub(super) fn domains(world: &World) -> Result<Outcome> {
+    const PYTHON: &str = "/usr/bin/python3";
+    if world.skip_namespaces || !Path::new(PYTHON).exists() {
+        return Ok(Outcome::Skipped("needs network namespaces and python3".to_owned()));
+    }
+    let pair = Pair::create()?;
+    let server = pair.right.v4.to_string();
+    let [left, right] = [&pair.left.name, &pair.right.name];
+    let rules =
+        format!("[names]\nresolvers = [\"{server}\"]\n[ignore]\ndomains = [\"example.org\"]\n");
+    let root = Root::quick_and(world, &rules)?;
+    let daemon = root.start()?;
+    ip(&["-n", right, "addr", "add", "203.0.113.0/24", "dev", "lo"])?;
+    ip(&["-n", left, "route", "add", "203.0.113.0/24", "via", &server])?;
+    let mut town = Command::new(PYTHON);
+    town.args(["-c", TOWN, &server]);
+    pair.right.enter(&mut town)?;
+    let mut town = Talker::start(town)?;
+    let _ready: bool = town.read()?;
+    let mut done = Vec::new();
+    for (way, name) in
+        [("dns", "www.example.org"), ("dns", "www.notexample.org"), ("tls", "www.example.org")]
+    {
+        let mark = world.mark(way);
+        let mut visit = Command::new(PYTHON);
+        let address = format!("203.0.113.{}", 7 + done.len());
+        visit.args(["-c", VISIT, &server, way, name, &address, &mark]);
+        pair.left.enter(&mut visit)?;
+        let sent: u64 = command::output(visit, world.patience(30))?.trim().parse()?;
+        done.push((mark, sent, address));
+    }
+    drop((town, pair));
+    daemon.stop()?;
+    let rows = root.query("cmdline,raddr,rport,protocol,domain,namesource")?;
+    let visits = |mark: &str| -> Vec<Row<'_>> {
+        let rows = expect::marked(&rows, mark).into_iter().map(Row);
+        rows.filter(|row| row.number("rport") == 8443).collect()
+    };
+    let [(hidden, sent, _), (beside, beside_sent, _), (claimed, claimed_sent, _)] = &done[..]
+    else {
+        bail!("three of them");
+    };
+    ensure!(visits(hidden).is_empty(), "ignored, yet there: {rows:#?}");
+    let told = root.ignored("ignore.domains example.org")?;
+    // The other end has no name, and is there.
+    ensure!(told == (*sent, 0), "{sent} were sent: {told:?}");
+    for (mark, sent, source) in [(beside, beside_sent, "dns"), (claimed, claimed_sent, "tls")] {
+        let [row] = &visits(mark)[..] else { bail!("not one row: {rows:#?}") };
+        ensure!(row.bytes() == (*sent, 0) && row.text("namesource") == source, "{}", row.0);
+    }
+    Ok(Outcome::Passed)
+}
+
+/// A resolver that knows every address by the name that begins with it, and somebody to talk to.
+const TOWN: &str = r#"
+import socket, sys, threading
+dns = socket.socket(type=socket.SOCK_DGRAM)
+dns.bind((sys.argv[1], 53))
+shop = socket.create_server(("0.0.0.0", 8443))
+print("true", flush=True)
+def answer():
+    while True:
+        question, asker = dns.recvfrom(512)
+        # Whoever asks says in the identifier which address it wants.
+        address = bytes([203, 0, 113, question[1]])
+        record = b"\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04" + address
+        head = question[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0"
+        dns.sendto(head + question[12:] + record, asker)
+threading.Thread(target=answer, daemon=True).start()
+while True:
+    guest, _ = shop.accept()
+    while guest.recv(65536):
+        pass
+    guest.close()
+"#;
+
+/// Finds out an address or says a name, and sends something there.
+const VISIT: &str = r#"
+import socket, ssl, sys
+server, way, name, address = sys.argv[1:5]
+first = b"x"
+if way == "dns":
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    number = int(address.rsplit(".", 1)[1])
+    asked = socket.socket(type=socket.SOCK_DGRAM)
+    asked.connect((server, 53))
+    asked.send(bytes([0, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + labels + b"\0\0\x01\0\x01")
+    address = socket.inet_ntoa(asked.recv(512)[-4:])
+else:
+    told, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(told, said, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        first = said.read()
+talk = socket.create_connection((address, 8443))
+talk.sendall(first)
+talk.sendall(b"y" * 5000)
+talk.shutdown(socket.SHUT_WR)
+talk.recv(1)
+print(len(first) + 5000)
+"#;

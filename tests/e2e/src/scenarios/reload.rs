@@ -71,10 +71,7 @@ pub(super) fn refused(world: &World) -> Result<Outcome> {
     let status = root.status()?;
     ensure!(number(&status, "reloads") == 0, "the daemon was disturbed: {status}");
     daemon.signal(Signal::SIGHUP)?;
-    let refused = || {
-        let status = root.status()?;
-        Ok(status["config"]["refused"].as_str().is_some_and(|why| why.contains(reason)))
-    };
+    let refused = || Ok(text(&root.status()?, "/config/refused").contains(reason));
     command::until("a refusal", world.patience(10), refused)?;
     ensure!(number(&root.status()?, "generation") == 1, "another one is in force");
     ensure!(daemon.log().contains(reason), "the log lacks the reason: {}", daemon.log());
@@ -84,8 +81,8 @@ pub(super) fn refused(world: &World) -> Result<Outcome> {
     let waits = said.contains("live.max_readers changes at the next start");
     ensure!(code == Some(0) && waits, "{code:?}: {said}");
     let status = root.status()?;
-    ensure!(status["config"]["refused"] == Value::Null, "{status}");
-    ensure!(status["config"]["at_next_start"][0] == "live.max_readers", "{status}");
+    ensure!(status.pointer("/config/refused") == Some(&Value::Null), "{status}");
+    ensure!(text(&status, "/config/at_next_start/0") == "live.max_readers", "{status}");
     let moved = steps.finish()?;
     daemon.stop()?;
     let rows = root.query("cmdline")?;
@@ -136,5 +133,10 @@ pub(super) fn nobody_to_ask(world: &World) -> Result<Outcome> {
 }
 
 fn number(status: &Value, key: &str) -> u64 {
-    status["config"][key].as_u64().unwrap_or(u64::MAX)
+    let number = status.pointer(&format!("/config/{key}")).and_then(Value::as_u64);
+    number.unwrap_or(u64::MAX)
+}
+
+fn text<'s>(status: &'s Value, key: &str) -> &'s str {
+    status.pointer(key).and_then(Value::as_str).unwrap_or_default()
 }

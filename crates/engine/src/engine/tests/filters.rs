@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Lists, Redactor};
-use femtosnitch_model::Row;
+use femtosnitch_model::{Endpoint, Payload, PayloadKind, Row};
 
 const SHA: Sha256 = Sha256([9; 32]);
 
@@ -156,4 +156,75 @@ fn secrets_are_gone_before_anybody_sees_them_and_after_a_reload() {
         engine.digest_done(row.exe.image.file.unwrap(), Digest::Known(SHA));
         assert_eq!(engine.batch(false).resolved, [(row.exe.image.id, Digest::Known(SHA))]);
     }
+}
+
+const RESOLVER: &str = "192.0.2.53";
+
+/// A process was told a name, as DNS writes it, for the address that all readings are of.
+fn told(engine: &mut Engine, by: &str, name: &[u8; 17]) {
+    let mut bytes = vec![0, 1, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
+    for part in [&name[..], &[0, 1, 0, 1], name, &[0, 1, 0, 1, 0, 0, 0, 60, 0, 4]] {
+        bytes.extend(part);
+    }
+    bytes.extend([198, 51, 100, 1]);
+    let payload = Payload {
+        kind: PayloadKind::Reply,
+        owner: key(7, 3),
+        uid: 1000,
+        cookie: 99,
+        protocol: FlowKey::UDP,
+        remote: Endpoint { addr: by.parse().ok(), port: 53 },
+        netns: 1,
+        roots_network: true,
+        moved: bytes.len(),
+        bytes,
+    };
+    engine.heard(&NameEvent::Payload(payload), NOW);
+}
+
+#[test]
+fn a_name_hides_only_on_a_resolvers_word() {
+    let rules = || {
+        let domains = vec!["example.org".to_owned()];
+        ignore(Lists { domains, ..Lists::default() })
+    };
+    const WITHIN: &[u8; 17] = b"\x03www\x07example\x03org\0";
+    const BESIDE: &[u8; 17] = b"\x02ww\x08nexample\x03org\0";
+    for (by, name, hidden) in [
+        (RESOLVER, WITHIN, true),
+        (RESOLVER, BESIDE, false),
+        // Anybody may call himself that.
+        ("203.0.113.66", WITHIN, false),
+    ] {
+        let mut engine = engine(rules());
+        engine.set_name_rules(crate::NameRules {
+            resolvers: vec![RESOLVER.parse().unwrap()],
+            ptr: false,
+        });
+        told(&mut engine, by, name);
+        read(&mut engine, &reading(5, key(7, 3), 10, 20));
+        let (rows, ignored) = batch(&mut engine);
+        assert_eq!((rows.is_empty(), ignored.len()), (hidden, usize::from(hidden)), "{by}");
+        assert!(rows.iter().all(|row| !row.domain.is_empty()), "its name is known: {rows:?}");
+    }
+}
+
+#[test]
+fn names_that_are_not_kept_still_decide() {
+    let domains = vec!["example.org".to_owned()];
+    let mut engine = engine(ignore(Lists { domains, ..Lists::default() }));
+    engine.configure(engine.filters.clone(), Privacy { names: false, ..Privacy::default() });
+    engine.set_name_rules(crate::NameRules {
+        resolvers: vec![RESOLVER.parse().unwrap()],
+        ptr: false,
+    });
+    told(&mut engine, RESOLVER, b"\x03www\x07example\x03org\0");
+    read(&mut engine, &reading(5, key(7, 3), 10, 20));
+    let (rows, ignored) = batch(&mut engine);
+    assert_eq!((rows.len(), ignored.len()), (0, 1));
+    engine.configure(Filters::default(), Privacy { names: false, ..Privacy::default() });
+    let moved = engine.reading(&reading(5, key(7, 3), 11, 20), NOW, &mut |_| None).unwrap();
+    assert!(moved.naming.domain.is_empty());
+    let (rows, _) = batch(&mut engine);
+    assert_eq!((&*rows[0].domain, rows[0].name_source.name()), ("", ""));
 }
