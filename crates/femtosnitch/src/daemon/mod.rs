@@ -51,6 +51,7 @@ use identity::Identity;
 use libraries::Libraries;
 use losses::Losses;
 use report::Report;
+use resolved::Listener;
 use resolvers::Resolvers;
 pub use settings::Hangup;
 use settings::{InForce, Loaded, Settings};
@@ -187,33 +188,22 @@ impl Running {
 
         let (messages, inbox) = channel();
         let (waker, wake) = capture::waker()?;
-        let watcher = probe.watcher().context("cannot watch C libraries")?;
-        let (libraries, finder) =
-            Libraries::start(watcher, messages.clone(), waker.clone(), &report)?;
         let (identity, mut helpers) = Identity::start(
             config.identity.hash_threads,
             messages.clone(),
             waker.clone(),
             &report,
         )?;
-        helpers.extend(finder);
-        let resolved = if config.names.capture {
-            let monitor = paths.below(Path::new(resolved::MONITOR));
-            let (listener, thread) =
-                resolved::start(monitor, messages.clone(), waker.clone(), &report)?;
-            helpers.push(thread);
-            Some(listener)
-        } else {
-            None
-        };
+        let tellers = Tellers::start(&probe, &config, paths, (&messages, &waker), &report)?;
+        helpers.extend(tellers.threads);
         let writer =
             writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
             identity,
-            libraries,
-            _resolved: resolved,
+            libraries: tellers.libraries,
+            _resolved: tellers.resolved,
             batches: writer.batches(),
             live,
             report: Arc::clone(&report),
@@ -294,6 +284,37 @@ impl Running {
             Some(what) => bail!("{what}; this is a defect, please report it"),
             None => Ok(()),
         }
+    }
+}
+
+/// Who tells names, besides the bytes on the wire.
+struct Tellers {
+    libraries: Libraries,
+    resolved: Option<Listener>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Tellers {
+    fn start(
+        probe: &Probe,
+        config: &Config,
+        paths: &Paths,
+        (messages, waker): (&Sender<Message>, &capture::Waker),
+        report: &Arc<Report>,
+    ) -> anyhow::Result<Self> {
+        let watcher = probe.watcher().context("cannot watch C libraries")?;
+        let (libraries, finder) =
+            Libraries::start(watcher, messages.clone(), waker.clone(), report)?;
+        let mut threads: Vec<_> = finder.into_iter().collect();
+        let mut resolved = None;
+        if config.names.capture {
+            let monitor = paths.below(Path::new(resolved::MONITOR));
+            let (listener, thread) =
+                resolved::start(monitor, messages.clone(), waker.clone(), report)?;
+            threads.push(thread);
+            resolved = Some(listener);
+        }
+        Ok(Self { libraries, resolved, threads })
     }
 }
 
