@@ -77,7 +77,7 @@ impl Redactor {
         let mut context = Context::new();
         let args: Vec<String> = args.map(|arg| self.argument(&arg, &mut context)).collect();
         // Headers and the like may reach over several arguments where spaces separate them.
-        scan::everything(&args.join(" "))
+        scan::everything(args.join(" "))
     }
 
     fn argument(&self, arg: &str, context: &mut Context) -> String {
@@ -147,7 +147,8 @@ impl Redactor {
 
     fn is_flag(&self, word: &str) -> bool {
         word.starts_with('-')
-            && (is_secret_flag(word) || self.flags.contains(&names::normalized(word)))
+            && (is_secret_flag(word)
+                || (!self.flags.is_empty() && self.flags.contains(&names::normalized(word))))
     }
 
     /// `--flag=secret`, `NAME=secret`

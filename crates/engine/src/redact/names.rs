@@ -95,31 +95,48 @@ pub(super) fn normalized(flag: &str) -> String {
     flag.trim_start_matches('-').to_ascii_lowercase().replace('_', "-")
 }
 
+/// Whether a name ends in one of those, whatever separates its words. Asked for every argument of
+/// every program, so nothing is copied for it.
 fn has_secret_end(name: &str) -> bool {
-    let plain: String = name.chars().filter(|ch| !matches!(ch, '-' | '_' | '.')).collect();
-    ENDS.iter().any(|end| plain.ends_with(end))
+    let letters = || {
+        let bytes = name.bytes().rev().filter(|byte| !b"-_.".contains(byte));
+        bytes.map(|byte| byte.to_ascii_lowercase())
+    };
+    ENDS.iter().any(|end| {
+        let mut letters = letters();
+        end.bytes().rev().all(|wanted| letters.next() == Some(wanted))
+    })
+}
+
+fn is_one_of(name: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| name.eq_ignore_ascii_case(word))
+}
+
+fn ends_in(name: &str, end: &str) -> bool {
+    let at = name.len().checked_sub(end.len());
+    at.and_then(|at| name.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// True for `--password`, `--db-password`, `-token`; not for `--no-password`, which takes nothing.
 pub(super) fn is_secret_flag(flag: &str) -> bool {
-    let name = normalized(flag);
-    let word = flag.starts_with("--") && WORDS.contains(&name.as_str());
-    !name.starts_with("no-") && (word || has_secret_end(&name))
+    let name = flag.trim_start_matches('-');
+    let word = flag.starts_with("--") && is_one_of(name, &WORDS);
+    let negated = name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("no-"));
+    !negated && (word || has_secret_end(name))
 }
 
 /// True for `PGPASSWORD`, `GITHUB_TOKEN`, `password`; not for `TOKENIZERS_PARALLELISM` or `PWD`.
 pub(super) fn is_secret_variable(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    if name.is_empty() || name.starts_with('-') || !name.bytes().all(fits) {
-        return false;
-    }
-    let name = name.to_ascii_lowercase();
-    has_secret_end(&name) || VARIABLE_ENDS.iter().any(|end| name.ends_with(end))
+    !name.is_empty()
+        && !name.starts_with('-')
+        && (has_secret_end(name) || VARIABLE_ENDS.iter().any(|end| ends_in(name, end)))
+        && name.bytes().all(fits)
 }
 
 /// True for `access_token`, `sig`.
 pub(super) fn is_secret_parameter(name: &str) -> bool {
-    is_secret_variable(name) || PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
+    is_secret_variable(name) || is_one_of(name, &PARAMETERS)
 }
 
 /// True for what is rather the next flag than a secret: `--verbose`, `-u`.

@@ -151,20 +151,7 @@ impl Running {
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
-        let cgroup = match cgroup::root() {
-            Ok(root) => {
-                if !root.whole_machine {
-                    report.warn("running in a cgroup namespace: peers of datagrams outside of it stay unknown");
-                }
-                Some(root)
-            }
-            Err(error) => {
-                report.warn(&format!(
-                    "no cgroup v2 hierarchy ({error}): peers of unconnected datagrams stay unknown"
-                ));
-                None
-            }
-        };
+        let cgroup = cgroup_root(&report);
         let probe =
             Probe::start(probe_options(&config), cgroup.as_ref().map(|root| root.fd.as_fd()))?;
         report.hooks(&probe);
@@ -361,6 +348,20 @@ fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
             format!("cannot look up access.group of {}", paths.config_toml().display())
         }),
     }
+}
+
+/// Where hooks that see peers of datagrams are attached; what is missing without is told.
+fn cgroup_root(report: &Report) -> Option<cgroup::CgroupRoot> {
+    let found = cgroup::root();
+    match &found {
+        Ok(root) if root.whole_machine => {}
+        Ok(_) => report
+            .warn("running in a cgroup namespace: peers of datagrams outside of it stay unknown"),
+        Err(error) => report.warn(&format!(
+            "no cgroup v2 hierarchy ({error}): peers of unconnected datagrams stay unknown"
+        )),
+    }
+    found.ok()
 }
 
 fn check_capabilities() -> anyhow::Result<()> {
