@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 
-use crate::procfs;
+use crate::{mounts, procfs};
 
 /// Of the list of a process' mappings no more is read.
 const MAX_MAPS: u64 = 4 << 20;
@@ -110,20 +109,10 @@ pub fn read(named: BorrowedFd<'_>) -> io::Result<File> {
 /// As `open_tree(2)` and `setns(2)`; another mount namespace takes `CAP_SYS_ADMIN` and
 /// `CAP_SYS_CHROOT`.
 pub fn apart(pid: u32, named: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    if procfs::mount_namespace(pid)? == procfs::mount_namespace(std::process::id())? {
+    if mounts::is_own_namespace(pid)? {
         return clone_mount(named);
     }
-    let theirs = File::open(format!("/proc/{pid}/ns/mnt"))?;
-    // In a thread that ends at once: entering the namespace changes its root directory.
-    let there = move || {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS)?;
-        nix::sched::setns(theirs.as_fd(), nix::sched::CloneFlags::CLONE_NEWNS)?;
-        clone_mount(named)
-    };
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("apart".to_owned());
-        thread.spawn_scoped(scope, there)?.join().unwrap_or_else(|_| Err(Errno::EIO.into()))
-    })
+    mounts::inside(pid, |_| clone_mount(named))
 }
 
 fn clone_mount(named: BorrowedFd<'_>) -> io::Result<OwnedFd> {
@@ -144,6 +133,7 @@ fn clone_mount(named: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
     const ANY: &dyn Fn(&[u8]) -> bool = &|_| true;

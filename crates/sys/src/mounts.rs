@@ -7,6 +7,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::Mode;
+
+use crate::procfs;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 /// A mount.
@@ -65,14 +71,57 @@ impl Mount {
     }
 }
 
-/// The mounts in a process' namespace; `None` for our own. At most a few thousand are read.
+/// The mounts in a process' namespace that it can reach from its root directory; `None` for our own.
+/// At most a few thousand are read.
 ///
 /// # Errors
 /// `NotFound` when the process is gone.
 pub fn mounts(pid: Option<u32>) -> io::Result<Vec<Mount>> {
-    const LIMIT: u64 = 1 << 20;
     let who = pid.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
-    let file = File::open(format!("/proc/{who}/mountinfo"))?;
+    read(File::open(format!("/proc/{who}/mountinfo"))?)
+}
+
+/// The mounts in a process' namespace, wherever its root directory is: after `chroot(2)` into a
+/// directory it reaches none. Otherwise as [`mounts`].
+///
+/// # Errors
+/// As [`mounts`]; another namespace than ours takes `CAP_SYS_ADMIN` and `CAP_SYS_CHROOT`.
+pub fn all_mounts(pid: u32) -> io::Result<Vec<Mount>> {
+    if is_own_namespace(pid)? {
+        return mounts(None);
+    }
+    inside(pid, |thread| {
+        let how = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        read(File::from(openat(thread, "mountinfo", how, Mode::empty())?))
+    })
+}
+
+pub(crate) fn is_own_namespace(pid: u32) -> io::Result<bool> {
+    Ok(procfs::mount_namespace(pid)? == procfs::mount_namespace(std::process::id())?)
+}
+
+/// Does something in the mount namespace of a process, in a thread that ends at once: its root
+/// directory is the namespace's. It is given its own directory in our /proc.
+pub(crate) fn inside<T: Send>(
+    pid: u32,
+    what: impl FnOnce(BorrowedFd<'_>) -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let theirs = File::open(format!("/proc/{pid}/ns/mnt"))?;
+    let there = move || {
+        let how = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let own = nix::fcntl::open("/proc/thread-self", how, Mode::empty())?;
+        unshare(CloneFlags::CLONE_FS)?;
+        setns(theirs.as_fd(), CloneFlags::CLONE_NEWNS)?;
+        what(own.as_fd())
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("inside".to_owned());
+        thread.spawn_scoped(scope, there)?.join().unwrap_or_else(|_| Err(Errno::EIO.into()))
+    })
+}
+
+fn read(file: File) -> io::Result<Vec<Mount>> {
+    const LIMIT: u64 = 1 << 20;
     let mut text = Vec::new();
     io::Read::read_to_end(&mut io::Read::take(file, LIMIT), &mut text)?;
     Ok(parse(&text))
@@ -205,6 +254,30 @@ mod tests {
         assert!(own.iter().any(|mount| mount.kind == "proc" && !mount.may_have_programs()));
         assert_eq!(mounts(Some(std::process::id())).unwrap(), own);
         assert!(mounts(Some(u32::MAX)).is_err());
+    }
+
+    #[test]
+    fn those_of_another_namespace_are_there() {
+        let own = mounts(None).unwrap();
+        let me = std::process::id();
+        assert_eq!(all_mounts(me).unwrap(), own);
+        assert!(all_mounts(u32::MAX).is_err());
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let script = "mount -t tmpfs there \"$0\"; echo; exec sleep 60";
+        let mut child = std::process::Command::new("unshare")
+            .args(["--mount", "sh", "-ec", script, dir.path().to_str().unwrap()])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let there = all_mounts(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(there.unwrap().iter().any(|mount| mount.point == dir.path()));
+        assert_eq!(mounts(None).unwrap().len(), own.len());
     }
 
     proptest! {

@@ -415,6 +415,7 @@ impl Capture {
     /// The end: nothing is counted any more, everything counted is written.
     fn finish(&mut self, inbox: &Receiver<Message>) -> anyhow::Result<()> {
         self.probe.detach();
+        self.libraries.stop();
         self.walk.hurry();
         // Later than every sample: nothing is forgotten any more.
         let read = self.read_flows(u64::MAX / 2, None);

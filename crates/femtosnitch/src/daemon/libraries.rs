@@ -20,7 +20,7 @@ use femtosnitch_model::ProcInfo;
 use femtosnitch_probe::{Library, Watch, Watcher};
 use femtosnitch_sys::file::{FileTime, stat};
 use femtosnitch_sys::mapped::{self, Mapped};
-use femtosnitch_sys::mounts::{MountChanges, mounts};
+use femtosnitch_sys::mounts::{MountChanges, all_mounts};
 use femtosnitch_sys::{procfs, thread, wait};
 
 use super::Message;
@@ -49,6 +49,9 @@ const UPKEEP: Duration = Duration::from_secs(2);
 const OWN_UPKEEP: Duration = Duration::from_secs(60);
 /// From one such look to the next, however often something is mounted.
 const REST: Duration = Duration::from_millis(100);
+
+/// Watches that are ended at a time.
+const SIDE_BY_SIDE: usize = 64;
 
 /// A program to be looked at.
 struct Look {
@@ -90,8 +93,14 @@ impl Libraries {
             answered,
             report: Arc::clone(report),
         };
-        let handle = thread::spawn("libraries", move || finder.run(&inbox, &wake))?;
+        let handle = thread::spawn("libraries", move || end(finder.run(&inbox, &wake)))?;
         Ok((Self { looks: Some(looks), missed, waker }, Some(handle)))
+    }
+
+    /// Ends the thread, and all watches: the kernel takes its time for that.
+    pub(super) fn stop(&mut self) {
+        self.looks = None;
+        self.waker.wake();
     }
 
     /// A program that was not seen before is executed.
@@ -152,7 +161,13 @@ struct Finder {
 }
 
 impl Finder {
-    fn run(mut self, inbox: &Receiver<Look>, wake: &io::PipeReader) {
+    /// Until nobody can tell of programs any more; gives what is watched then.
+    fn run(mut self, inbox: &Receiver<Look>, wake: &io::PipeReader) -> Vec<Watched> {
+        self.watch(inbox, wake);
+        self.watched.into_values().collect()
+    }
+
+    fn watch(&mut self, inbox: &Receiver<Look>, wake: &io::PipeReader) {
         let changes = MountChanges::new().ok();
         let mut upkeep = Instant::now() + UPKEEP;
         let mut rested = Instant::now();
@@ -251,7 +266,7 @@ impl Finder {
     fn found(&mut self, look: &Look, mapped: &Mapped) -> io::Result<()> {
         let named = mapped.name()?;
         let mount = mapped::mount_of(named.as_fd())?;
-        let Some(place) = mounts(Some(look.pid))?.into_iter().find(|it| it.id == mount) else {
+        let Some(place) = all_mounts(look.pid)?.into_iter().find(|it| it.id == mount) else {
             // Unmounted, or of another namespace: nobody could tell when it is gone.
             return Ok(());
         };
@@ -304,7 +319,7 @@ impl Finder {
         for mntns in own.into_iter().filter(|mntns| !gone.contains(mntns)) {
             let Some(pid) = self.spaces.witness(mntns) else { continue };
             // Its last process may just have ended: the next look tells.
-            let Ok(mounts) = mounts(Some(pid)) else { continue };
+            let Ok(mounts) = all_mounts(pid) else { continue };
             there.extend(mounts.into_iter().map(|mount| (mntns, mount.id)));
             there.insert((mntns, u64::MAX));
         }
@@ -318,13 +333,7 @@ impl Finder {
         if lost.is_empty() {
             return;
         }
-        let ended: Vec<Watched> = lost.iter().filter_map(|key| self.watched.remove(key)).collect();
-        // Side by side: the kernel waits for each of them.
-        std::thread::scope(|scope| {
-            for watched in ended {
-                scope.spawn(move || drop(watched));
-            }
-        });
+        end(lost.iter().filter_map(|key| self.watched.remove(key)).collect());
         // Others may see the same inode through a mount of theirs.
         let others = self.spaces.with_any(&lost);
         self.looked_at.retain(|(mntns, ..)| !others.contains(mntns));
@@ -344,6 +353,22 @@ impl Finder {
         if self.told.insert(what) {
             self.report.warn(what);
         }
+    }
+}
+
+/// Ends watches side by side, a few at a time: the kernel waits for each of them.
+fn end(watches: Vec<Watched>) {
+    let mut rest = watches.into_iter();
+    loop {
+        let some: Vec<Watched> = rest.by_ref().take(SIDE_BY_SIDE).collect();
+        if some.is_empty() {
+            return;
+        }
+        std::thread::scope(|scope| {
+            for watched in some {
+                scope.spawn(move || drop(watched));
+            }
+        });
     }
 }
 

@@ -169,9 +169,10 @@ pub(in crate::scenarios) fn unmounted(world: &World) -> Result<Outcome> {
 /// program that was executed.
 const IN_AND_OUT: &str = r#"set -e
 mount -t tmpfs lookups "$1"
-cp -a "$2"/. "$1"
+mkdir "$1/root"
+cp -a "$2"/. "$1/root"
 for mark in met met "$5"; do
-    chroot "$1" /usr/bin/generator names --tag "$mark" look --name "$3" --port "$4" > "$2/report"
+    chroot "$1/root" /usr/bin/generator names --tag "$mark" look --name "$3" --port "$4" > "$2/report"
     sleep 1
 done
 cat "$2/report"
