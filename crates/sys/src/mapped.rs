@@ -133,6 +133,7 @@ fn clone_mount(named: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::MetadataExt;
 
     const ANY: &dyn Fn(&[u8]) -> bool = &|_| true;
