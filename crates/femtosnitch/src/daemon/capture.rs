@@ -170,7 +170,9 @@ impl Capture {
                 }
             }
             if ready.first().copied().unwrap_or(false) {
-                std::thread::sleep(GATHER);
+                if !self.libraries.are_in_a_hurry() {
+                    std::thread::sleep(GATHER);
+                }
                 self.process_events(agenda.tick)?;
                 self.carry_out(agenda.tick);
             }

@@ -117,6 +117,11 @@ impl Libraries {
         }
     }
 
+    /// Whether a program is waited for that ends before gathered events are read.
+    pub(super) fn are_in_a_hurry(&self) -> bool {
+        self.missed.is_in_a_hurry()
+    }
+
     fn send(&self, pid: u32, mntns: u32, program: Option<Program>) {
         let Some(looks) = &self.looks else { return };
         if mntns != 0 && looks.send(Look { pid, mntns, program, attempt: 0 }).is_ok() {

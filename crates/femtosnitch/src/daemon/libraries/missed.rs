@@ -2,7 +2,7 @@
 //! time they are executed.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use femtosnitch_model::FileId;
@@ -13,6 +13,10 @@ const MAX: usize = 1_024;
 /// How often one is looked at in vain: whatever ends so quickly is not worth more.
 const TRIES: u8 = 16;
 
+/// How many times events are read at once after one was missed, rather than gathered first: it may
+/// be among the next programs that are executed.
+const HURRY: u32 = 64;
+
 /// Device and inode of an executable.
 pub(super) type Program = (u64, u64);
 
@@ -20,6 +24,7 @@ pub(super) type Program = (u64, u64);
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     any: AtomicBool,
+    hurry: AtomicU32,
     programs: Mutex<HashMap<Program, Tries>>,
 }
 
@@ -42,7 +47,15 @@ impl Missed {
         tries.due = tries.made < TRIES;
         if tries.due {
             self.any.store(true, Ordering::Release);
+            self.hurry.store(HURRY, Ordering::Relaxed);
         }
+    }
+
+    /// Whether to read events at once this time. Not for ever: nobody may execute it again.
+    pub(super) fn is_in_a_hurry(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        self.any.load(Ordering::Acquire)
+            && self.hurry.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     /// It was looked at, whatever was found.
@@ -81,7 +94,9 @@ mod tests {
             assert_eq!(missed.is_due(file(7)), None, "once for each time that it was missed");
         }
         assert_eq!(looks, u32::from(TRIES) - 1);
+        assert!(!missed.is_in_a_hurry(), "nothing is due");
         missed.note((1, 8));
+        assert_eq!((0..1_000).filter(|_| missed.is_in_a_hurry()).count(), HURRY as usize);
         assert_eq!(missed.is_due(file(9)), None);
         assert_eq!(missed.is_due(file(8)), Some((1, 8)));
         missed.forget((1, 8));
