@@ -28,10 +28,10 @@ const LIBRARY: &[&str] = &["getaddrinfo"];
 /// In no resolver, but in the file of hosts.
 const WRITTEN: &str = "written.town.test";
 /// What a daemon may take to find a library that it has never met.
-const MEET: Duration = Duration::from_millis(700);
+const MEET: Duration = Duration::from_millis(400);
 /// How often a program that ends within milliseconds is run for that: while the machine is busy the
 /// daemon may come too late once and again.
-const MEETINGS: usize = 4;
+const MEETINGS: usize = 8;
 
 /// What everybody uses.
 pub(in crate::scenarios) fn curl(world: &World) -> Result<Outcome> {
