@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use femtosnitch_engine::{Engine, Ignore, Limits, Moment, NameRules, Names};
+use femtosnitch_engine::{Engine, Filters, Limits, Moment, NameRules, Names, Privacy};
 use femtosnitch_model::{Endpoint, NameEvent, Payload, PayloadKind, Place, ProcKey};
 use libfuzzer_sys::fuzz_target;
 
@@ -27,12 +27,8 @@ fn piece<'a>(bytes: &mut &'a [u8]) -> Option<(u8, u8, &'a [u8])> {
 
 fn event(kind: u8, whose: u8, bytes: &[u8]) -> NameEvent {
     let ports = [53, 5353, 5355, 443];
-    let kinds = [
-        PayloadKind::Reply,
-        PayloadKind::ReplyStream,
-        PayloadKind::Opening,
-        PayloadKind::Datagram,
-    ];
+    let kinds =
+        [PayloadKind::Reply, PayloadKind::ReplyStream, PayloadKind::Opening, PayloadKind::Datagram];
     // Of a call that moved more the rest was not copied.
     let lost = usize::from(kind >> 7);
     NameEvent::Payload(Payload {
@@ -51,7 +47,7 @@ fn event(kind: u8, whose: u8, bytes: &[u8]) -> NameEvent {
 
 fuzz_target!(|bytes: &[u8]| {
     let limits = Limits { processes: 16, files: 16 };
-    let mut engine = Engine::new(limits, Ignore::default(), NAMES);
+    let mut engine = Engine::new(limits, Filters::default(), Privacy::default(), NAMES);
     engine.set_name_rules(NameRules { resolvers: vec![RESOLVER], ptr: true });
     let (mut rest, mut tick) = (bytes, 0);
     while let Some((kind, whose, piece)) = piece(&mut rest) {
