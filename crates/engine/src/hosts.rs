@@ -58,6 +58,18 @@ pub struct NameGauges {
     pub known: usize,
 }
 
+/// Who was told something.
+#[derive(Clone, Copy)]
+struct Listener {
+    owner: ProcKey,
+    netns: u32,
+}
+
+/// Until when an answer counts as fresh that was given for so many seconds.
+fn fresh_until(up: i64, ttl: i64) -> i64 {
+    up.saturating_add(ttl.max(LEAST_TTL))
+}
+
 /// A name in the first bytes of a connection.
 #[derive(Debug, Clone)]
 struct Said {
@@ -135,54 +147,36 @@ impl Hosts {
                     Dialect::Unicast if self.is_believed(from) => Witness::Dns,
                     Dialect::Unicast => Witness::OtherDns,
                 };
+                let listener = Listener { owner: from.owner, netns: from.netns };
                 let mut domains: HashMap<String, Arc<str>> = HashMap::new();
                 for answer in answers {
                     let domain = domains.entry(answer.name.reversed());
                     let domain = domain.or_insert_with_key(|name| name.as_str().into());
                     let domain = Arc::clone(domain);
-                    self.learn(from, answer.address, domain, witness, answer.ttl, up);
+                    let until = fresh_until(up, i64::from(answer.ttl));
+                    let known = Known::new(domain, witness, from.uid, until);
+                    self.enter(listener, answer.address, known);
                 }
                 let pointers = if self.rules.ptr { pointers } else { Vec::new() };
                 for (address, name) in pointers {
-                    self.learn(from, address, name.reversed().into(), Witness::Ptr, 0, up);
+                    let domain = name.reversed().into();
+                    let known = Known::new(domain, Witness::Ptr, from.uid, fresh_until(up, 0));
+                    self.enter(listener, address, known);
                 }
             }
         }
     }
 
-    fn learn(
-        &mut self,
-        from: &Payload,
-        address: IpAddr,
-        domain: Arc<str>,
-        witness: Witness,
-        ttl: u32,
-        up: i64,
-    ) {
-        let teller = (from.owner, from.uid, from.netns);
-        self.enter(teller, address, domain, witness, up.saturating_add(i64::from(ttl)), up);
-    }
-
-    fn enter(
-        &mut self,
-        (owner, uid, netns): (ProcKey, u32, u32),
-        address: IpAddr,
-        domain: Arc<str>,
-        witness: Witness,
-        until: i64,
-        up: i64,
-    ) {
+    fn enter(&mut self, listener: Listener, address: IpAddr, known: Known) {
         let address = address.to_canonical();
         // What a block list answers leads nowhere.
         if address.is_unspecified() {
             return;
         }
-        let until = until.max(up.saturating_add(LEAST_TTL));
-        let known = Known::new(domain, witness, uid, until);
         if !address.is_loopback() {
-            self.book.enter(Scope::Netns(netns), address, known.clone());
+            self.book.enter(Scope::Netns(listener.netns), address, known.clone());
         }
-        self.book.enter(Scope::of(owner), address, known);
+        self.book.enter(Scope::of(listener.owner), address, known);
     }
 
     fn looked(&mut self, looked: &Looked, up: i64) {
@@ -191,9 +185,10 @@ impl Hosts {
         // Of a number it is no name, and of anything else hardly one of the network's.
         let Ok(name) = HostName::parse(name) else { return };
         let domain: Arc<str> = name.reversed().into();
-        let teller = (looked.owner, looked.uid, looked.netns);
+        let listener = Listener { owner: looked.owner, netns: looked.netns };
+        let known = Known::new(domain, Witness::Getaddrinfo, looked.uid, fresh_until(up, 0));
         for address in &looked.addresses {
-            self.enter(teller, *address, Arc::clone(&domain), Witness::Getaddrinfo, up, up);
+            self.enter(listener, *address, known.clone());
         }
     }
 
@@ -209,7 +204,7 @@ impl Hosts {
             Witness::Resolved
         };
         let domain: Arc<str> = name.reversed().into();
-        let until = up.saturating_add(LEAST_TTL);
+        let until = fresh_until(up, 0);
         for address in &resolved.addresses {
             let address = address.to_canonical();
             if !address.is_unspecified() && !address.is_loopback() {
