@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use femtosnitch_api::{Event, LiveHandle};
 use femtosnitch_engine::{Effect, Engine, Moment};
-use femtosnitch_model::{NameEvent, ProcEvent, ProcInfo, Reading};
+use femtosnitch_model::{ProcEvent, ProcInfo, Reading};
 use femtosnitch_probe::{Probe, ProbeError};
 use femtosnitch_sys::clock::SleepDetector;
 use femtosnitch_sys::{clock, mem, wait};
@@ -21,7 +21,6 @@ use super::report::Report;
 use super::resolved::Listener;
 use super::resolvers::Resolvers;
 use super::selftest::SelfTest;
-use super::settings::{Loaded, Settings};
 use super::walk::Walk;
 use super::writer::Batches;
 use super::{Message, lookup};
@@ -29,6 +28,7 @@ use super::{Message, lookup};
 mod ends;
 mod feed;
 mod handover;
+mod messages;
 mod upkeep;
 
 /// Process events are read this long after the first, so that a storm of them costs few wake-ups.
@@ -180,49 +180,6 @@ impl Capture {
                 self.sample(&mut agenda)?;
             }
         }
-    }
-
-    fn take_message(&mut self, message: Message) {
-        match message {
-            Message::Digest(file, digest) => self.engine.digest_done(file, digest),
-            Message::Facts(file, facts) => self.engine.facts_found(file, facts),
-            Message::Container(container, facts) => {
-                self.containers.answered(container, facts, Instant::now());
-            }
-            Message::Script(key, path, file) => self.engine.script_found(key, &path, file),
-            Message::Resolved(resolved) => {
-                self.engine.heard(&NameEvent::Resolved(resolved), moment(0));
-            }
-            Message::Libraries(count) => {
-                self.probe.libraries_watched(count);
-                self.report.hooks_changed(&self.probe);
-            }
-            Message::Refused(reason) => {
-                self.report.refused(&reason);
-                self.publish_status();
-            }
-            // Settings that come with the end have nothing left to change.
-            Message::Settings(_) | Message::Stop => {}
-        }
-    }
-
-    /// Goes by another configuration from here on. What was counted before is not written yet, and
-    /// is judged by it as well.
-    fn reconfigure(&mut self, (settings, loaded): (Settings, Loaded), agenda: &mut Agenda) {
-        let Settings { filters, privacy, sample_interval, write_interval, names } = settings;
-        self.engine.configure(filters, privacy);
-        self.resolvers.set_config(names);
-        self.learn_resolvers();
-        let now = Instant::now();
-        (self.sample_interval, self.write_interval) = (sample_interval, write_interval);
-        agenda.sample = agenda.sample.min(now + sample_interval);
-        agenda.write = agenda.write.min(now + write_interval);
-        tracing::info!("the configuration was read again");
-        if let Some(text) = loaded.warning() {
-            tracing::warn!("{text}");
-        }
-        self.report.reloaded(loaded);
-        self.publish_status();
     }
 
     fn sample(&mut self, agenda: &mut Agenda) -> anyhow::Result<()> {
