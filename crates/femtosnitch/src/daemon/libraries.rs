@@ -43,6 +43,8 @@ const AGAIN: [Duration; 3] =
     [Duration::from_millis(3), Duration::from_millis(20), Duration::from_secs(1)];
 /// Programs waiting to be looked at again.
 const WAITING: usize = 4096;
+/// The user of a program that is gone.
+const SOMEBODY: u32 = u32::MAX;
 /// How often it is looked whether those who use a library, and its mount, still exist: of our own
 /// mount namespace the kernel tells.
 const UPKEEP: Duration = Duration::from_secs(2);
@@ -271,7 +273,10 @@ impl Finder {
     fn found(&mut self, look: &Look, mapped: &Mapped) -> io::Result<()> {
         let named = mapped.name()?;
         let mount = mapped::mount_of(named.as_fd())?;
-        let Some(place) = all_mounts(look.pid)?.into_iter().find(|it| it.id == mount) else {
+        // From here on the program may end: whoever sees the same mounts will do.
+        let uid = procfs::status(look.pid).map_or(SOMEBODY, |status| status.uid);
+        let witness = self.spaces.somebody(look.mntns, look.pid).ok_or(io::ErrorKind::NotFound)?;
+        let Some(place) = all_mounts(witness)?.into_iter().find(|it| it.id == mount) else {
             // Unmounted, or of another namespace: nobody could tell when it is gone.
             return Ok(());
         };
@@ -288,7 +293,6 @@ impl Finder {
         if self.watched.contains_key(&key) {
             return Ok(());
         }
-        let uid = procfs::status(look.pid)?.uid;
         let of_user = self.watched.values().filter(|it| it.uid == uid).count();
         if uid != 0 && of_user >= OF_USER {
             self.tell(
@@ -305,7 +309,7 @@ impl Finder {
             return Ok(());
         }
         let file = mapped::read(named.as_fd())?;
-        let apart = mapped::apart(look.pid, named.as_fd())?;
+        let apart = mapped::apart(witness, named.as_fd())?;
         drop(named);
         let Some(library) = Library::read(&file, apart)? else { return Ok(()) };
         drop(file);

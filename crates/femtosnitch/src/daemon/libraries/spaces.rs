@@ -41,6 +41,16 @@ impl Spaces {
         self.0.get(&mntns).map(|space| space.witness)
     }
 
+    /// A process in it: one that stays, if there is one known, else `pid` while it runs, or any.
+    pub(super) fn somebody(&mut self, mntns: u32, pid: u32) -> Option<u32> {
+        let known = [std::process::id(), self.witness(mntns).unwrap_or(pid), pid];
+        let found = known.into_iter().find(|pid| is_in(*pid, mntns));
+        let others = || Self::processes(&HashSet::from([mntns])).first().map(|(pid, _)| *pid);
+        let found = found.or_else(others)?;
+        self.seen(mntns, found);
+        Some(found)
+    }
+
     /// Those in which nobody is any more; they are forgotten.
     pub(super) fn without_processes(&mut self) -> HashSet<u32> {
         let is_alone = |(mntns, space): &(&u32, &Space)| !is_in(space.witness, **mntns);
