@@ -1,6 +1,8 @@
 //! What C libraries tell programs. Needs root, a C compiler, and musl's where that is to be tested.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod common;
+
 use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
@@ -9,18 +11,9 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use femtosnitch_model::{Looked, NameEvent};
-use femtosnitch_probe::{FrontChoice, Library, Options, Probe, Senders, Splices};
+use femtosnitch_probe::{Library, Probe};
 
-const OPTIONS: Options = Options {
-    front: FrontChoice::Auto,
-    max_flows: 4096,
-    max_buckets: 64,
-    max_peers_per_socket: 64,
-    senders: Senders::Auto,
-    splices: Splices::Auto,
-    event_buffer: 1 << 20,
-    names_buffer: 1 << 19,
-};
+use common::OPTIONS;
 
 const HOSTS: &str = "192.0.2.7 one.example alias.example\n2001:db8::7 one.example\n\
                      192.0.2.8 two.example\n192.0.2.9 two.example\n";

@@ -1,24 +1,17 @@
 //! The programs on the kernel that runs this test. Needs root.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod common;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use femtosnitch_model::{Counters, Direction, FlowKind, ProcEvent, Reading};
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
+use femtosnitch_probe::Probe;
 
-const OPTIONS: Options = Options {
-    front: FrontChoice::Auto,
-    max_flows: 4096,
-    max_buckets: 64,
-    max_peers_per_socket: 64,
-    senders: Senders::Auto,
-    splices: Splices::Auto,
-    event_buffer: 1 << 20,
-    names_buffer: 1 << 19,
-};
+use common::OPTIONS;
 
 fn cgroup_root() -> Option<std::fs::File> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

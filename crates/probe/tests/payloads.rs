@@ -1,22 +1,15 @@
 //! What the kernel side copies for the sake of names. Needs root.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod common;
+
 use std::io::{IoSlice, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use femtosnitch_model::{NameEvent, Payload, PayloadKind};
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
+use femtosnitch_probe::Probe;
 
-const OPTIONS: Options = Options {
-    front: FrontChoice::Auto,
-    max_flows: 4096,
-    max_buckets: 64,
-    max_peers_per_socket: 64,
-    senders: Senders::Auto,
-    splices: Splices::Auto,
-    event_buffer: 1 << 20,
-    names_buffer: 1 << 19,
-};
+use common::OPTIONS;
 
 /// Nobody else's: other programs of this machine resolve names too.
 fn mine(probe: &mut Probe) -> Vec<Payload> {

@@ -7,6 +7,8 @@
     reason = "a test"
 )]
 
+mod common;
+
 use std::collections::HashMap;
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
@@ -14,19 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use femtosnitch_model::{Counters, FlowKind, Slot};
-use femtosnitch_probe::{FrontChoice, Options, Probe, Senders, Splices};
+use femtosnitch_probe::{Options, Probe};
 
-const OPTIONS: Options = Options {
-    front: FrontChoice::Auto,
-    // Far fewer than the sockets that come and go, and enough for a drain that comes late.
-    max_flows: 2048,
-    max_buckets: 64,
-    max_peers_per_socket: 64,
-    senders: Senders::Auto,
-    splices: Splices::Auto,
-    event_buffer: 1 << 20,
-    names_buffer: 1 << 19,
-};
+/// Far fewer flows than the sockets that come and go, and enough for a drain that comes late.
+const OPTIONS: Options = Options { max_flows: 2048, ..common::OPTIONS };
 
 /// Datagrams that each sender sends on the shared socket.
 const SHARED: u64 = 100_000;
