@@ -171,6 +171,8 @@ const IN_AND_OUT: &str = r#"set -e
 mount -t tmpfs lookups "$1"
 mkdir "$1/root"
 cp -a "$2"/. "$1/root"
+# One that lasts long enough for its library to be met.
+timeout 1 chroot "$1/root" /usr/bin/generator httpd --listen 127.0.0.1:0 --bytes 1 > "$2/why" || true
 for mark in met met "$5"; do
     chroot "$1/root" /usr/bin/generator names --tag "$mark" look --name "$3" --port "$4" > "$2/report"
     sleep 1
