@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
+use nix::fcntl::{OFlag, PosixFadviseAdvice, openat, posix_fadvise, renameat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use sha2::{Digest, Sha256};
@@ -52,11 +52,11 @@ impl Copies {
         for byte in Sha256::digest(bytes) {
             let _ = write!(name, "{byte:02x}");
         }
-        let file = match open_copy(&directory, &name, bytes.len()) {
-            Ok(file) if has(&file, bytes)? => file,
-            _ => {
+        let file = match open_copy(&directory, &name, bytes) {
+            Ok(file) => file,
+            Err(_) => {
                 write_copy(&directory, &name, bytes)?;
-                open_copy(&directory, &name, bytes.len())?
+                open_copy(&directory, &name, bytes)?
             }
         };
         // SAFETY: a file that lies, with all its bytes on disk, in a directory that only this user
@@ -106,20 +106,27 @@ fn is_ours(file: &File) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, "others than its owner may use it"))
 }
 
-/// Opens a finished copy for reading.
-fn open_copy(directory: &File, name: &str, len: usize) -> io::Result<File> {
+/// Opens a finished copy for reading, if it is one of `bytes`.
+fn open_copy(directory: &File, name: &str, bytes: &[u8]) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let file = File::from(openat(directory.as_fd(), name, flags, Mode::empty())?);
     is_ours(&file)?;
     let found = file.metadata()?;
-    if found.is_file() && found.nlink() == 1 && found.size() == len as u64 {
+    let is_finished = found.is_file() && found.nlink() == 1 && found.size() == bytes.len() as u64;
+    if is_finished && has(&file, bytes)? {
         return Ok(file);
     }
     Err(io::Error::new(io::ErrorKind::InvalidData, "the copy is not as it was written"))
 }
 
-/// Compares without a second copy in memory.
+/// Compares, without a second copy in memory. Leaves the file in the page cache in small pages: of
+/// large ones, which writing and reading ahead make, some kernels (6.18 does) map the whole at the
+/// first byte that is read.
 fn has(mut file: &File, bytes: &[u8]) -> io::Result<bool> {
+    for advice in [PosixFadviseAdvice::POSIX_FADV_DONTNEED, PosixFadviseAdvice::POSIX_FADV_RANDOM] {
+        // It only costs memory if it fails.
+        let _ = posix_fadvise(file, 0, 0, advice);
+    }
     let mut buffer = vec![0; 64 << 10];
     for part in bytes.chunks(buffer.len()) {
         let Some(read) = buffer.get_mut(..part.len()) else { return Ok(false) };

@@ -19,7 +19,8 @@ unsafe impl Send for MappedFile {}
 unsafe impl Sync for MappedFile {}
 
 impl MappedFile {
-    /// Maps the first `len` bytes, and tells the kernel that they are read here and there.
+    /// Maps the first `len` bytes, and tells the kernel that they are read here and there, so
+    /// that it maps no more than is read.
     ///
     /// # Safety
     /// As long as this value lives, the file has at least `len` bytes (to read beyond its end is
@@ -36,8 +37,11 @@ impl MappedFile {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: exactly the mapping just made. It is advice: that it fails does no harm.
-        let _ = unsafe { libc::madvise(start, len, libc::MADV_RANDOM) };
+        // Else the first byte that is read of a file that lies in memory in huge pages maps 2 MiB.
+        for advice in [libc::MADV_RANDOM, libc::MADV_NOHUGEPAGE] {
+            // SAFETY: exactly the mapping just made. It is advice: that it fails does no harm.
+            let _ = unsafe { libc::madvise(start, len, advice) };
+        }
         let start = NonNull::new(start.cast()).ok_or_else(io::Error::last_os_error)?;
         Ok(Self { start, len })
     }
