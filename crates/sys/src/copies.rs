@@ -5,7 +5,6 @@
 //! What is left is what holds for a program's own file as well: whoever is root can destroy it, and
 //! so can a disk that breaks.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -48,10 +47,7 @@ impl Copies {
     pub fn keep(&self, bytes: &[u8]) -> io::Result<Arc<MappedFile>> {
         owner::ensure_dir(&self.directory, 0o700, None)?;
         let directory = self.open()?;
-        let mut name = String::new();
-        for byte in Sha256::digest(bytes) {
-            let _ = write!(name, "{byte:02x}");
-        }
+        let name = format!("{:x}", Sha256::digest(bytes));
         let file = match open_copy(&directory, &name, bytes) {
             Ok(file) => file,
             Err(_) => {
@@ -125,7 +121,7 @@ fn open_copy(directory: &File, name: &str, bytes: &[u8]) -> io::Result<File> {
 fn has(mut file: &File, bytes: &[u8]) -> io::Result<bool> {
     for advice in [PosixFadviseAdvice::POSIX_FADV_DONTNEED, PosixFadviseAdvice::POSIX_FADV_RANDOM] {
         // It only costs memory if it fails.
-        let _ = posix_fadvise(file, 0, 0, advice);
+        posix_fadvise(file, 0, 0, advice).ok();
     }
     let mut buffer = vec![0; 64 << 10];
     for part in bytes.chunks(buffer.len()) {
@@ -152,7 +148,7 @@ fn write_copy(directory: &File, name: &str, bytes: &[u8]) -> io::Result<()> {
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     let done = written.and_then(|()| Ok(renameat(directory, UNFINISHED, directory, name)?));
     if done.is_err() {
-        let _ = unlinkat(directory, UNFINISHED, UnlinkatFlags::NoRemoveDir);
+        unlinkat(directory, UNFINISHED, UnlinkatFlags::NoRemoveDir).ok();
     }
     done
 }
