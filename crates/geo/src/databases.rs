@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::About;
 use crate::Database;
 use crate::Error;
+use crate::Keep;
 use crate::Places;
 use crate::file::Stamp;
 
@@ -83,6 +84,7 @@ pub struct Problem {
 pub struct Databases {
     country: Slot,
     asn: Slot,
+    keep: Keep,
 }
 
 impl Databases {
@@ -90,6 +92,12 @@ impl Databases {
     /// database nothing but the place is unknown.
     #[must_use]
     pub fn open(search: &Search) -> Self {
+        Self::open_with(search, Keep::default())
+    }
+
+    /// As [`Self::open`]; the bytes of what is opened, now and later, are where `keep` says.
+    #[must_use]
+    pub fn open_with(search: &Search, keep: Keep) -> Self {
         let candidates = |choice: &Choice, names: &[&str], fallback: &[PathBuf]| {
             match choice {
                 Choice::Usual => {}
@@ -107,6 +115,7 @@ impl Databases {
         let mut databases = Self {
             country: Slot::new(Wanted::Countries, country, named(&search.country)),
             asn: Slot::new(Wanted::Systems, asn, named(&search.asn)),
+            keep,
         };
         databases.refresh_if_changed();
         databases
@@ -116,8 +125,8 @@ impl Databases {
     /// kept where the new one is bad, which is then not read again until it changes. True if
     /// [`Self::places`] is another now.
     pub fn refresh_if_changed(&mut self) -> bool {
-        let country = self.country.refresh(None);
-        let asn = self.asn.refresh(self.country.current.as_ref());
+        let country = self.country.refresh(None, &self.keep);
+        let asn = self.asn.refresh(self.country.current.as_ref(), &self.keep);
         country || asn
     }
 
@@ -178,7 +187,7 @@ impl Slot {
 
     /// Takes the first candidate that is good; true if that is another than before. `sibling` is
     /// what the other slot has: a file that serves for both is in memory once.
-    fn refresh(&mut self, sibling: Option<&Arc<Database>>) -> bool {
+    fn refresh(&mut self, sibling: Option<&Arc<Database>>, keep: &Keep) -> bool {
         let mut known_bad = std::mem::take(&mut self.bad);
         for path in self.candidates.clone() {
             let current = self.current.as_ref().filter(|current| current.about().path == path);
@@ -208,7 +217,7 @@ impl Slot {
                 known_bad.iter().position(|bad| bad.path == path && bad.stamp == Some(stamp));
             let outcome = match known {
                 Some(index) => Err(known_bad.swap_remove(index).problem.error),
-                None => self.open(&path, stamp, sibling),
+                None => self.open(&path, stamp, sibling, keep),
             };
             match outcome {
                 Ok(database) => {
@@ -235,10 +244,11 @@ impl Slot {
         path: &Path,
         stamp: Stamp,
         sibling: Option<&Arc<Database>>,
+        keep: &Keep,
     ) -> Result<Arc<Database>, Error> {
         let database = match sibling {
             Some(same) if same.about().path == path && same.stamp() == stamp => Arc::clone(same),
-            _ => Arc::new(Database::open(path)?),
+            _ => Arc::new(Database::open_with(path, keep)?),
         };
         let about = database.about();
         let (has, wanted) = match self.wanted {

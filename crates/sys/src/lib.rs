@@ -7,6 +7,7 @@
 pub mod caps;
 pub mod cgroup;
 pub mod clock;
+pub mod copies;
 pub mod fanotify;
 pub mod file;
 pub mod foreign;
@@ -14,6 +15,7 @@ pub mod hash;
 pub mod limits;
 pub mod lock;
 pub mod mapped;
+pub mod mapped_file;
 pub mod mem;
 pub mod mounts;
 pub mod notify;

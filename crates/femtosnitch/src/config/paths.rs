@@ -92,6 +92,12 @@ impl Paths {
         self.root.join("var/cache/femtosnitch")
     }
 
+    /// Copies of the databases of countries and networks in use; nobody else enters it.
+    #[must_use]
+    pub fn geoip_copies(&self) -> PathBuf {
+        self.cache_dir().join("geoip")
+    }
+
     /// Directory for what lives as long as the daemon.
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
@@ -135,6 +141,7 @@ mod tests {
             paths.database(),
             paths.log_dir(),
             paths.cache_dir(),
+            paths.geoip_copies(),
             paths.live_socket(),
             paths.lock_file(),
         ] {

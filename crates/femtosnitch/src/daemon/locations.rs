@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use femtosnitch_api::{GeoDatabase, GeoIp};
-use femtosnitch_geo::{About, Choice, Database, Databases, Places, Problem, Search};
+use femtosnitch_geo::{About, Bytes, Choice, Database, Databases, Keep, Places, Problem, Search};
 use femtosnitch_model::Location;
 use femtosnitch_store::{Locate, Locator};
+use femtosnitch_sys::copies::Copies;
 
 use super::report::Report;
 use crate::config::{self, GeoFile, Paths};
@@ -54,7 +55,7 @@ pub(super) fn locator(
     config: &config::GeoIp,
     report: &Arc<Report>,
 ) -> (Locator, Asks) {
-    let locations = Locations::new(search(paths, config), report);
+    let locations = Locations::new(paths, config, report);
     let asks = locations.asks.clone();
     (Arc::new(Mutex::new(locations)), asks)
 }
@@ -66,18 +67,20 @@ struct Locations {
     /// `None` until the first look.
     databases: Option<Databases>,
     places: Places,
+    copies: Arc<Copies>,
     looked: Option<Instant>,
     report: Arc<Report>,
 }
 
 impl Locations {
     /// Opens nothing yet.
-    fn new(search: Search, report: &Arc<Report>) -> Self {
+    fn new(paths: &Paths, config: &config::GeoIp, report: &Arc<Report>) -> Self {
         Self {
-            search,
+            search: search(paths, config),
             asks: Asks::default(),
             databases: None,
             places: Places::default(),
+            copies: Arc::new(Copies::new(&paths.geoip_copies())),
             looked: None,
             report: Arc::clone(report),
         }
@@ -107,7 +110,7 @@ impl Locate for Locations {
                 let has_changed = databases.refresh_if_changed();
                 (databases, has_changed)
             }
-            none => (none.insert(Databases::open(&self.search)), true),
+            none => (none.insert(Databases::open_with(&self.search, keep(&self.copies))), true),
         };
         self.places = databases.places();
         let geoip = GeoIp {
@@ -116,6 +119,9 @@ impl Locate for Locations {
             problems: databases.problems().map(said).collect(),
         };
         if has_changed {
+            if let Err(error) = self.copies.remove_unused() {
+                tracing::debug!(%error, "copies of databases that are not used any more stay");
+            }
             for (what, database) in [("countries", &geoip.country), ("systems", &geoip.asn)] {
                 if let Some(GeoDatabase { path, name, .. }) = database {
                     tracing::info!(path, name, "database of {what}");
@@ -145,6 +151,19 @@ impl Locate for Locations {
     }
 }
 
+/// Once checked, a database is read from a copy of our own, of which only what is looked up takes
+/// memory, and none that the system could not take back.
+fn keep(copies: &Arc<Copies>) -> Keep {
+    let copies = Arc::clone(copies);
+    Keep::by(move |bytes| match copies.keep(&bytes) {
+        Ok(copy) => copy,
+        Err(error) => {
+            tracing::debug!(%error, "no copy of a database on disk: it is kept in memory");
+            Arc::new(bytes) as Bytes
+        }
+    })
+}
+
 fn described(database: &Database) -> GeoDatabase {
     let About { path, name, built, attribution, .. } = database.about();
     GeoDatabase {
@@ -163,6 +182,11 @@ fn said(problem: &Problem) -> String {
 }
 
 #[cfg(test)]
+#[path = "../../../geo/tests/it/mmdb.rs"]
+#[allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, reason = "writes for tests only")]
+mod mmdb;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::daemon::settings::InForce;
@@ -172,7 +196,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths = Paths::new(root.path());
         let report = Arc::new(Report::new(&paths, InForce::defaults()));
-        let mut locations = Locations::new(search(&paths, config), &report);
+        let mut locations = Locations::new(&paths, config, &report);
         assert!(locations.refresh(), "the first look is news");
         assert!(!locations.refresh());
         locations.asks.send(search(&paths, &config::GeoIp::default()));
@@ -209,5 +233,34 @@ mod tests {
         assert!(search.directories.contains(&"/tmp/x/var/lib/GeoIP".into()));
         let all = search.directories.iter().chain(&search.fallback);
         assert!(all.into_iter().all(|path| path.starts_with("/tmp/x")));
+    }
+
+    #[test]
+    fn a_database_is_read_from_a_copy_or_else_from_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::new(root.path());
+        let report = Arc::new(Report::new(&paths, InForce::defaults()));
+        let file = root.path().join("x.mmdb");
+        let config = config::GeoIp { country: GeoFile::File("/x.mmdb".into()), asn: GeoFile::Off };
+        let mut locations = Locations::new(&paths, &config, &report);
+        let copies = || std::fs::read_dir(paths.geoip_copies()).unwrap().count();
+        let mut located = |country: &str| {
+            let record = mmdb::map([("country_code", mmdb::text(country))]);
+            let bytes = mmdb::Writer::new(24, 4).with("8.0.0.0/8", record).bytes();
+            let fresh = file.with_extension("new");
+            std::fs::write(&fresh, bytes).unwrap();
+            std::fs::rename(&fresh, &file).unwrap();
+            locations.looked = None;
+            assert!(locations.refresh());
+            locations.locate("8.8.8.8".parse().unwrap()).country
+        };
+        assert_eq!(&*located("DE"), "DE");
+        assert_eq!(copies(), 1);
+        assert_eq!(&*located("FR"), "FR");
+        assert_eq!(copies(), 1, "that of the one before is removed");
+        // Nothing can be made in a plain file.
+        std::fs::remove_dir_all(paths.cache_dir()).unwrap();
+        std::fs::write(paths.cache_dir(), "").unwrap();
+        assert_eq!(&*located("NL"), "NL");
     }
 }

@@ -4,10 +4,13 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
 
 use femtosnitch_geo::Choice;
 use femtosnitch_geo::Databases;
 use femtosnitch_geo::Error;
+use femtosnitch_geo::Keep;
 use femtosnitch_geo::Places;
 use femtosnitch_geo::Search;
 use femtosnitch_geo::special::Kind;
@@ -97,6 +100,30 @@ fn truncated_in_place_the_old_one_answers_on() {
     assert_eq!(found(&places, "2a00::1").0, "US");
     assert!(!databases.refresh_if_changed());
     assert_eq!((country(&databases).as_str(), kept(&databases)), ("US", vec![true]));
+}
+
+#[test]
+fn what_is_good_is_kept_where_the_caller_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (first, second) = (countries("US").bytes(), countries("DE").bytes());
+    let path = put(&directory.path().join("x.mmdb"), &first);
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&kept);
+    let keep = Keep::by(move |bytes| {
+        let bytes = Arc::new(bytes);
+        all.lock().unwrap().push(Arc::clone(&bytes));
+        bytes
+    });
+    let mut databases = Databases::open_with(&named(&path), keep);
+    assert_eq!(country(&databases), "US");
+    put(&path, &second[..second.len() / 2]);
+    assert!(!databases.refresh_if_changed());
+    put(&path, &second);
+    assert!(databases.refresh_if_changed());
+    assert_eq!(country(&databases), "DE");
+    let kept = kept.lock().unwrap();
+    assert_eq!(kept.iter().map(|bytes| bytes.as_slice()).collect::<Vec<_>>(), [&first, &second]);
+    assert_eq!(kept.iter().map(Arc::strong_count).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

@@ -153,6 +153,8 @@ pub(super) fn replaced(world: &World) -> Result<Outcome> {
     put(&root.path(COUNTRIES), &countries("Second", "FR"))?;
     daemon.signal(Signal::SIGHUP)?;
     status_says(&root, "the second database", |geoip| name_is(geoip, "Second"))?;
+    let copies = fs::read_dir(root.path("var/cache/femtosnitch/geoip"))?.count();
+    ensure!(copies == 2, "{copies} copies of the two databases in use");
     let second = world.mark("second");
     traffic(world, &pair, "tcp4", &second)?;
     written(&root, &[&second])?;
