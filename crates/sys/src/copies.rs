@@ -159,6 +159,11 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
+    /// In memory, where syncing does not hold up the tests beside these.
+    fn directory() -> tempfile::TempDir {
+        tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    }
+
     /// Names and inodes.
     fn files(directory: &Path) -> Vec<(String, u64)> {
         let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
@@ -174,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_copy_is_written_once_and_goes_when_it_is_not_used() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = directory();
         let path = dir.path().join("var/cache/x");
         let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
         let copies = Copies::new(&path);
@@ -204,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_is_not_as_it_was_written_is_written_anew() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = directory();
         let path = dir.path().join("x");
         let copies = Copies::new(&path);
         drop(copies.keep(b"bytes").unwrap());
@@ -231,7 +236,7 @@ mod tests {
 
     #[test]
     fn where_others_could_write_nothing_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = directory();
         let elsewhere = dir.path().join("elsewhere");
         std::fs::create_dir(&elsewhere).unwrap();
         let link = dir.path().join("link");
