@@ -173,7 +173,7 @@ mkdir "$1/root"
 cp -a "$2"/. "$1/root"
 chroot "$1/root" /usr/bin/generator names --tag "$5" look --name "$3" --port "$4" --after 1500 > "$2/report"
 cat "$2/report"
-for try in $(seq 80); do
+for try in $(seq 150); do
     umount "$1" 2> "$2/why" && exit
     sleep 0.5
 done
