@@ -25,6 +25,9 @@ pub(crate) struct Root<'a> {
     dir: TempDir,
 }
 
+/// Of [`QUICK`].
+const WRITES: &str = r#"write_interval = "1s""#;
+
 impl<'a> Root<'a> {
     /// A root whose daemon samples and writes often.
     pub(crate) fn new(world: &'a World) -> Result<Self> {
@@ -52,6 +55,13 @@ impl<'a> Root<'a> {
     /// A root that samples and writes often, with further sections.
     pub(crate) fn quick_and(world: &'a World, sections: &str) -> Result<Self> {
         Self::with(world, &format!("{QUICK}\n{sections}"))
+    }
+
+    /// A root that samples often and writes only at its end, with further sections: each flow is one
+    /// row then, which has the name that came after the connection had begun.
+    pub(crate) fn at_once_and(world: &'a World, sections: &str) -> Result<Self> {
+        let rarely = QUICK.replace(WRITES, "write_interval = \"10m\"");
+        Self::with(world, &format!("{rarely}\n{sections}"))
     }
 
     /// Replaces the configuration file.

@@ -42,7 +42,7 @@ pub(in crate::scenarios) fn loopback(world: &World) -> Result<Outcome> {
     let serve =
         |kind| Httpd::start(world.testkit(&["names", kind, "--listen", SERVER, "--bytes", "5000"]));
     let (mut tls, mut quic) = (serve("serve-tls")?, serve("serve-quic")?);
-    let root = Root::quick_and(world, "[names]\nresolvers = [\"127.77.7.53\"]\n")?;
+    let root = Root::at_once_and(world, "[names]\nresolvers = [\"127.77.7.53\"]\n")?;
     let daemon = root.start()?;
 
     let run = |args: &[&str], name: Name| -> Result<Vec<Wanted>> {

@@ -79,7 +79,7 @@ pub(super) fn watch_with(
         return Ok(Outcome::Skipped(format!("{RESOLVER} is not there: {how}")));
     }
     let mut town = Town::build(world, records)?;
-    let root = Root::quick_and(world, config)?;
+    let root = Root::at_once_and(world, config)?;
     let daemon = root.start()?;
     let wanted = act(&mut town)?;
     daemon.stop()?;
