@@ -52,12 +52,18 @@ SEC("cgroup/sock_release")
 int fs_release(struct bpf_sock *ctx)
 {
 	struct fs_sk *s;
+	__u32 slot;
 
 	if (ctx->protocol == IPPROTO_TCP)
 		return 1;
 	s = bpf_sk_storage_get(&sockets, ctx, 0, 0);
-	if (s)
-		closed(s->slot);
+	if (s) {
+		slot = s->slot;
+		/* An association may change its state after this, when the slot is another's. */
+		if (ctx->protocol == IPPROTO_SCTP)
+			s->slot = 0;
+		closed(slot);
+	}
 	if (fs_orphans)
 		closed(orphan_ends(bpf_get_socket_cookie(ctx)));
 	return 1;
