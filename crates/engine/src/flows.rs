@@ -226,8 +226,7 @@ impl Flows {
         }
     }
 
-    /// A flow whose other end's name may become known better, and whether it moves for the first
-    /// time.
+    /// A flow whose other end's name may become known better, one reading fewer from now on.
     pub(crate) fn unnamed(&mut self, slot: Slot) -> Option<&mut Tracked> {
         let tracked = self.slots.get_mut(slot.0 as usize)?.as_deref_mut()?;
         tracked.unnamed = tracked.unnamed.checked_sub(1)?;

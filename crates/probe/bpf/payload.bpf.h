@@ -8,8 +8,8 @@
  * one comparison. A look at packets (cgroup_skb) costs each of them 50 ns and more. What is not seen
  * in this way is what io_uring moves, recvmmsg(2) receives, and 32-bit programs do: counted.
  *
- * A program that changes its memory at this moment deceives nobody but those who ask for the names
- * that it uses itself.
+ * A program can change its memory at this moment, and so deceive about the names that it uses: see
+ * docs/names.md for what that is worth.
  */
 #ifndef FS_PAYLOAD_H
 #define FS_PAYLOAD_H

@@ -10,7 +10,7 @@
  *   wire      headers of large datagrams      sockets        the hooks of a socket's life
  *   process   exec, fork, exit                front_*        the two ways to see calls
  *   mptcp, sctp  what these counted           account        one call and the ledger
- *   payload   bytes that may tell names  syscall        where the program has them
+ *   payload   bytes that may tell names       syscall        where the program has them
  *   own       the address here                received       the address there
  *   resolver  what C libraries tell programs
  *   xdp       bytes that pass no call         again          calls that a first program missed
