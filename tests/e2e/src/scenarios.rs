@@ -134,6 +134,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "names-quic": names::quic,
     "names-other-resolver": names::other_resolver,
     "names-own-network": names::own_network,
+    "names-owners-word": names::owners_word,
     "names-mdns": names::mdns,
     "names-nameless": names::nameless,
     "names-off": names::off,

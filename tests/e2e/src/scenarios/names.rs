@@ -15,6 +15,7 @@ pub(super) use claims::nameless;
 pub(super) use claims::off;
 pub(super) use claims::other_resolver;
 pub(super) use claims::own_network;
+pub(super) use claims::owners_word;
 pub(super) use libraries::container;
 pub(super) use libraries::curl;
 pub(super) use libraries::hosts_file;

@@ -1,8 +1,10 @@
 //! Names that anybody may have made up, and traffic that has none.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
+use anyhow::ensure;
 use femtosnitch_testkit::Report;
 
 use super::town::HOSTS;
@@ -54,6 +56,31 @@ ask \"$1\"";
     daemon.stop()?;
     let name = Name::Is("bank.test", &["other-dns"]);
     compare(&Wanted::reported(&mark, &report, name)?, &root)?;
+    Ok(Outcome::Passed)
+}
+
+/// The owner of an address says it is called like a domain that rules hide: that is no name unless
+/// it is wanted, is marked then, and hides nothing.
+pub(in crate::scenarios) fn owners_word(world: &World) -> Result<Outcome> {
+    const RULES: &str = "[names]\nresolvers = [\"10.231.77.2\"]\nptr = WANTED\n\n\
+                         [ignore]\ndomains = [\"bank.test\"]\n";
+    const POINTER: &str = "--ptr-record=11.77.231.10.in-addr.arpa,www.bank.test";
+    for (wanted, name) in
+        [("true", Name::Is("www.bank.test", &["ptr", "host-ptr"])), ("false", Name::None)]
+    {
+        let outcome = watch_with(world, &RULES.replace("WANTED", wanted), &[POINTER], |town| {
+            let [host, ..] = HOSTS;
+            let to = town.web(host)?;
+            let address = to.ip().to_string();
+            let told = town.with_files(Path::new("getent"), &["hosts", &address])?;
+            let told = town.succeed(told)?;
+            ensure!(told.contains("www.bank.test"), "the resolver told {told:?}");
+            town.run(&["fetch", "--to", &to.to_string()], name)
+        })?;
+        if !matches!(outcome, Outcome::Passed) {
+            return Ok(outcome);
+        }
+    }
     Ok(Outcome::Passed)
 }
 
