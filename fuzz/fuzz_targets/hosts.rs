@@ -4,14 +4,14 @@
 
 use std::net::IpAddr;
 
-use femtosnitch_engine::{Engine, Filters, Limits, Moment, NameRules, Names, Privacy};
+use femtosnitch_engine::{Engine, Filters, Limits, Moment, NameRules, PlaceNames, Privacy};
 use femtosnitch_model::{Endpoint, NameEvent, Payload, PayloadKind, Place, ProcKey};
 use libfuzzer_sys::fuzz_target;
 
 const RESOLVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 53));
 
 /// Nobody runs anything here.
-const NAMES: Names = Names { of_cgroup: |_| Place::default(), of_path: |_, _| None };
+const NAMES: PlaceNames = PlaceNames { of_cgroup: |_| Place::default(), of_path: |_, _| None };
 
 /// Addresses that one piece may name: a reply's most, for a process and its network.
 const MOST: usize = 2 * 2 * femtosnitch_names::dns::MAX_ANSWERS;

@@ -12,7 +12,7 @@ use crate::digests::Digests;
 use crate::filter::{Filters, Subject, Verdict};
 use crate::flows::{Flows, Growth, Tracked};
 use crate::hosts::{Hosts, NameGauges, NameRules};
-use crate::places::Names;
+use crate::places::PlaceNames;
 use crate::privacy::{Privacy, Shown};
 use crate::processes::{Processes, alone, nobody};
 use crate::rows::{Batch, Rows, Rules};
@@ -134,7 +134,7 @@ pub struct Engine {
 impl Engine {
     /// Begins with nothing known.
     #[must_use]
-    pub fn new(limits: Limits, filters: Filters, privacy: Privacy, names: Names) -> Self {
+    pub fn new(limits: Limits, filters: Filters, privacy: Privacy, names: PlaceNames) -> Self {
         let mut processes = Processes::new(limits.processes, names);
         processes.set_privacy(privacy.clone());
         let nobody = alone(ProcKey::default(), nobody(ImageId(u64::MAX)), 0, 0);
@@ -294,15 +294,14 @@ impl Engine {
     /// What the other end is called, as long as that may become known better.
     fn name(&mut self, slot: Slot, now: Moment) {
         let Some(tracked) = self.flows.unnamed(slot) else { return };
-        if matches!(tracked.kind, FlowKind::First | FlowKind::Orphan | FlowKind::Extra) {
-            let key = tracked.process.key;
-            let (uid, direction) = (tracked.uid, tracked.direction);
-            let found = self.hosts.name(key, uid, &tracked.flow, direction, now.up());
-            tracked.naming = found.naming;
-            if found.settled {
-                tracked.unnamed = 0;
-            }
-        } else {
+        if !matches!(tracked.kind, FlowKind::First | FlowKind::Orphan | FlowKind::Extra) {
+            tracked.unnamed = 0;
+            return;
+        }
+        let (owner, uid) = (tracked.process.key, tracked.uid);
+        let found = self.hosts.name(owner, uid, &tracked.flow, tracked.direction, now.up());
+        tracked.naming = found.naming;
+        if found.settled {
             tracked.unnamed = 0;
         }
     }

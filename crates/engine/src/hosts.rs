@@ -34,6 +34,9 @@ const MAX_SAID: usize = 8_192;
 /// longer than they should. Seconds.
 const LEAST_TTL: i64 = 300;
 
+/// And how long at most, whatever its sender gave it: addresses move.
+const MOST_TTL: i64 = 86_400;
+
 /// Whom to believe, and what counts.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct NameRules {
@@ -67,7 +70,7 @@ struct Listener {
 
 /// Until when an answer counts as fresh that was given for so many seconds.
 fn fresh_until(up: i64, ttl: i64) -> i64 {
-    up.saturating_add(ttl.max(LEAST_TTL))
+    up.saturating_add(ttl.clamp(LEAST_TTL, MOST_TTL))
 }
 
 /// A name in the first bytes of a connection.
@@ -91,7 +94,7 @@ pub(crate) struct Hosts {
 
 /// A name, and whether it is the last word on it.
 #[derive(Debug, Default)]
-pub(crate) struct Verdict {
+pub(crate) struct Found {
     pub(crate) naming: Naming,
     pub(crate) settled: bool,
 }
@@ -228,11 +231,11 @@ impl Hosts {
         flow: &FlowKey,
         direction: Direction,
         up: i64,
-    ) -> Verdict {
-        let Some(address) = flow.remote.addr else { return Verdict::default() };
+    ) -> Found {
+        let Some(address) = flow.remote.addr else { return Found::default() };
         if matches!(direction, Direction::Incoming | Direction::Listening) {
             // Who came by itself was not asked for by a name.
-            return Verdict { settled: true, ..Verdict::default() };
+            return Found { settled: true, ..Found::default() };
         }
         let said = self.said.get(&(flow.cookie, flow.remote)).cloned();
         let own = self.book.names(Scope::of(owner), address);
@@ -241,7 +244,7 @@ impl Hosts {
         let chosen = choice::choose(said.as_ref(), own, &others.collect::<Vec<_>>(), up);
         let naming = chosen.map(|(domain, source)| Naming { domain, source });
         let settled = said.is_some();
-        Verdict { naming: naming.unwrap_or_default(), settled }
+        Found { naming: naming.unwrap_or_default(), settled }
     }
 }
 

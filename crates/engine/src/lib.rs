@@ -33,7 +33,7 @@ pub use engine::{Engine, Gauges, Limits, Moment, Moved};
 pub use facts::Described;
 pub use filter::{ContainerRule, Filters, Glob, Lists, Protocol, UserRule};
 pub use hosts::{NameGauges, NameRules};
-pub use places::Names;
+pub use places::PlaceNames;
 pub use privacy::Privacy;
 pub use redact::Redactor;
 pub use rows::Batch;

@@ -7,7 +7,7 @@ use femtosnitch_model::{Place, escape_bytes};
 
 /// What knows the ways in which places are named. Pure functions.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
+pub struct PlaceNames {
     /// Reads a cgroup path as the kernel has it.
     pub of_cgroup: fn(&[u8]) -> Place,
     /// Reads the paths of an executable and of its launcher's: the name of an application, if they
@@ -15,7 +15,7 @@ pub struct Names {
     pub of_path: OfPath,
 }
 
-/// See [`Names::of_path`].
+/// See [`PlaceNames::of_path`].
 type OfPath = fn(&[u8], Option<&[u8]>) -> Option<Arc<str>>;
 
 /// Places kept; more only while processes are in them.
@@ -28,13 +28,13 @@ type Known = (Arc<str>, Arc<Place>);
 #[derive(Debug)]
 pub(crate) struct Places {
     known: HashMap<Box<[u8]>, Known>,
-    names: Names,
+    names: PlaceNames,
     none: Known,
     prune_at: usize,
 }
 
 impl Places {
-    pub(crate) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: PlaceNames) -> Self {
         let none = ("".into(), Arc::new(Place::default()));
         Self { known: HashMap::new(), names, none, prune_at: MAX }
     }
@@ -79,7 +79,7 @@ mod tests {
     fn a_place_is_kept_once_and_not_for_ever() {
         let of_cgroup =
             |path: &[u8]| Place { unit: String::from_utf8_lossy(path).into(), ..Place::default() };
-        let mut places = Places::new(Names { of_cgroup, ..NAMELESS });
+        let mut places = Places::new(PlaceNames { of_cgroup, ..NAMELESS });
         let (path, place) = places.of(b"/a\xff");
         assert_eq!((&*path, &*place.unit), ("/a\\xff", "/a\u{fffd}"));
         assert!(Arc::ptr_eq(&place, &places.of(b"/a\xff").1));

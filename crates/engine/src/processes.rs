@@ -9,7 +9,7 @@ use femtosnitch_model::{
 use crate::digests::Digests;
 use crate::images::Images;
 use crate::lineage::below;
-use crate::places::{Names, Places};
+use crate::places::{PlaceNames, Places};
 use crate::privacy::Privacy;
 use crate::table::Table;
 use crate::{Effect, FileRequest, Moment};
@@ -32,7 +32,7 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    pub(crate) fn new(max: usize, names: Names) -> Self {
+    pub(crate) fn new(max: usize, names: PlaceNames) -> Self {
         let mut images = Images::default();
         let image = images.intern(None, KERNEL.into(), "kernel".into(), String::new());
         let kernel = Arc::new(alone(ProcKey::KERNEL, image, 0, 0));

@@ -1,13 +1,14 @@
 //! Invented processes and readings for tests.
 
-use crate::{Moment, Names};
+use crate::{Moment, PlaceNames};
 use femtosnitch_model::{
     Counters, Direction, Endpoint, FileId, FileSystem, FlowKey, FlowKind, Headers, Place, ProcInfo,
     ProcKey, Reading, Slot,
 };
 
 /// Knows no names.
-pub(crate) const NAMELESS: Names = Names { of_cgroup: |_| Place::default(), of_path: |_, _| None };
+pub(crate) const NAMELESS: PlaceNames =
+    PlaceNames { of_cgroup: |_| Place::default(), of_path: |_, _| None };
 
 /// Now and always.
 pub(crate) const NOW: Moment = Moment { wall: 1_000, tick: 1, boot: 900 };

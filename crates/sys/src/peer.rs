@@ -6,6 +6,8 @@ use std::ptr;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::socket;
+
 /// Whoever listens where a socket is connected to.
 #[derive(Debug)]
 pub struct Peer {
@@ -21,11 +23,11 @@ impl Peer {
     /// `ESRCH` if it has ended, or is outside of the caller's pid namespace; else as
     /// `getsockopt(2)` and `pidfd_open(2)`.
     pub fn of(stream: &impl AsFd) -> io::Result<Self> {
-        let pid = pid(stream)?;
         let gone = || io::Error::from_raw_os_error(libc::ESRCH);
-        if pid == 0 {
-            return Err(gone());
-        }
+        let pid = socket::peer(stream).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => gone(),
+            _ => error,
+        })?;
         // SAFETY: no memory is handed over; what is returned is a new descriptor or negative.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0);
@@ -58,26 +60,6 @@ impl Peer {
             unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGHUP, none, 0) };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
-}
-
-/// Who called listen(2), or made the pair; 0 if it is not visible here.
-fn pid(stream: &impl AsFd) -> io::Result<u32> {
-    let mut peer = libc::ucred { pid: 0, uid: 0, gid: 0 };
-    let mut len = libc::socklen_t::try_from(size_of_val(&peer)).unwrap_or(0);
-    // SAFETY: the kernel writes at most `len` bytes into `peer`, which has as many.
-    let result = unsafe {
-        libc::getsockopt(
-            stream.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERCRED,
-            (&raw mut peer).cast(),
-            &raw mut len,
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(u32::try_from(peer.pid).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -57,11 +57,11 @@ pub fn connect_as_owner(path: &Path) -> io::Result<UnixStream> {
     connected
 }
 
-/// The process at the other end: who listens, or who connected.
+/// The process at the other end of a Unix socket: who listens, who connected, or who made the pair.
 ///
 /// # Errors
 /// As `getsockopt(2)`; `NotFound` for one that we cannot see.
-pub fn peer(socket: &UnixStream) -> io::Result<u32> {
+pub fn peer(socket: &impl AsFd) -> io::Result<u32> {
     let peer = nix::sys::socket::getsockopt(socket, nix::sys::socket::sockopt::PeerCredentials)?;
     u32::try_from(peer.pid()).ok().filter(|pid| *pid != 0).ok_or(io::ErrorKind::NotFound.into())
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use femtosnitch_engine::Names;
+use femtosnitch_engine::PlaceNames;
 use femtosnitch_model::Place;
 use femtosnitch_origin::{App, AppKind, Claim, Container, Origin, app_image};
 
 /// For the engine.
-pub(super) const NAMES: Names = Names { of_cgroup, of_path };
+pub(super) const NAMES: PlaceNames = PlaceNames { of_cgroup, of_path };
 
 /// What a cgroup path says. A name that somebody else than root can have given begins with who
 /// that is, so that it is never taken for the system's own.
