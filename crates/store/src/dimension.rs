@@ -51,9 +51,10 @@ pub enum Dimension {
     Outcome,
     Minute,
     Hour,
+    Day,
 }
 
-/// How a dimension is kept in `traffic`.
+/// How a dimension is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// An expression that is the number itself.
@@ -82,28 +83,51 @@ pub(crate) enum Source {
     Version(&'static str),
 }
 
-/// Traffic with what its processes refer to. Grouping by that costs a look-up per row, as a join
-/// half of what a subquery takes, and no group per process; SQLite leaves the join out where
-/// nothing asks for it.
-pub(crate) const TRAFFIC: &str = "traffic LEFT JOIN (SELECT id AS run_id, place_id AS run_place, \
-    script_id AS run_script, login_uid AS run_login FROM processes) ON run_id = process_id";
-const PLACE: &str = "coalesce(run_place, 0)";
-const SCRIPT: &str = "coalesce(run_script, 0)";
-/// Without a process the realm is not known, and so the executable.
-const PLACED_EXE: &str = "CASE process_id WHEN 0 THEN 0 ELSE exe_id END";
-/// No user id, where nobody logged in.
-const LOGIN: &str = "coalesce(run_login, -1)";
+/// Of what a dimension is a property: where its number is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// A column of `actors`.
+    Actor,
+    /// A column of `peers`.
+    Peer,
+    /// The row itself.
+    Row,
+}
+
+/// Without a known run the realm is not known, and so the executable.
+const PLACED_EXE: &str = "exe_id * placed";
 
 impl Source {
-    /// What to select from `traffic`, and what else.
+    /// Where its numbers are found.
+    pub(crate) fn party(self) -> Party {
+        match self {
+            Self::User
+            | Self::Login
+            | Self::Script
+            | Self::Place(_)
+            | Self::Version(_)
+            | Self::Number("uid" | "netns") => Party::Actor,
+            Self::Text("name_source", ..) => Party::Peer,
+            Self::Text(..) => Party::Actor,
+            Self::Number("protocol" | "family")
+            | Self::Word("direction", _)
+            | Self::Address(_)
+            | Self::Location(_)
+            | Self::System
+            | Self::Domain => Party::Peer,
+            Self::Number(_) | Self::Word(..) => Party::Row,
+        }
+    }
+
+    /// What to select from the table of its [`Party`], and what else.
     pub(crate) fn columns(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Version(_) => (PLACED_EXE, Some(PLACE)),
+            Self::Version(_) => (PLACED_EXE, Some("place_id")),
             _ => (self.column(), None),
         }
     }
 
-    /// What to select from `traffic`.
+    /// What to select from the table of its [`Party`].
     pub(crate) fn column(self) -> &'static str {
         match self {
             Self::Number(column)
@@ -113,9 +137,9 @@ impl Source {
             Self::User => "uid",
             Self::Location(_) | Self::System => "raddr_id",
             Self::Domain => "domain_id",
-            Self::Place(_) => PLACE,
-            Self::Script => SCRIPT,
-            Self::Login => LOGIN,
+            Self::Place(_) => "place_id",
+            Self::Script => "script_id",
+            Self::Login => "login_uid",
             Self::Version(_) => PLACED_EXE,
         }
     }
@@ -133,15 +157,10 @@ const fn container(column: &'static str) -> Source {
 const DIRECTIONS: &[&str] = &["", "outgoing", "incoming", "listening"];
 
 /// What became of a connection; '' is still open, or no connection. `aborted` failed for another
-/// reason or for none that is known, `error` was a connection and broke off for another reason.
-const OUTCOMES: &[&str] =
+/// reason or for none that is known, `error` was a connection and broke off for another reason. Which
+/// it is: [`crate::blocks::outcome`].
+pub(crate) const OUTCOMES: &[&str] =
     &["", "closed", "refused", "timeout", "unreachable", "reset", "aborted", "error"];
-/// The place in [`OUTCOMES`]: ECONNREFUSED 111, ETIMEDOUT 110, EHOSTUNREACH 113, ENETUNREACH 101,
-/// ECONNRESET 104.
-const OUTCOME: &str = "CASE error WHEN 111 THEN 2 WHEN 110 THEN 3 WHEN 113 THEN 4 \
-    WHEN 101 THEN 4 WHEN 104 THEN 5 ELSE CASE WHEN failed > 0 THEN 6 WHEN error <> 0 THEN 7 \
-    WHEN ended > 0 THEN 1 ELSE 0 END END";
-
 /// Names (the first is the canonical one) and sources.
 const TABLE: &[(Dimension, &[&str], Source)] = &[
     // The program that moved the bytes: path, process name, command line, digest of the file.
@@ -197,10 +216,11 @@ const TABLE: &[(Dimension, &[&str], Source)] = &[
     (Dimension::Pid, &["pid"], Source::Number("pid")),
     // Who began the conversation, and what became of it.
     (Dimension::Direction, &["direction"], Source::Word("direction", DIRECTIONS)),
-    (Dimension::Outcome, &["outcome"], Source::Word(OUTCOME, OUTCOMES)),
-    // Unix second at which the minute or hour (UTC) begins.
-    (Dimension::Minute, &["minute"], Source::Number("contime - contime % 60")),
-    (Dimension::Hour, &["hour"], Source::Number("contime - contime % 3600")),
+    (Dimension::Outcome, &["outcome"], Source::Word("outcome", OUTCOMES)),
+    // Unix second at which the minute, hour or day (UTC) begins.
+    (Dimension::Minute, &["minute"], Source::Number("minute")),
+    (Dimension::Hour, &["hour"], Source::Number("hour")),
+    (Dimension::Day, &["day"], Source::Number("day")),
 ];
 
 /// Named in the interface, not recorded yet.
@@ -281,7 +301,7 @@ mod tests {
             assert!(!dimension.name().is_empty());
         }
         // One line of the table per variant.
-        assert_eq!(TABLE.len(), Dimension::Hour as usize + 1);
+        assert_eq!(TABLE.len(), Dimension::Day as usize + 1);
         for (at, dimension) in Dimension::all().enumerate() {
             assert_eq!(dimension as usize, at);
         }

@@ -114,6 +114,9 @@ pub enum StoreError {
     /// A query asked for something that does not exist.
     #[error("{0}")]
     BadQuery(String),
+    /// Whoever asked does not want to know any more ([`crate::Cancel`]).
+    #[error("the question was withdrawn")]
+    Cancelled,
     /// SQLite refused a statement: a fault in femtosnitch.
     #[error("{path}: unexpected database error ({reason}); please report this")]
     Internal {

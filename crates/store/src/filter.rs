@@ -16,8 +16,10 @@ use crate::UnknownDimension;
 use crate::Users;
 use crate::dimension::Source;
 
-/// `DIM=VALUE` or `DIM!=VALUE`.
+/// `DIM=VALUE` or `DIM!=VALUE`, `DIM~GLOB` or `DIM!~GLOB`.
 ///
+/// Of several with `=` or `~` and the same dimension one has to hold, of those with `!` all.
+/// Numbers may be ranges (`rport=8000..8999`).
 /// Texts must be equal. Addresses may be networks (`10.0.0.0/8`). Countries may be written small,
 /// autonomous systems as `AS64496` or as the number alone. A domain also means everything
 /// below it: `example.org` takes in `www.example.org` but not `badexample.org`. Protocols and
@@ -33,7 +35,10 @@ pub struct Filter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Match {
     Text(String),
+    /// As SQLite's GLOB has it.
+    Glob(String),
     Number(i64),
+    Range(i64, i64),
     Net(IpNet),
     /// The number of an autonomous system, 0 for unknown.
     System(u32),
@@ -46,11 +51,23 @@ enum Match {
     Word(&'static str, usize),
 }
 
+/// Numbers from one to another, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Numbers(pub(crate) i64, pub(crate) i64);
+
+impl Numbers {
+    pub(crate) fn contains(self, number: i64) -> bool {
+        (self.0..=self.1).contains(&number)
+    }
+}
+
 /// A filter that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFilter {
-    /// Neither `=` nor `!=` in it.
-    #[error("`{0}` is no filter; write DIM=VALUE or DIM!=VALUE, as `domain=example.org`")]
+    /// None of `=`, `!=`, `~` and `!~` in it.
+    #[error(
+        "`{0}` is no filter; write DIM=VALUE or DIM!=VALUE, as `domain=example.org`, or DIM~GLOB"
+    )]
     Form(String),
     /// Before the `=` stands no dimension.
     #[error(transparent)]
@@ -74,7 +91,7 @@ impl Filter {
         self.dimension
     }
 
-    /// True for `!=`.
+    /// True for `!=` and `!~`.
     #[must_use]
     pub fn is_negated(&self) -> bool {
         self.negated
@@ -86,8 +103,7 @@ impl Filter {
     /// [`BadFilter::Value`].
     pub fn new(dimension: Dimension, negated: bool, value: &str) -> Result<Self, BadFilter> {
         let bad = |wanted| BadFilter::Value { dimension, value: value.to_owned(), wanted };
-        let number =
-            |wanted| value.parse().map(|n: u32| Match::Number(n.into())).map_err(|_| bad(wanted));
+        let number = |wanted| value::number(value).ok_or_else(|| bad(wanted));
         let value = match dimension.source() {
             Source::Text("name_source", ..) => {
                 let mut sources = NameSource::all();
@@ -135,16 +151,51 @@ impl Filter {
                     Some(found) => found,
                     None => number("inet, inet6, packet, xdp, or an AF_* number")?,
                 },
-                Dimension::Minute | Dimension::Hour => Match::Number(
+                Dimension::Minute | Dimension::Hour | Dimension::Day => Match::Number(
                     value.parse().map_err(|_| bad("the unix second at which it begins"))?,
                 ),
-                _ => number("a whole number")?,
+                _ => number("a whole number, or two of them as 1024..2047")?,
             },
         };
         Ok(Self { dimension, negated, value })
     }
 
-    /// The condition on `traffic`, its values pushed to `values`.
+    /// A filter on texts that are like `glob`: `*` any characters, `?` one, `[a-z]` one of these;
+    /// capital letters are others than small ones. Names of hosts are compared as they are read,
+    /// with all their labels.
+    ///
+    /// # Errors
+    /// [`BadFilter::Value`] for a dimension that has no texts of its own.
+    pub fn like(dimension: Dimension, negated: bool, glob: &str) -> Result<Self, BadFilter> {
+        match dimension.source() {
+            Source::Number(_)
+            | Source::Word(..)
+            | Source::User
+            | Source::Login
+            | Source::System => {
+                let value = glob.to_owned();
+                let wanted = "`=` and a value: `~` is for texts, as exe~/usr/lib/*";
+                Err(BadFilter::Value { dimension, value, wanted })
+            }
+            _ => Ok(Self { dimension, negated, value: Match::Glob(glob.to_owned()) }),
+        }
+    }
+
+    /// The numbers that it takes in, of a dimension that is a row's own.
+    pub(crate) fn numbers(&self) -> Option<Numbers> {
+        match &self.value {
+            Match::Number(number) => Some(Numbers(*number, *number)),
+            Match::Range(first, last) => Some(Numbers(*first, *last)),
+            Match::Word(_, at) => {
+                let code = i64::try_from(*at).ok()?;
+                Some(Numbers(code, code))
+            }
+            _ => None,
+        }
+    }
+
+    /// The condition on the table of its dimension's party, as if it were not negated; its values
+    /// are pushed to `values`.
     pub(crate) fn sql(
         &self,
         values: &mut Vec<Value>,
@@ -156,26 +207,27 @@ impl Filter {
             format!("?{}", values.len())
         };
         let condition = match &self.value {
-            Match::Number(number) => format!("({column}) = {}", value((*number).into())),
+            Match::Number(number) => format!("{column} = {}", value((*number).into())),
+            Match::Range(first, last) => {
+                let (first, last) = (value((*first).into()), value((*last).into()));
+                format!("{column} BETWEEN {first} AND {last}")
+            }
+            Match::Glob(glob) => self.alike(&value(glob.clone().into())),
             Match::Word(_, at) => {
                 let code = i64::try_from(*at).unwrap_or(i64::MAX);
-                format!("({column}) = {}", value(code.into()))
+                format!("{column} = {}", value(code.into()))
             }
             Match::Family(family) => format!("family = {}", value(i64::from(*family).into())),
             Match::User(name) => {
                 let login = self.dimension.source() == Source::Login;
                 if login && name.is_empty() {
-                    return Ok(self.signed(&of_process("login_uid IS NULL")));
+                    return Ok("(login_uid = -1)".to_owned());
                 }
                 let uid = users.uid(name).or_else(|| name.parse().ok()).ok_or_else(|| {
                     StoreError::BadQuery(format!("there is no user `{name}`; see `getent passwd`"))
                 })?;
                 let uid = value(i64::from(uid).into());
-                if login {
-                    of_process(&format!("login_uid = {uid}"))
-                } else {
-                    format!("uid = {uid}")
-                }
+                format!("{} = {uid}", if login { "login_uid" } else { "uid" })
             }
             Match::Text(text) => {
                 let text_is_empty = text.is_empty();
@@ -187,14 +239,16 @@ impl Filter {
                     Source::Location(field) => located(&format!("{field} = {}", text())),
                     Source::Place(field) => {
                         let places = format!("SELECT id FROM places WHERE {field} = {}", text());
-                        of_process(&format!("place_id IN ({places})"))
+                        format!("place_id IN ({places})")
                     }
                     Source::Script => {
                         let scripts = format!("SELECT id FROM executables WHERE exe = {}", text());
-                        of_process(&format!("script_id IN ({scripts})"))
+                        format!("script_id IN ({scripts})")
                     }
-                    Source::Version(field) if text_is_empty => of_version(field, None),
-                    Source::Version(field) => of_version(field, Some(&text())),
+                    Source::Version(field) if text_is_empty => {
+                        format!("NOT {}", of_version(field, "<> ''"))
+                    }
+                    Source::Version(field) => of_version(field, &format!("= {}", text())),
                     // An empty address: unknown.
                     _ => format!("{column} = 0"),
                 }
@@ -222,11 +276,38 @@ impl Filter {
                 )
             }
         };
-        Ok(self.signed(&condition))
+        Ok(format!("({condition})"))
     }
 
-    fn signed(&self, condition: &str) -> String {
-        if self.negated { format!("NOT ({condition})") } else { format!("({condition})") }
+    /// The condition that a text is like the glob at this place among the values.
+    fn alike(&self, glob: &str) -> String {
+        let source = self.dimension.source();
+        let column = source.column();
+        match source {
+            Source::Text(_, table, field) => {
+                format!("{column} IN (SELECT id FROM {table} WHERE {field} GLOB {glob})")
+            }
+            Source::Address(_) => {
+                format!("{column} IN (SELECT id FROM addresses WHERE addr GLOB {glob})")
+            }
+            Source::Domain => {
+                format!("{column} IN (SELECT id FROM domains WHERE plain_name(domain) GLOB {glob})")
+            }
+            Source::Location(field) => located(&format!("{field} GLOB {glob}")),
+            Source::Place(field) => {
+                format!("place_id IN (SELECT id FROM places WHERE {field} GLOB {glob})")
+            }
+            Source::Script => {
+                format!("script_id IN (SELECT id FROM executables WHERE exe GLOB {glob})")
+            }
+            Source::Version(field) => of_version(field, &format!("GLOB {glob}")),
+            // Refused when the filter was made.
+            Source::Number(_)
+            | Source::Word(..)
+            | Source::User
+            | Source::Login
+            | Source::System => "0".to_owned(),
+        }
     }
 }
 
@@ -234,21 +315,29 @@ impl FromStr for Filter {
     type Err = BadFilter;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, value) = text.split_once('=').ok_or_else(|| BadFilter::Form(text.to_owned()))?;
+        let at = text.find(['=', '~']).ok_or_else(|| BadFilter::Form(text.to_owned()))?;
+        let (name, value) = text.split_at(at);
         let (name, negated) = match name.strip_suffix('!') {
             Some(name) => (name, true),
             None => (name, false),
         };
-        Self::new(name.trim().parse()?, negated, value)
+        let dimension = name.trim().parse()?;
+        match value.split_at_checked(1) {
+            Some(("~", glob)) => Self::like(dimension, negated, glob),
+            Some((_, value)) => Self::new(dimension, negated, value),
+            None => Err(BadFilter::Form(text.to_owned())),
+        }
     }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.negated { "!=" } else { "=" };
-        write!(f, "{}{sign}", self.dimension)?;
+        let not = if self.negated { "!" } else { "" };
+        let sign = if matches!(self.value, Match::Glob(_)) { '~' } else { '=' };
+        write!(f, "{}{not}{sign}", self.dimension)?;
         match &self.value {
-            Match::Text(text) | Match::User(text) => f.write_str(text),
+            Match::Text(text) | Match::User(text) | Match::Glob(text) => f.write_str(text),
+            Match::Range(first, last) => write!(f, "{first}..{last}"),
             Match::Number(number) => number.fmt(f),
             Match::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
             Match::Net(net) => net.fmt(f),
@@ -261,9 +350,11 @@ impl fmt::Display for Filter {
     }
 }
 
-/// A condition on `processes`.
-fn of_process(condition: &str) -> String {
-    format!("process_id IN (SELECT id FROM processes WHERE {condition})")
+/// `com.example.www` from `www.example.com`, and back.
+pub(crate) fn reversed(name: &str) -> String {
+    let mut labels: Vec<&str> = name.split('.').collect();
+    labels.reverse();
+    labels.join(".")
 }
 
 /// The other end is where this holds of `locations`.
@@ -274,28 +365,15 @@ fn located(condition: &str) -> String {
     )
 }
 
-/// What is known of the executable has this value. Nothing is known where there is no version.
-fn of_version(field: &str, value: Option<&str>) -> String {
+/// What is known of the executable has such a value. Nothing is known where there is no version.
+fn of_version(field: &str, condition: &str) -> String {
     let (exe, place) = Source::Version("").columns();
     let place = place.unwrap_or_default();
-    let versions = |condition: &str| {
-        format!(
-            "({exe}, {place}) IN (SELECT e.id, places.id FROM versions AS v
-               JOIN executables AS e ON e.sha256 = v.sha256 AND program_path(e.exe) = v.exe
-               JOIN places ON places.realm = v.realm WHERE v.{field} {condition})"
-        )
-    };
-    match value {
-        Some(value) => versions(&format!("= {value}")),
-        None => format!("NOT {}", versions("<> ''")),
-    }
-}
-
-/// `com.example.www` from `www.example.com`, and back.
-pub(crate) fn reversed(name: &str) -> String {
-    let mut labels: Vec<&str> = name.split('.').collect();
-    labels.reverse();
-    labels.join(".")
+    format!(
+        "({exe}, {place}) IN (SELECT e.id, places.id FROM versions AS v
+           JOIN executables AS e ON e.sha256 = v.sha256 AND program_path(e.exe) = v.exe
+           JOIN places ON places.realm = v.realm WHERE v.{field} {condition})"
+    )
 }
 
 #[cfg(test)]

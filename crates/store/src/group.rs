@@ -1,12 +1,8 @@
-//! Adding up. SQLite groups by sorting every row; a hash table over the interned numbers is
-//! several times faster and needs memory for the groups only.
+//! Sums of traffic.
 
-use std::collections::HashMap;
-
-use rusqlite::Row;
 use serde::Serialize;
 
-use crate::classify::Sql;
+use crate::blocks::Stored;
 
 /// Sums of traffic, each as in [`crate::Answer`].
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,28 +28,9 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Columns of `traffic`.
-    pub(crate) const COLUMNS: &'static str =
-        "send, recv, wire_send, wire_recv, events, begun, failed, retrans, rtt_us";
-
-    /// Reads one row of traffic, whose sums begin at column `first`.
-    pub(crate) fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
-        let count = |at: usize| -> Sql<Option<u64>> {
-            let value: Option<i64> = row.get(first + at)?;
-            // The writer stores no negative numbers.
-            Ok(value.map(|value| u64::try_from(value).unwrap_or(0)))
-        };
-        Ok(Self {
-            send: count(0)?.unwrap_or(0),
-            recv: count(1)?.unwrap_or(0),
-            wire_send: count(2)?,
-            wire_recv: count(3)?,
-            events: count(4)?.unwrap_or(0),
-            connections: count(5)?.unwrap_or(0),
-            failed: count(6)?.unwrap_or(0),
-            retrans: count(7)?.unwrap_or(0),
-            rtt_us: count(8)?,
-        })
+    /// What groups are ranked by: bytes and then (as refused connections have none) connections.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        (self.send.saturating_add(self.recv), self.connections)
     }
 
     pub(crate) fn add(&mut self, other: Self) {
@@ -72,32 +49,27 @@ impl Sums {
     }
 }
 
+impl From<&Stored> for Sums {
+    fn from(row: &Stored) -> Self {
+        // The writer stores no negative numbers.
+        let count = |value: i64| u64::try_from(value).unwrap_or(0);
+        Self {
+            send: count(row.send),
+            recv: count(row.recv),
+            wire_send: row.wire_send.map(count),
+            wire_recv: row.wire_recv.map(count),
+            events: count(row.events),
+            connections: count(row.begun),
+            failed: count(row.failed),
+            retrans: count(row.retrans),
+            rtt_us: row.rtt_us.map(count),
+        }
+    }
+}
+
 fn add_measured(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
-    }
-}
-
-/// Sums by the numbers in the first columns of the rows.
-#[derive(Debug, Default)]
-pub(crate) struct Groups(pub(crate) HashMap<Box<[i64]>, Sums>);
-
-impl Groups {
-    /// Adds a row with `keys` columns of keys, followed by the sums. `buffer` saves an allocation
-    /// per row.
-    pub(crate) fn add(&mut self, row: &Row<'_>, keys: usize, buffer: &mut Vec<i64>) -> Sql<()> {
-        buffer.clear();
-        for column in 0..keys {
-            buffer.push(row.get(column)?);
-        }
-        let sums = Sums::read(row, keys)?;
-        match self.0.get_mut(buffer.as_slice()) {
-            Some(group) => group.add(sums),
-            None => {
-                self.0.insert(buffer.as_slice().into(), sums);
-            }
-        }
-        Ok(())
     }
 }

@@ -18,6 +18,8 @@ use rusqlite::params;
 
 use crate::WriteReport;
 use crate::classify::Sql;
+use crate::parties::Actor;
+use crate::parties::Peer;
 use crate::pending::Known;
 use crate::pending::Waiting;
 use crate::processes::Run;
@@ -47,6 +49,8 @@ pub(crate) struct Interner {
     containers: HashMap<Arc<str>, Seen>,
     pub(crate) places: HashMap<Arc<Place>, Seen>,
     pub(crate) processes: HashMap<ProcKey, Run>,
+    pub(crate) actors: HashMap<Actor, Seen>,
+    pub(crate) peers: HashMap<Peer, Seen>,
     /// By an image and whose path it is.
     pub(crate) programs: HashMap<(ImageId, Arc<str>), Program>,
     /// This boot of the machine.
@@ -64,6 +68,12 @@ impl Interner {
         for (image, _) in resolved {
             self.executables.remove(&(*image, Digest::Pending));
         }
+    }
+
+    /// Forgets what refers to executables that are others now.
+    pub(crate) fn forget_merged(&mut self) {
+        self.actors.clear();
+        self.processes.clear();
     }
 
     /// Forgets where addresses are.

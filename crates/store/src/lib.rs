@@ -11,7 +11,9 @@
 //! "not measured".
 #![forbid(unsafe_code)]
 
+mod ask;
 mod batch;
+mod blocks;
 mod classify;
 mod dimension;
 mod error;
@@ -25,6 +27,7 @@ mod intern;
 mod locate;
 mod migrate;
 mod open;
+mod parties;
 mod pending;
 mod place;
 mod processes;
@@ -32,17 +35,22 @@ mod programs;
 mod quarantine;
 mod query;
 mod reader;
+mod report;
+mod rollups;
 mod schema;
+mod seal;
 mod sink;
 mod spool;
+mod texts;
 mod tree;
 mod writer;
 
+pub use ask::Cancel;
 pub use batch::{Batch, WriteReport};
 pub use dimension::{Dimension, UnknownDimension};
 pub use error::StoreError;
 pub use events::{Event, EventKind, Note, NoteKind, UnknownEventKind};
-pub use expire::ExpireReport;
+pub use expire::{ExpireReport, Retention};
 pub use facts::Described;
 pub use filter::{BadFilter, Filter};
 pub use gaps::{Gap, GapReason, Heartbeat};
@@ -52,6 +60,7 @@ pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;
 pub use query::{Answer, Key, NoUsers, Query, Users};
 pub use reader::{Reader, Stats};
+pub use report::{Bucket, Others, Point, Report, Series, Span};
 pub use schema::SCHEMA_VERSION;
 pub use sink::{Sink, SinkState};
 pub use spool::{Dropped, Spool};

@@ -66,14 +66,15 @@ impl Known {
     }
 }
 
-/// Completes waiting rows, and tells what changed. Counts both.
+/// Completes waiting rows, and tells what changed. Counts both. True if executables became others:
+/// their numbers may then be given to new ones.
 pub(crate) fn resolve(
     tx: &Transaction<'_>,
     waiting: &mut Waiting,
     known: &mut Known,
     resolved: &[(ImageId, Digest)],
     report: &mut WriteReport,
-) -> Sql<()> {
+) -> Sql<bool> {
     let mut merges = Vec::new();
     for &(image, digest) in resolved {
         if digest == Digest::Pending {
@@ -92,7 +93,8 @@ pub(crate) fn resolve(
         }
         merges.extend(merge);
     }
-    merge(tx, &merges)
+    merge(tx, &merges)?;
+    Ok(!merges.is_empty())
 }
 
 /// Whatever an earlier run left pending was interrupted. Returns how many executables were.
@@ -120,8 +122,6 @@ pub(crate) fn interrupt(conn: &mut Connection) -> Sql<u64> {
 struct Merge {
     old: i64,
     new: i64,
-    /// No traffic before this second refers to `old`.
-    since: i64,
 }
 
 /// Gives row `id` its digest, unless that makes it equal to another row.
@@ -147,13 +147,14 @@ fn settle(tx: &Transaction<'_>, id: i64, digest: Digest) -> Sql<Option<Merge>> {
          WHERE id = ?1",
     )?
     .execute(params![new, since, last])?;
-    Ok(Some(Merge { old: id, new, since }))
+    Ok(Some(Merge { old: id, new }))
 }
 
-/// Points all that refers to merged rows at their twins; traffic in one pass over the time they
-/// cover.
+/// Points all that refers to merged rows at their twins.
 fn merge(tx: &Transaction<'_>, merges: &[Merge]) -> Sql<()> {
-    let Some(since) = merges.iter().map(|merge| merge.since).min() else { return Ok(()) };
+    if merges.is_empty() {
+        return Ok(());
+    }
     tx.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS merged(old INTEGER PRIMARY KEY, new INTEGER NOT NULL);
          DELETE FROM temp.merged;",
@@ -162,18 +163,17 @@ fn merge(tx: &Transaction<'_>, merges: &[Merge]) -> Sql<()> {
         tx.prepare_cached("INSERT INTO temp.merged VALUES (?1, ?2)")?
             .execute(params![merge.old, merge.new])?;
     }
-    tx.prepare_cached(
-        "UPDATE traffic SET
+    tx.execute_batch(
+        "UPDATE actors SET
            exe_id = coalesce((SELECT new FROM temp.merged WHERE old = exe_id), exe_id),
            pexe_id = coalesce((SELECT new FROM temp.merged WHERE old = pexe_id), pexe_id),
-           gpexe_id = coalesce((SELECT new FROM temp.merged WHERE old = gpexe_id), gpexe_id)
-         WHERE contime >= ?1 AND (exe_id IN (SELECT old FROM temp.merged)
+           gpexe_id = coalesce((SELECT new FROM temp.merged WHERE old = gpexe_id), gpexe_id),
+           script_id = coalesce((SELECT new FROM temp.merged WHERE old = script_id), script_id)
+         WHERE exe_id IN (SELECT old FROM temp.merged)
            OR pexe_id IN (SELECT old FROM temp.merged)
-           OR gpexe_id IN (SELECT old FROM temp.merged))",
-    )?
-    .execute([since])?;
-    tx.execute_batch(
-        "UPDATE processes SET exe_id = (SELECT new FROM temp.merged WHERE old = exe_id)
+           OR gpexe_id IN (SELECT old FROM temp.merged)
+           OR script_id IN (SELECT old FROM temp.merged);
+         UPDATE processes SET exe_id = (SELECT new FROM temp.merged WHERE old = exe_id)
            WHERE exe_id IN (SELECT old FROM temp.merged);
          UPDATE processes SET script_id = (SELECT new FROM temp.merged WHERE old = script_id)
            WHERE script_id <> 0 AND script_id IN (SELECT old FROM temp.merged);

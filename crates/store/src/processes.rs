@@ -32,9 +32,19 @@ pub(crate) struct Run {
     depth: i64,
     /// Its parent is stored, or never will be.
     rooted: bool,
-    script: bool,
+    /// 0 while none is known.
+    script: i64,
+    place: i64,
     /// It moved bytes itself, and its program knows.
     networked: bool,
+}
+
+/// What a row of traffic refers to of the run that moved its bytes; zeros where that is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mover {
+    pub(crate) id: i64,
+    pub(crate) place: i64,
+    pub(crate) script: i64,
 }
 
 /// What the row of a run refers to.
@@ -56,13 +66,13 @@ struct Stored {
 }
 
 impl Interning<'_> {
-    /// Id of the run that moved a row's bytes, stored with all it descends from; 0 if the row
-    /// stands for several.
-    pub(crate) fn process(&mut self, tx: &Transaction<'_>, row: &Row, exe: i64) -> Sql<i64> {
+    /// The run that moved a row's bytes, stored with all it descends from; none if the row stands
+    /// for several.
+    pub(crate) fn process(&mut self, tx: &Transaction<'_>, row: &Row, exe: i64) -> Sql<Mover> {
         let (lineage, contime) = (&row.lineage, row.contime);
         if lineage.is_empty() {
             self.networked(tx, &row.container, &row.exe.image, (exe, 0, contime))?;
-            return Ok(0);
+            return Ok(Mover::default());
         }
         // What is covered covers all above it.
         let mut todo = Vec::new();
@@ -79,7 +89,11 @@ impl Interning<'_> {
         while let Some(launch) = todo.pop() {
             above = Some(self.store(tx, launch, above, contime, todo.is_empty())?);
         }
-        Ok(above.map_or(0, |run| run.id))
+        Ok(above.map_or_else(Mover::default, |run| Mover {
+            id: run.id,
+            place: run.place,
+            script: run.script,
+        }))
     }
 
     /// The run of a launch, if there is nothing to write about it or what is above.
@@ -93,7 +107,7 @@ impl Interning<'_> {
         let run = self.interner.processes.get(&launch.process.key)?;
         let covered = contime <= run.last
             && (run.rooted || is_last)
-            && (run.script || launch.script.is_none())
+            && (run.script != 0 || launch.script.is_none())
             && (run.networked || !networked);
         covered.then_some(*run)
     }
@@ -148,7 +162,8 @@ impl Interning<'_> {
         let rooted = kept.parent != 0 || parent.is_some();
         let earlier = self.interner.processes.get(&process.key);
         let networked = own || earlier.is_some_and(|run| run.networked);
-        let run = Run { id, last, depth, rooted, script: script != 0, networked };
+        let (script, place) = (kept.script, kept.place);
+        let run = Run { id, last, depth, rooted, script, place, networked };
         remember(&mut self.interner.processes, process.key, run);
         Ok(run)
     }

@@ -9,18 +9,15 @@ use ipnet::IpNet;
 use rusqlite::Connection;
 use rusqlite::OpenFlags;
 use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 
-use crate::Answer;
-use crate::Query;
 use crate::StoreError;
-use crate::Users;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::migrate;
 use crate::place;
-use crate::query;
 use crate::schema::SCHEMA_VERSION;
 
 /// A reader only ever waits for the moment in which a journal is recovered or reset.
@@ -74,26 +71,6 @@ impl Reader {
         Ok(Self { conn, path: path.to_owned() })
     }
 
-    /// Answers `query`: the largest (by bytes in both directions) first, equals by
-    /// connections begun, then in the order of their keys. `users` translates the dimension `user` ([`crate::NoUsers`] if nobody asks
-    /// for it).
-    ///
-    /// # Errors
-    /// [`StoreError::BadQuery`] for a filter on a user that does not exist, else as
-    /// [`Reader::open`].
-    pub fn query(&self, query: &Query, users: &dyn Users) -> Result<Vec<Answer>, StoreError> {
-        let (sql, values) = query::plan(query, users)?;
-        let columns = query::columns(&query.by).0.len();
-        let mut answers = self
-            .consistently(|conn| {
-                let groups = query::gather(conn, &sql, values, columns)?;
-                query::name(conn, groups, &query.by, users)
-            })
-            .at(&self.path)?;
-        query::rank(&mut answers, query.limit);
-        Ok(answers)
-    }
-
     /// Who runs an autonomous system, as it was known last; '' if it is not.
     ///
     /// # Errors
@@ -121,9 +98,19 @@ impl Reader {
                 };
                 let rows = number("SELECT value FROM totals WHERE name = 'rows'")?;
                 // Apart: SQLite looks up one end of a table at once, but not both.
-                let oldest = number("SELECT min(contime) FROM traffic")?;
-                let newest = number("SELECT max(contime) FROM traffic")?;
-                Ok((rows.flatten(), oldest.flatten(), newest.flatten()))
+                let both = |first: &str, second: &str| {
+                    Ok::<_, rusqlite::Error>((number(first)?.flatten(), number(second)?.flatten()))
+                };
+                let (one, other) =
+                    both("SELECT min(contime) FROM recent", "SELECT min(first) FROM blocks")?;
+                let oldest = one.into_iter().chain(other).min();
+                // No block has rows of two days: the newest row is in one of the last day.
+                let (one, other) = both(
+                    "SELECT max(contime) FROM recent",
+                    "SELECT max(last) FROM blocks
+                       WHERE first > (SELECT max(first) FROM blocks) - 86400",
+                )?;
+                Ok((rows.flatten(), oldest, one.max(other)))
             })
             .at(&self.path)?;
         let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
@@ -135,6 +122,11 @@ impl Reader {
         &self.path
     }
 
+    /// One state of the history.
+    pub(crate) fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        self.conn.unchecked_transaction().at(&self.path)
+    }
+
     /// Runs `read` on one snapshot.
     pub(crate) fn consistently<T>(&self, read: impl FnOnce(&Connection) -> Sql<T>) -> Sql<T> {
         let tx = self.conn.unchecked_transaction()?;
@@ -142,12 +134,15 @@ impl Reader {
     }
 }
 
-/// `in_network(addr, network)`: 1 if the address is one and lies in the network.
+/// `plain_name(domain)`: a name as people read it; `in_network(addr, network)`: 1 if the address is one and lies in the network.
 fn add_functions(conn: &Connection) -> Sql<()> {
     migrate::add_functions(conn)?;
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_DIRECTONLY;
+    conn.create_scalar_function("plain_name", 1, flags, |context| {
+        Ok(crate::filter::reversed(context.get_raw(0).as_str().unwrap_or_default()))
+    })?;
     conn.create_scalar_function("in_network", 2, flags, |context| {
         let text = |at| context.get_raw(at).as_str().unwrap_or_default();
         let inside = match (text(0).parse::<IpAddr>(), text(1).parse::<IpNet>()) {

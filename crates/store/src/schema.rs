@@ -2,20 +2,22 @@
 
 mod v3;
 mod v4;
+mod v5;
 
 use crate::migrate::Step;
 use v3::V3;
 use v4::V4;
+use v5::V5;
 
 /// `PRAGMA application_id`: "fems".
 pub(crate) const APPLICATION_ID: i64 = 0x6665_6d73;
 
 /// The schema version that this program reads and writes.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// How version 0 (empty) becomes 1, 1 becomes 2 and so on. Steps are never changed once released.
 pub(crate) const STEPS: &[Step] =
-    &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }, Step { sql: V4 }];
+    &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }, Step { sql: V4 }, Step { sql: V5 }];
 
 const _: () = assert!(STEPS.len() as i64 == SCHEMA_VERSION, "one step per version");
 
@@ -39,6 +41,14 @@ pub(crate) const RELATIONS: &[&str] = &[
     "events",
     "name_sources",
     "locations",
+    "actors",
+    "peers",
+    "recent",
+    "blocks",
+    "ordinals",
+    "rollups",
+    "levels",
+    "imports",
 ];
 
 /// `traffic` is clustered by time (no rowid): 76 bytes a row against 86 with an index on time,

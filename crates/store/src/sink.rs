@@ -10,6 +10,7 @@ use crate::Gap;
 use crate::OpenReport;
 use crate::Options;
 use crate::Quarantined;
+use crate::Retention;
 use crate::Spool;
 use crate::StoreError;
 use crate::WriteReport;
@@ -118,15 +119,27 @@ impl Sink {
         }
     }
 
-    /// One step of retention ([`Writer::expire`]). Does nothing while the sink waits.
+    /// [`Sink::retain`] with [`Retention::since`].
     ///
     /// # Errors
-    /// As [`Writer::expire`]. A damaged database has been replaced when this returns.
+    /// As [`Sink::retain`].
     pub fn expire(&mut self, before: i64, max_rows: usize) -> Result<ExpireReport, StoreError> {
+        self.retain(&Retention::since(before), max_rows)
+    }
+
+    /// One step of retention ([`Writer::retain`]). Does nothing while the sink waits.
+    ///
+    /// # Errors
+    /// As [`Writer::retain`]. A damaged database has been replaced when this returns.
+    pub fn retain(
+        &mut self,
+        keep: &Retention,
+        max_rows: usize,
+    ) -> Result<ExpireReport, StoreError> {
         let Some(writer) = self.writer.as_mut() else {
             return Ok(ExpireReport { done: true, ..ExpireReport::default() });
         };
-        let result = writer.expire(before, max_rows);
+        let result = writer.retain(keep, max_rows);
         if let Err(StoreError::Corrupt { reason, .. }) = &result {
             self.replace(reason)?;
         }

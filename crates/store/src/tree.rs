@@ -4,13 +4,15 @@ mod build;
 
 use serde::Serialize;
 
+use crate::Cancel;
 use crate::Query;
 use crate::Reader;
 use crate::StoreError;
 use crate::Sums;
 use crate::Users;
-use crate::classify::At;
-use crate::query;
+use crate::ask::Axis;
+use crate::ask::Groupings;
+use crate::ask::Groups;
 use build::Builder;
 
 /// Runs of one program by one launcher (or one node of launchers): the same executable with the same
@@ -119,19 +121,21 @@ impl Reader {
     /// # Errors
     /// As [`Reader::query`].
     pub fn tree(&self, query: &Query, users: &dyn Users) -> Result<Vec<Node>, StoreError> {
-        let columns = ["process_id", "CASE process_id WHEN 0 THEN exe_id ELSE 0 END"];
-        let (sql, values) = query::select(query, &columns, users)?;
-        let mut nodes = self
-            .consistently(|conn| {
-                let mut builder = Builder::new(conn);
-                let mut stmt = conn.prepare(&sql)?;
-                let mut rows = stmt.query(rusqlite::params_from_iter(values))?;
-                while let Some(row) = rows.next()? {
-                    builder.add(row.get(0)?, row.get(1)?, Sums::read(row, columns.len())?)?;
+        let query = &Query { by: Vec::new(), ..query.clone() };
+        let mut nodes = self.ask(query, users, |question, _| {
+            let axes = vec![Axis::Process, Axis::Stray];
+            let mut groupings = Groupings(vec![Groups::new(axes)]);
+            let mut builder = Builder::new(question.conn());
+            question.group(&mut groupings, &Cancel::default(), |groups| {
+                for (key, sums) in groups.iter() {
+                    if let [process, actor] = groups.values(key).as_slice() {
+                        builder.add(i64::from(*process), i64::from(*actor), *sums)?;
+                    }
                 }
-                builder.finish(users)
-            })
-            .at(self.path())?;
+                Ok(())
+            })?;
+            Ok(builder.finish(users)?)
+        })?;
         if let Some(limit) = query.limit {
             keep_largest(&mut nodes, limit);
         }

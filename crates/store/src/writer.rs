@@ -1,6 +1,5 @@
 //! The one connection that writes.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,13 +10,13 @@ use femtosnitch_model::Row;
 use rusqlite::Connection;
 use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
-use rusqlite::params;
 
 use crate::Batch;
 use crate::OpenReport;
 use crate::Options;
 use crate::StoreError;
 use crate::WriteReport;
+use crate::blocks::Stored;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -29,9 +28,12 @@ use crate::intern::Interning;
 use crate::locate::Locate;
 use crate::locate::Nowhere;
 use crate::open;
+use crate::parties::Actor;
+use crate::parties::Peer;
 use crate::pending;
 use crate::pending::Known;
 use crate::pending::Waiting;
+use crate::seal;
 
 /// Statements kept compiled.
 const STATEMENTS: usize = 64;
@@ -44,6 +46,8 @@ pub struct Writer {
     pub(crate) interner: Interner,
     pub(crate) sweep: Sweep,
     pub(crate) waiting: Waiting,
+    /// Rows that are in no block and no sum yet.
+    pub(crate) unsealed: seal::Waiting,
     known: Known,
     options: Options,
     /// Dropped last: as long as this lives no other writer opens.
@@ -91,16 +95,22 @@ impl Writer {
     ) -> Result<(Self, OpenReport), StoreError> {
         let (conn, report) = open::open(path, &options)?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
-        let writer = Self {
+        let unsealed = seal::Waiting::read(&conn).at(path)?;
+        let mut writer = Self {
             db: Handle { conn, healthy: true },
             path: path.to_owned(),
             interner: Interner::default(),
             sweep: Sweep::default(),
             waiting: Waiting::default(),
+            unsealed,
             known,
             options,
             lock,
         };
+        // Many only after the history was brought up to date.
+        while writer.unsealed.is_due() {
+            writer.seal_some()?;
+        }
         Ok((writer, report))
     }
 
@@ -130,9 +140,10 @@ impl Writer {
             return Ok(WriteReport::default());
         }
         let mut waiting = self.waiting.clone();
-        match self.write_staged(batch, &mut waiting) {
+        let mut unsealed = self.unsealed;
+        match self.write_staged(batch, &mut waiting, &mut unsealed) {
             Ok(report) => {
-                self.waiting = waiting;
+                (self.waiting, self.unsealed) = (waiting, unsealed);
                 if let Some(oldest) = batch.rows.iter().map(|row| row.contime).min() {
                     self.sweep.note(oldest);
                 }
@@ -146,7 +157,36 @@ impl Writer {
         }
     }
 
-    fn write_staged(&mut self, batch: &Batch, waiting: &mut Waiting) -> Sql<WriteReport> {
+    /// Moves all rows into blocks and their sums into those of hours and days, as happens by itself
+    /// from time to time. Questions are answered the same before and after.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn seal(&mut self) -> Result<(), StoreError> {
+        while self.unsealed.rows > self.unsealed.stuck {
+            self.seal_some()?;
+        }
+        Ok(())
+    }
+
+    fn seal_some(&mut self) -> Result<(), StoreError> {
+        let conn = &mut self.db.conn;
+        let mut seal = || {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let unsealed = seal::seal(&tx, seal::SEAL_AT, self.unsealed)?;
+            tx.commit()?;
+            Ok(unsealed)
+        };
+        self.unsealed = seal().at(&self.path)?;
+        Ok(())
+    }
+
+    fn write_staged(
+        &mut self,
+        batch: &Batch,
+        waiting: &mut Waiting,
+        unsealed: &mut seal::Waiting,
+    ) -> Sql<WriteReport> {
         let locator = self.options.locator.as_ref().map(Arc::clone);
         let mut locator =
             locator.as_ref().map(|it| it.lock().unwrap_or_else(PoisonError::into_inner));
@@ -163,10 +203,10 @@ impl Writer {
         let mut report = WriteReport::default();
         self.interner.forget_pending(&batch.resolved);
         // Before the rows: those of an image in `resolved` then find the completed executable.
-        pending::resolve(&tx, waiting, &mut self.known, &batch.resolved, &mut report)?;
-        let mut seqs = HashMap::new();
+        if pending::resolve(&tx, waiting, &mut self.known, &batch.resolved, &mut report)? {
+            self.interner.forget_merged();
+        }
         for row in &batch.rows {
-            let seq = next_seq(&tx, &mut seqs, row.contime)?;
             let mut interning = Interning {
                 interner: &mut self.interner,
                 waiting,
@@ -174,23 +214,16 @@ impl Writer {
                 report: &mut report,
                 boot: &self.options.boot,
             };
-            let exe = interning.executable(&tx, &row.exe, row.contime)?;
-            let ids = [
-                exe,
-                interning.executable_or_none(&tx, row.parent.as_ref(), row.contime)?,
-                interning.executable_or_none(&tx, row.grandparent.as_ref(), row.contime)?,
-                interning.process(&tx, row, exe)?,
-            ];
-            let addresses = [
-                self.interner.address(&tx, locator, row.laddr, row.contime)?,
-                self.interner.address(&tx, locator, row.raddr, row.contime)?,
-            ];
-            insert(&tx, &mut self.interner, row, seq, (ids, addresses), &mut report)?;
+            insert(&tx, &mut interning, locator, row)?;
         }
         if !batch.rows.is_empty() {
             let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
             tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
                 .execute([added])?;
+            unsealed.rows += added;
+        }
+        if unsealed.is_due() {
+            *unsealed = seal::seal(&tx, i64::MAX - 1, *unsealed)?;
         }
         let at = batch.latest().unwrap_or(0);
         facts::describe(&tx, &batch.described, at)?;
@@ -202,76 +235,69 @@ impl Writer {
     }
 }
 
-/// The next free number within the second `contime`.
-fn next_seq(tx: &Transaction<'_>, seqs: &mut HashMap<i64, i64>, contime: i64) -> Sql<i64> {
-    if let Some(next) = seqs.get_mut(&contime) {
-        let seq = *next;
-        *next += 1;
-        return Ok(seq);
-    }
-    let seq = tx
-        .prepare_cached("SELECT coalesce(max(seq) + 1, 0) FROM traffic WHERE contime = ?1")?
-        .query_row([contime], |row| row.get(0))?;
-    seqs.insert(contime, seq + 1);
-    Ok(seq)
-}
-
+/// Writes a row, and whatever it refers to.
 fn insert(
     tx: &Transaction<'_>,
-    interner: &mut Interner,
+    interning: &mut Interning<'_>,
+    locator: &mut dyn Locate,
     row: &Row,
-    seq: i64,
-    ([exe, parent, grandparent, process], [laddr, raddr]): ([i64; 4], [i64; 2]),
-    report: &mut WriteReport,
 ) -> Sql<()> {
-    let domain = interner.domain(tx, &row.domain, row.contime)?;
-    let container = interner.container(tx, &row.container, row.contime)?;
+    let contime = row.contime;
+    let exe = interning.executable(tx, &row.exe, contime)?;
+    let exes = [
+        exe,
+        interning.executable_or_none(tx, row.parent.as_ref(), contime)?,
+        interning.executable_or_none(tx, row.grandparent.as_ref(), contime)?,
+    ];
+    let mover = interning.process(tx, row, exe)?;
+    let own = row.lineage.first().map(|launch| &launch.process);
+    let interner = &mut *interning.interner;
+    let addresses = [
+        interner.address(tx, locator, row.laddr, contime)?,
+        interner.address(tx, locator, row.raddr, contime)?,
+    ];
+    let domain = interner.domain(tx, &row.domain, contime)?;
+    let container = interner.container(tx, &row.container, contime)?;
+    let actor = Actor {
+        exes,
+        uid: row.uid,
+        netns: row.netns,
+        container,
+        place: mover.place,
+        script: mover.script,
+        login: own.and_then(|own| own.login_uid),
+        placed: mover.id != 0,
+    };
+    let actor = interner.actor(tx, actor, contime)?;
+    let (peer, port) = Peer::of(row, addresses, domain);
+    let peer = interner.peer(tx, peer, contime)?;
+    let report = &mut *interning.report;
     let mut fit = |value: u64| {
         i64::try_from(value).unwrap_or_else(|_| {
             report.saturated += 1;
             i64::MAX
         })
     };
-    tx.prepare_cached(
-        "INSERT INTO traffic(contime, seq, send, recv, wire_send, wire_recv, events, exe_id,
-           pexe_id, gpexe_id, uid, pid, family, protocol, lport, rport, laddr_id, raddr_id,
-           domain_id, netns, container_id, direction, begun, ended, failed, error, rtt_us, retrans,
-           process_id, name_source)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
-    )?
-    .execute(params![
-        row.contime,
-        seq,
-        fit(row.send),
-        fit(row.recv),
-        row.wire_send.map(&mut fit),
-        row.wire_recv.map(&mut fit),
-        fit(row.events),
-        exe,
-        parent,
-        grandparent,
-        row.uid,
-        row.pid,
-        row.family,
-        row.protocol,
-        row.lport,
-        row.rport,
-        laddr,
-        raddr,
-        domain,
-        row.netns,
-        container,
-        row.direction.code(),
-        i64::from(row.connections.begun),
-        i64::from(row.connections.ended),
-        i64::from(row.connections.failed),
-        row.connections.error,
-        row.quality.rtt_us,
-        fit(row.quality.retrans),
-        process,
-        row.name_source.code(),
-    ])?;
+    let is_own = own.is_some_and(|own| own.key.tgid == row.pid);
+    let stored = Stored {
+        contime,
+        actor,
+        process: mover.id,
+        pid: (!is_own || mover.id == 0).then_some(row.pid.into()),
+        peer,
+        port: port.into(),
+        send: fit(row.send),
+        recv: fit(row.recv),
+        wire_send: row.wire_send.map(&mut fit),
+        wire_recv: row.wire_recv.map(&mut fit),
+        events: fit(row.events),
+        begun: row.connections.begun.into(),
+        ended: row.connections.ended.into(),
+        failed: row.connections.failed.into(),
+        error: row.connections.error.into(),
+        rtt_us: row.quality.rtt_us.map(i64::from),
+        retrans: fit(row.quality.retrans),
+    };
     report.rows += 1;
-    Ok(())
+    stored.insert(tx)
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use common::*;
+use femtosnitch_store::Dimension;
 use femtosnitch_store::NoUsers;
 use femtosnitch_store::Options;
 use femtosnitch_store::Query;
@@ -31,9 +32,20 @@ fn fill(path: &Path, count: i64) {
     let mut writer = open(path);
     let tool = exe(1, "/bin/a", sha(1));
     for start in (0..count).step_by(5_000) {
-        let part = (start..count.min(start + 5_000)).map(|second| row(second, &tool)).collect();
+        let different = |second: i64| {
+            let mut row = row(second, &tool);
+            (row.send, row.recv) = (scattered(second), scattered(-second));
+            row.pid = u32::try_from(scattered(second) >> 10).unwrap();
+            row
+        };
+        let part = (start..count.min(start + 5_000)).map(different).collect();
         writer.write(&rows(part)).unwrap();
     }
+}
+
+/// Some number of 31 bits.
+fn scattered(number: i64) -> u64 {
+    number.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33
 }
 
 fn overwrite(path: &Path, from: u64, bytes: usize) {
@@ -106,7 +118,8 @@ fn a_file_cut_to_nothing_whose_journal_is_not() {
 fn a_damaged_page_in_a_small_file_shows_at_open() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("femtosnitch.db");
-    fill(&path, 20_000);
+    // Fewer than would be sealed: no page is free.
+    fill(&path, 10_000);
     let size = fs::metadata(&path).unwrap().len();
     assert!(size < 8 << 20);
     overwrite(&path, size / 2 / 4096 * 4096, 4096);
@@ -133,27 +146,29 @@ fn a_schema_without_its_tables() {
 fn a_damaged_page_in_a_large_file_shows_when_it_is_met() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("femtosnitch.db");
-    fill(&path, 200_000);
+    fill(&path, 400_000);
     let size = fs::metadata(&path).unwrap().len();
     assert!(size > 8 << 20);
-    overwrite(&path, size / 3 / 4096 * 4096, 64 * 4096);
+    overwrite(&path, size / 4 / 4096 * 4096, usize::try_from(size / 4).unwrap());
 
     let (mut sink, report) = Sink::open(&path, &Options::default(), 1000).unwrap();
     assert!(report.unwrap().quarantined.is_none());
-    let state = sink.push(rows(vec![row(300_000, &exe(1, "/bin/a", sha(1)))]));
+    let state = sink.push(rows(vec![row(700_000, &exe(1, "/bin/a", sha(1)))]));
     assert_eq!(state.waiting, None);
-    let error = Reader::open(&path).unwrap().query(&Query::default(), &NoUsers).unwrap_err();
+    // Sums tell no minutes.
+    let by_minute = Query { by: vec![Dimension::Minute], ..Query::default() };
+    let error = Reader::open(&path).unwrap().query(&by_minute, &NoUsers).err().unwrap();
     assert!(error.is_corruption(), "{error}");
 
     // Retention comes to the damaged place.
     let error = loop {
-        match sink.expire(200_000, 10_000) {
+        match sink.expire(400_000, 10_000) {
             Ok(step) => assert!(!step.done, "never met the damage"),
             Err(error) => break error,
         }
     };
     assert!(error.is_corruption(), "{error}");
-    let state = sink.push(rows(vec![row(300_001, &exe(1, "/bin/a", sha(1)))]));
+    let state = sink.push(rows(vec![row(700_001, &exe(1, "/bin/a", sha(1)))]));
     assert_eq!((state.waiting, state.quarantines), (None, 1));
     assert!(state.quarantined.unwrap().path.exists());
     assert_eq!(total(&path), (100, 1000));
@@ -209,7 +224,7 @@ fn what_is_not_damaged_is_not_moved() {
     // A later version's.
     fill(&path, 10);
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    refused("newer femtosnitch (schema 99, this program knows up to 4)");
+    refused("newer femtosnitch (schema 99, this program knows up to 5)");
 }
 
 #[test]

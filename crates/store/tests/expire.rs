@@ -44,7 +44,8 @@ fn expire_all(writer: &mut Writer, before: i64, max_rows: usize) -> (ExpireRepor
         let start = Instant::now();
         let step = writer.expire(before, max_rows).unwrap();
         times.push(start.elapsed());
-        assert!(step.connections <= max_rows && step.names <= max_rows, "{step:?}");
+        // One block at least.
+        assert!(step.connections <= max_rows.max(512) && step.names <= max_rows, "{step:?}");
         sum.connections += step.connections;
         sum.names += step.names;
         sum.pages += step.pages;
@@ -71,8 +72,9 @@ fn the_old_goes_with_its_names_and_the_rest_stays() {
     assert_eq!(i64::try_from(sum.connections).unwrap(), 50_002 - kept);
     assert_eq!(number(&path, "SELECT count(*) FROM connections"), kept);
     assert_eq!(number(&path, "SELECT min(contime) FROM connections") / DAY, 8);
-    // 800 of 1000 addresses and 200 of 250 domains are gone, but for the hour's rounding.
-    assert!((975..=1000).contains(&sum.names), "{sum:?}");
+    // 800 of 1000 addresses, as many peers, and 200 of 250 domains are gone, but for the hour's
+    // rounding.
+    assert!((1_770..=1_800).contains(&sum.names), "{sum:?}");
     assert!((200..=210).contains(&number(&path, "SELECT count(*) FROM addresses")));
     assert_eq!(number(&path, "SELECT count(*) FROM executables WHERE exe = '/bin/waits'"), 1);
     // A fifth of the rows is left; 256 free pages are kept for new ones.

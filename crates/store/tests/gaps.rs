@@ -114,10 +114,11 @@ fn retention_forgets_gaps_that_are_over() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f.db");
     let mut writer = open(&path);
-    writer.note_gap(10, 20, GapReason::Stopped).unwrap();
-    writer.note_gap(30, 60, GapReason::Stopped).unwrap();
-    assert_eq!(writer.expire(50, 100).unwrap().gaps, 1);
-    assert_eq!(gaps(&path), [gap(30, 60, "stopped")]);
+    let day = 86_400;
+    writer.note_gap(day, 2 * day, GapReason::Stopped).unwrap();
+    writer.note_gap(3 * day, 6 * day, GapReason::Stopped).unwrap();
+    assert_eq!(writer.expire(5 * day, 100).unwrap().gaps, 1);
+    assert_eq!(gaps(&path), [gap(3 * day, 6 * day, "stopped")]);
 }
 
 #[test]

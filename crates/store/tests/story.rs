@@ -353,7 +353,7 @@ fn a_failed_transaction_is_forgotten_entirely() {
     // Fails in the middle: the first row is fine and is interned, the second is not.
     other
         .execute_batch(
-            "CREATE TRIGGER no BEFORE INSERT ON traffic WHEN new.contime = 13
+            "CREATE TRIGGER no BEFORE INSERT ON recent WHEN new.contime = 13
              BEGIN SELECT raise(ABORT, 'no'); END",
         )
         .unwrap();

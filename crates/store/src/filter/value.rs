@@ -9,6 +9,18 @@ use ipnet::IpNet;
 use super::Match;
 use super::reversed;
 
+/// A number, or two as `8000..8999`, both included.
+pub(super) fn number(text: &str) -> Option<Match> {
+    let read = |text: &str| text.parse::<u32>().ok().map(i64::from);
+    match text.split_once("..") {
+        Some((first, last)) => {
+            let (first, last) = (read(first)?, read(last)?);
+            (first <= last).then_some(Match::Range(first, last))
+        }
+        None => read(text).map(Match::Number),
+    }
+}
+
 /// The network that `text` writes; a mapped IPv4 address becomes IPv4, as in the history.
 pub(super) fn address(text: &str) -> Option<Match> {
     if text.is_empty() {

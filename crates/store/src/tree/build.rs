@@ -13,7 +13,7 @@ use crate::Users;
 use crate::classify::Sql;
 use crate::dimension::Source;
 use crate::processes::MAX_CLIMB;
-use crate::query::Texts;
+use crate::texts::Texts;
 
 /// A number that all runs of a node have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,11 +111,18 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Adds traffic of a run, or without one of an executable.
-    pub(super) fn add(&mut self, process: i64, exe: i64, sums: Sums) -> Sql<()> {
+    /// Adds traffic of a run, or without one of an actor.
+    pub(super) fn add(&mut self, process: i64, actor: i64, sums: Sums) -> Sql<()> {
         let node = match self.process(process)? {
             Some(node) => node,
-            None => self.nobodys(exe)?,
+            None => {
+                let exe = self
+                    .conn
+                    .prepare_cached("SELECT exe_id FROM actors WHERE id = ?1")?
+                    .query_row([actor], |row| row.get(0))
+                    .optional()?;
+                self.nobodys(exe.unwrap_or(0))?
+            }
         };
         if let Some(draft) = self.drafts.get_mut(node) {
             draft.own.add(sums);

@@ -1,0 +1,40 @@
+//! One way to ask: any number of groupings of filtered traffic, from the coarsest sums that tell.
+
+mod axis;
+mod cells;
+mod groups;
+mod plan;
+mod rows;
+mod run;
+mod seen;
+mod sets;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+pub(crate) use axis::Axis;
+pub(crate) use groups::Groupings;
+pub(crate) use groups::Groups;
+pub(crate) use plan::Need;
+pub(crate) use run::Question;
+pub(crate) use run::Sink;
+pub(crate) use run::Stop;
+pub(crate) use run::Told;
+pub(crate) use seen::Lookups;
+pub(crate) use seen::Seen;
+
+/// Ends a question from elsewhere: another thread, or somebody who went away. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// The question ends soon, with [`crate::StoreError::Cancelled`].
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

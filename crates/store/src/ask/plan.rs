@@ -1,0 +1,269 @@
+//! Which rows and sums answer a question: the coarsest that do, finer ones at the edges.
+
+use std::ops::Range;
+
+use crate::rollups::Cube;
+use crate::rollups::Floors;
+use crate::rollups::Level;
+
+/// What a question asks of each row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(super) actor: bool,
+    pub(super) peer: bool,
+    pub(super) outcome: bool,
+    pub(super) lport: bool,
+    pub(super) rport: bool,
+    pub(super) run: bool,
+    /// Time matters in steps of so many seconds from some full multiple; 0: not at all.
+    pub(super) grain: i64,
+}
+
+/// Of which peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    All,
+    /// Those that say the remote port.
+    Steady,
+    /// Those whose rows say it.
+    Loose,
+}
+
+/// Where to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Rows,
+    Sums(Level, Cube),
+}
+
+/// A piece of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) source: Source,
+    pub(super) time: Range<i64>,
+    pub(super) of: Of,
+}
+
+/// All pieces, and of which time they tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Plan {
+    pub(super) parts: Vec<Part>,
+    /// The time asked for, as far as it is kept so finely.
+    pub(super) time: Range<i64>,
+    /// What lies before is told without what only rows say, and the question asks for that.
+    pub(super) coarse_before: Option<i64>,
+}
+
+/// What has no row in a cube of days, hours or minutes.
+fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
+    let Need { actor, peer, outcome, lport, rport, run, grain } = *need;
+    let day = level == Level::Day;
+    if grain % level.span() != 0 {
+        return None;
+    }
+    match (actor, peer, outcome, lport, rport, run) {
+        (_, false, _, false, false, false) => Some((Cube::Actor, Of::All)),
+        (false, true, false, false, false, false) => Some((Cube::Peer, Of::All)),
+        (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
+        (false, false, false, true, false, false) if day => Some((Cube::Lport, Of::All)),
+        (false, false, false, false, true, false) if day => Some((Cube::Rport, Of::All)),
+        (false, false, false, false, false, true) if day => Some((Cube::Run, Of::All)),
+        (false, _, false, false, true, false) => Some((Cube::Peer, Of::Steady)),
+        (true, _, false, false, true, false) => Some((Cube::Pair, Of::Steady)),
+        _ => None,
+    }
+}
+
+/// Likewise where nothing else is left: what it does not say is told as unknown.
+fn coarse(need: &Need) -> (Cube, bool) {
+    let Need { actor, peer, outcome, lport, rport, run, .. } = *need;
+    let peer = peer || lport || rport;
+    let cube = match (actor, peer) {
+        (_, false) => Cube::Actor,
+        (false, true) => Cube::Peer,
+        (true, true) => Cube::Pair,
+    };
+    (cube, lport || rport || run || (outcome && peer))
+}
+
+fn down(time: i64, span: i64) -> i64 {
+    time.div_euclid(span).saturating_mul(span)
+}
+
+fn up(time: i64, span: i64) -> i64 {
+    down(time.saturating_add(span - 1), span)
+}
+
+/// The finest that is kept of a time.
+fn finest(time: i64, floors: &Floors) -> i64 {
+    if time >= floors.row {
+        1
+    } else if time >= floors.minute {
+        Level::Minute.span()
+    } else if time >= floors.hour {
+        Level::Hour.span()
+    } else {
+        Level::Day.span()
+    }
+}
+
+/// Plans an answer about `time`; nothing was or will be outside of `all`.
+pub(super) fn plan(need: &Need, floors: &Floors, time: Range<i64>, all: &Range<i64>) -> Plan {
+    let start = time.start.max(all.start).max(floors.day.min(floors.row));
+    // Where everything is asked for, whole days are.
+    let start = if time.start <= all.start { down(start, Level::Day.span()) } else { start };
+    let end = time.end.min(all.end);
+    let end = if time.end >= all.end { up(end, Level::Day.span()) } else { end };
+    let rounded = down(start, finest(start, floors))..up(end, finest(end, floors));
+    let mut plan = Plan { parts: Vec::new(), time: rounded.clone(), coarse_before: None };
+    if rounded.start < rounded.end {
+        let levels = [Level::Day, Level::Hour, Level::Minute];
+        plan.below(need, floors, rounded.start..rounded.end.min(floors.row), &levels);
+        let kept = rounded.start.max(floors.row)..rounded.end;
+        plan.cover(need, floors, kept, &[Level::Day, Level::Hour]);
+    }
+    plan
+}
+
+impl Plan {
+    fn push(&mut self, source: Source, time: Range<i64>, of: Of) {
+        if time.start < time.end {
+            self.parts.push(Part { source, time, of });
+        }
+    }
+
+    /// Time of which there are rows.
+    fn cover(&mut self, need: &Need, floors: &Floors, time: Range<i64>, levels: &[Level]) {
+        if time.start >= time.end {
+            return;
+        }
+        let [level, finer @ ..] = levels else {
+            return self.push(Source::Rows, time, Of::All);
+        };
+        let span = level.span();
+        let begin = up(time.start.max(floors.of(*level)), span);
+        let whole = begin..down(time.end, span).max(begin);
+        let Some((cube, of)) = exact(need, *level).filter(|_| whole.start < whole.end) else {
+            return self.cover(need, floors, time, finer);
+        };
+        self.cover(need, floors, time.start..whole.start.min(time.end), finer);
+        self.push(Source::Sums(*level, cube), whole.clone(), of);
+        if of == Of::Steady {
+            self.push(Source::Rows, whole.clone(), Of::Loose);
+        }
+        self.cover(need, floors, whole.end..time.end, finer);
+    }
+
+    /// Time of which there are sums only: what is asked for and they do not say is untold.
+    fn below(&mut self, need: &Need, floors: &Floors, time: Range<i64>, levels: &[Level]) {
+        let (false, [level, finer @ ..]) = (time.is_empty(), levels) else { return };
+        let span = level.span();
+        let finer_from = finer.iter().map(|finer| floors.of(*finer)).min().unwrap_or(i64::MAX);
+        // Too coarse a sum is for what nothing finer tells.
+        let end = if need.grain % span == 0 {
+            time.end
+        } else {
+            time.end.min(up(finer_from.min(time.end), span))
+        };
+        let begin = up(time.start.max(floors.of(*level)), span);
+        let whole = begin..down(end, span).max(begin);
+        if whole.is_empty() {
+            return self.below(need, floors, time, finer);
+        }
+        let (mut cube, mut untold) = coarse(need);
+        if *level == Level::Minute {
+            // Of minutes there are pairs alone.
+            (cube, untold) = (Cube::Pair, untold || need.outcome);
+        }
+        if untold {
+            self.coarse_before = self.coarse_before.max(Some(whole.end));
+        }
+        self.below(need, floors, time.start..whole.start, finer);
+        self.push(Source::Sums(*level, cube), whole.clone(), Of::All);
+        self.below(need, floors, whole.end..time.end, finer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn need() -> impl Strategy<Value = Need> {
+        (any::<[bool; 6]>(), prop::sample::select(vec![0, 1, 60, 1800, 3600, 86_400])).prop_map(
+            |([actor, peer, outcome, lport, rport, run], grain)| Need {
+                actor,
+                peer,
+                outcome,
+                lport,
+                rport,
+                run,
+                grain,
+            },
+        )
+    }
+
+    prop_compose! {
+        fn floors()(day in 0..5_i64, hour in 0..5_i64, minute in prop::option::of(0..40_i64), row in 0..60_i64) -> Floors {
+            let (day, hour) = (day * 86_400, (day + hour) * 86_400);
+            let row = (hour + row * 3600).max(hour);
+            let minute = minute.map_or(i64::MAX, |minute| (hour + minute * 3600).min(row));
+            Floors { minute, hour, day, row }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_second_is_told_exactly_once(
+            need in need(),
+            floors in floors(),
+            (start, length) in (0..20 * 86_400_i64, 0..20 * 86_400_i64),
+        ) {
+            let all = 0..20 * 86_400;
+            let plan = plan(&need, &floors, start..start + length, &all);
+            for of in [Of::Steady, Of::Loose] {
+                let mut parts: Vec<_> =
+                    plan.parts.iter().filter(|part| part.of == Of::All || part.of == of).collect();
+                parts.sort_by_key(|part| part.time.start);
+                let mut at = plan.time.start;
+                for part in parts {
+                    prop_assert_eq!(part.time.start, at, "{:?}", &plan);
+                    prop_assert!(part.time.end > at);
+                    at = part.time.end;
+                    match part.source {
+                        Source::Rows => prop_assert!(part.time.start >= floors.row),
+                        Source::Sums(level, _) => {
+                            prop_assert_eq!(part.time.start % level.span(), 0);
+                            prop_assert_eq!(part.time.end % level.span(), 0);
+                            prop_assert!(part.time.start >= floors.of(level));
+                        }
+                    }
+                }
+                prop_assert_eq!(at, plan.time.end.max(plan.time.start), "{:?}", &plan);
+            }
+            // As asked for, where rows are kept, and never less.
+            if plan.time.start > floors.row && start > 0 {
+                prop_assert_eq!(plan.time.start, start);
+            }
+            prop_assert!(plan.time.start <= start.max(floors.day));
+        }
+    }
+
+    #[test]
+    fn whole_days_are_read_as_days() {
+        let floors = Floors { minute: i64::MAX, hour: -1 << 40, day: -1 << 40, row: -1 << 40 };
+        let (day, all) = (86_400, 0..100 * 86_400);
+        let need = Need { actor: true, ..Need::default() };
+        let plan = plan(&need, &floors, day - 7250..3 * day, &all);
+        let sources: Vec<_> =
+            plan.parts.iter().map(|part| (part.source, part.time.clone())).collect();
+        assert_eq!(
+            sources,
+            [
+                (Source::Rows, day - 7250..day - 7200),
+                (Source::Sums(Level::Hour, Cube::Actor), day - 7200..day),
+                (Source::Sums(Level::Day, Cube::Actor), day..3 * day),
+            ]
+        );
+    }
+}

@@ -1,0 +1,230 @@
+//! Carrying out a plan.
+
+use std::ops::Range;
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+
+use crate::Filter;
+use crate::StoreError;
+use crate::Users;
+use crate::blocks;
+use crate::blocks::BLOCK_SPAN;
+use crate::blocks::Stored;
+use crate::classify::At;
+use crate::classify::Sql;
+use crate::group::Sums;
+use crate::rollups;
+use crate::rollups::Floors;
+use crate::rollups::Level;
+
+use super::Cancel;
+use super::groups::Crowded;
+use super::groups::Groupings;
+use super::groups::Groups;
+use super::groups::Part;
+use super::plan::Need;
+use super::plan::Plan;
+use super::plan::Source;
+use super::plan::plan;
+use super::rows::Read;
+use super::seen::Lookups;
+use super::seen::Seen;
+use super::sets::Sets;
+
+/// More parts than this mean that the question has too many answers for anybody.
+const MOST_PARTS: u64 = 256;
+
+/// Why an answer was given up.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Sql(rusqlite::Error),
+    Cancelled,
+    /// There are more groups than fit.
+    Crowded,
+    /// There are more than fit in many parts.
+    TooMany,
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<Crowded> for Stop {
+    fn from(_: Crowded) -> Self {
+        Self::Crowded
+    }
+}
+
+/// What is asked, but for how it is grouped.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    conn: &'a Connection,
+    time: Range<i64>,
+    sets: Sets,
+    floors: Floors,
+    extent: Range<i64>,
+}
+
+/// Takes what was asked for.
+pub(crate) trait Sink {
+    /// Adds what it wants to know of each.
+    fn need(&self, need: &mut Need);
+
+    /// Takes one.
+    fn add(&mut self, lookups: &Lookups, seen: &Seen, sums: Sums) -> Result<(), Stop>;
+}
+
+/// Of which time an answer tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) time: Range<i64>,
+    pub(crate) coarse_before: Option<i64>,
+}
+
+/// One pass over everything that is asked for.
+pub(super) struct Run<'a> {
+    pub(super) need: Need,
+    pub(super) sets: &'a Sets,
+    pub(super) lookups: Lookups,
+    sink: &'a mut dyn Sink,
+    cancel: &'a Cancel,
+}
+
+impl Run<'_> {
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    pub(super) fn add(&mut self, seen: &Seen, sums: Sums) -> Result<(), Stop> {
+        self.sink.add(&self.lookups, seen, sums)
+    }
+
+    fn go(&mut self, conn: &Connection, plan: &Plan) -> Result<(), Stop> {
+        let mut read = Read::default();
+        for part in &plan.parts {
+            match part.source {
+                Source::Rows => blocks::scan(conn, part.time.clone(), |block| {
+                    self.block(block, &mut read, &part.time, part.of)
+                })?,
+                Source::Sums(level, cube) => {
+                    rollups::scan(conn, (level, cube), &part.time, |start, cells| {
+                        self.cells((cube, part.of), start, cells)
+                    })?;
+                }
+            }
+        }
+        // What waits is in no sum yet.
+        let sql =
+            format!("SELECT {} FROM recent WHERE contime >= ?1 AND contime < ?2", Stored::COLUMNS);
+        let mut stmt = conn.prepare_cached(&sql)?;
+        let mut rows = stmt.query([plan.time.start, plan.time.end])?;
+        while let Some(row) = rows.next()? {
+            self.waiting(&Stored::read(row, 0)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The time in which there is anything at all.
+fn extent(conn: &Connection) -> Sql<Range<i64>> {
+    let number = |sql: &str| {
+        conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional().map(Option::flatten)
+    };
+    let mut begins =
+        vec![number("SELECT min(contime) FROM recent")?, number("SELECT min(first) FROM blocks")?];
+    let mut ends = vec![
+        number("SELECT max(contime) FROM recent")?.map(|last| last.saturating_add(1)),
+        number("SELECT max(first) FROM blocks")?.map(|first| first.saturating_add(BLOCK_SPAN)),
+    ];
+    let all = i64::MIN..i64::MAX;
+    for level in Level::ALL {
+        let keys = rollups::keys(level, rollups::Cube::Pair, &all);
+        let end = |order: &str| {
+            conn.query_row(
+                &format!(
+                    "SELECT key FROM rollups WHERE key >= ?1 AND key < ?2 ORDER BY key {order}
+                     LIMIT 1"
+                ),
+                [keys.start, keys.end],
+                |row| row.get::<_, i64>(0),
+            )
+            .optional()
+        };
+        begins.push(end("ASC")?.map(rollups::start));
+        ends.push(end("DESC")?.map(|key| rollups::start(key).saturating_add(level.span())));
+    }
+    let begin = begins.into_iter().flatten().min().unwrap_or(0);
+    Ok(begin..ends.into_iter().flatten().max().unwrap_or(begin))
+}
+
+impl<'a> Question<'a> {
+    /// Asks the history in this state.
+    pub(crate) fn new(
+        conn: &'a Connection,
+        time: Range<i64>,
+        filters: &[Filter],
+        users: &dyn Users,
+        path: &Path,
+    ) -> Result<Self, StoreError> {
+        let sets = Sets::new(conn, filters, users, path)?;
+        let floors = Floors::read(conn).at(path)?;
+        let extent = extent(conn).at(path)?;
+        Ok(Self { conn, time, sets, floors, extent })
+    }
+
+    /// The state of the history that is asked.
+    pub(crate) fn conn(&self) -> &'a Connection {
+        self.conn
+    }
+
+    /// Shows everything that is asked for to `sink`, in no order.
+    pub(crate) fn ask(&self, sink: &mut dyn Sink, cancel: &Cancel) -> Result<Told, Stop> {
+        let mut need = Need::default();
+        self.sets.need(&mut need);
+        sink.need(&mut need);
+        let plan = plan(&need, &self.floors, self.time.clone(), &self.extent);
+        let mut lookups = Lookups::default();
+        if need.lport || need.rport {
+            lookups.read_ports(self.conn)?;
+        }
+        if need.run {
+            lookups.read_pids(self.conn)?;
+        }
+        let mut run = Run { need, sets: &self.sets, lookups, sink, cancel };
+        run.go(self.conn, &plan)?;
+        Ok(Told { time: plan.time, coarse_before: plan.coarse_before })
+    }
+
+    /// Fills `groupings`, of which only the first may be too many to be kept at once; whenever some
+    /// of its groups are complete, they are shown to `part`.
+    pub(crate) fn group(
+        &self,
+        groupings: &mut Groupings,
+        cancel: &Cancel,
+        mut part: impl FnMut(&mut Groups) -> Result<(), Stop>,
+    ) -> Result<Told, Stop> {
+        let (mut at, mut of) = (0, 1);
+        loop {
+            groupings.restart(Part { at, of });
+            match self.ask(groupings, cancel) {
+                Ok(told) => {
+                    if let Some(first) = groupings.0.first_mut() {
+                        part(first)?;
+                    }
+                    at += 1;
+                    if at == of {
+                        return Ok(told);
+                    }
+                }
+                // Nothing was shown yet: parts are of about the same size.
+                Err(Stop::Crowded) if at == 0 && of < MOST_PARTS => of *= 4,
+                Err(Stop::Crowded) => return Err(Stop::TooMany),
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! A row, or the sum of some, as filters and groups look at it.
+
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use crate::classify::Sql;
+use crate::parties::Loose;
+
+use super::axis::Axis;
+use super::plan::Of;
+use super::sets::Sets;
+
+/// What is known of it; zeros for what is not.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(super) actor: u64,
+    pub(super) peer: u64,
+    /// The port that the peer leaves open.
+    pub(super) port: u64,
+    /// Those of the cubes of ports.
+    pub(super) ports: Option<(u64, u64)>,
+    pub(super) process: u64,
+    /// As blocks have it.
+    pub(super) pid: u64,
+    pub(super) outcome: u64,
+    pub(super) time: i64,
+}
+
+/// What rows do not say themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Lookups {
+    /// By peer: local port, remote port, which of them is the row's own.
+    ports: Vec<(u32, u32, u8)>,
+    pids: HashMap<u64, u32>,
+}
+
+impl Lookups {
+    pub(super) fn read_ports(&mut self, conn: &Connection) -> Sql<()> {
+        let mut stmt = conn.prepare("SELECT id, lport, rport, loose FROM peers")?;
+        let mut rows = stmt.query([])?;
+        let number = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+        while let Some(row) = rows.next()? {
+            let at = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            let loose = u8::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+            if at >= self.ports.len() {
+                self.ports.resize(at + 1, (0, 0, 0));
+            }
+            if let Some(slot) = self.ports.get_mut(at) {
+                *slot = (number(row.get(1)?), number(row.get(2)?), loose);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_pids(&mut self, conn: &Connection) -> Sql<()> {
+        let mut stmt = conn.prepare("SELECT id, pid FROM processes")?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, pid): (i64, i64) = (row.get(0)?, row.get(1)?);
+            self.pids.insert(id.cast_unsigned(), u32::try_from(pid).unwrap_or(0));
+        }
+        Ok(())
+    }
+
+    fn peer(&self, peer: u64) -> (u32, u32, u8) {
+        let at = usize::try_from(peer).unwrap_or(usize::MAX);
+        self.ports.get(at).copied().unwrap_or((0, 0, 0))
+    }
+
+    fn lport(&self, seen: &Seen) -> u32 {
+        if let Some((lport, _)) = seen.ports {
+            return clamped(lport);
+        }
+        let (lport, _, loose) = self.peer(seen.peer);
+        if loose == Loose::Local as u8 { clamped(seen.port) } else { lport }
+    }
+
+    fn rport(&self, seen: &Seen) -> u32 {
+        if let Some((_, rport)) = seen.ports {
+            return clamped(rport);
+        }
+        let (_, rport, loose) = self.peer(seen.peer);
+        if loose == Loose::Remote as u8 { clamped(seen.port) } else { rport }
+    }
+
+    fn pid(&self, seen: &Seen) -> u32 {
+        match seen.pid.checked_sub(1) {
+            Some(pid) => clamped(pid),
+            None => self.pids.get(&seen.process).copied().unwrap_or(0),
+        }
+    }
+
+    /// True if the peer's rows say the remote port themselves.
+    fn is_loose(&self, peer: u64) -> bool {
+        self.peer(peer).2 == Loose::Remote as u8
+    }
+
+    /// True if a filter or the part of the plan leaves out all of this peer.
+    pub(super) fn leaves_out(&self, sets: &Sets, of: Of, peer: u64) -> bool {
+        let other = match of {
+            Of::All => false,
+            Of::Steady => self.is_loose(peer),
+            Of::Loose => !self.is_loose(peer),
+        };
+        other || sets.peers.as_ref().is_some_and(|peers| !peers.has(peer))
+    }
+
+    /// True if what remains of the filters holds.
+    pub(super) fn holds(&self, sets: &Sets, seen: &Seen) -> bool {
+        let Sets { lport, rport, pid, outcome, time, .. } = sets;
+        let is = |number: u32| i64::from(number);
+        lport.as_ref().is_none_or(|test| test.holds(is(self.lport(seen))))
+            && rport.as_ref().is_none_or(|test| test.holds(is(self.rport(seen))))
+            && pid.as_ref().is_none_or(|test| test.holds(is(self.pid(seen))))
+            && outcome.as_ref().is_none_or(|test| test.holds(seen.outcome.cast_signed()))
+            && time.iter().all(|(width, test)| test.holds(seen.time.div_euclid(*width) * width))
+    }
+
+    /// The value on an axis.
+    pub(crate) fn value(&self, axis: &Axis, seen: &Seen) -> u32 {
+        match axis {
+            Axis::Actor(values) => values.place(seen.actor),
+            Axis::Peer(values) => values.place(seen.peer),
+            Axis::Lport => self.lport(seen),
+            Axis::Rport => self.rport(seen),
+            Axis::Pid => self.pid(seen),
+            Axis::Outcome => clamped(seen.outcome),
+            Axis::Time { width, offset } => {
+                u32::try_from(seen.time.saturating_sub(*offset).div_euclid(*width)).unwrap_or(0)
+            }
+            Axis::Process => clamped(seen.process),
+            Axis::Stray if seen.process == 0 => clamped(seen.actor),
+            Axis::Stray => 0,
+        }
+    }
+}
+
+fn clamped(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}

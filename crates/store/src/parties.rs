@@ -1,0 +1,234 @@
+//! Who and to whom, as far as that is the same for many rows: stored once, referred to by number.
+
+use femtosnitch_model::Direction;
+use femtosnitch_model::Row;
+use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+use rusqlite::params;
+
+use crate::classify::Sql;
+use crate::intern::Interner;
+use crate::intern::Seen;
+use crate::intern::remember;
+use crate::intern::round_up;
+
+/// Local ports below this are not given to clients by chance.
+pub(crate) const LOCAL_LOOSE: u16 = 1024;
+/// Nor are remote ones below this: Linux' and IANA's ranges begin later
+/// (`net.ipv4.ip_local_port_range`).
+pub(crate) const REMOTE_LOOSE: u16 = 32_768;
+
+/// Which port is a client's, another one for each connection, and so the row's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Loose {
+    Neither = 0,
+    /// This machine's.
+    Local = 1,
+    /// The other end's.
+    Remote = 2,
+}
+
+impl Loose {
+    /// Whose port a row keeps itself.
+    pub(crate) fn of(direction: Direction, lport: u16, rport: u16) -> Self {
+        let outgoing = matches!(direction, Direction::Outgoing);
+        let unknown = matches!(direction, Direction::Unknown);
+        if !outgoing && rport >= REMOTE_LOOSE && lport < REMOTE_LOOSE {
+            Self::Remote
+        } else if (outgoing || unknown) && lport >= LOCAL_LOOSE {
+            Self::Local
+        } else {
+            Self::Neither
+        }
+    }
+}
+
+/// What a row of `actors` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Actor {
+    /// Executable, parent, grandparent.
+    pub(crate) exes: [i64; 3],
+    pub(crate) uid: u32,
+    pub(crate) netns: u32,
+    pub(crate) container: i64,
+    pub(crate) place: i64,
+    pub(crate) script: i64,
+    pub(crate) login: Option<u32>,
+    /// The run is known.
+    pub(crate) placed: bool,
+}
+
+/// What a row of `peers` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Peer {
+    family: u16,
+    protocol: u16,
+    direction: u8,
+    raddr: i64,
+    rport: u16,
+    laddr: i64,
+    lport: u16,
+    domain: i64,
+    name_source: u8,
+    loose: Loose,
+}
+
+impl Peer {
+    /// That of a row, and the port that it keeps itself.
+    pub(crate) fn of(row: &Row, [laddr, raddr]: [i64; 2], domain: i64) -> (Self, u16) {
+        let loose = Loose::of(row.direction, row.lport, row.rport);
+        let (lport, rport, own) = match loose {
+            Loose::Neither => (row.lport, row.rport, 0),
+            Loose::Local => (0, row.rport, row.lport),
+            Loose::Remote => (row.lport, 0, row.rport),
+        };
+        let peer = Self {
+            family: row.family,
+            protocol: row.protocol,
+            direction: row.direction.code(),
+            raddr,
+            rport,
+            laddr,
+            lport,
+            domain,
+            name_source: row.name_source.code(),
+            loose,
+        };
+        (peer, own)
+    }
+}
+
+impl Interner {
+    /// Id of an actor.
+    pub(crate) fn actor(&mut self, tx: &Transaction<'_>, actor: Actor, contime: i64) -> Sql<i64> {
+        if let Some(seen) = self.actors.get(&actor)
+            && contime <= seen.last
+        {
+            return Ok(seen.id);
+        }
+        let last = round_up(contime);
+        let login = actor.login.map_or(-1, i64::from);
+        let [exe, pexe, gpexe] = actor.exes;
+        let found = tx
+            .prepare_cached(
+                "SELECT id, last_seen FROM actors WHERE exe_id = ?1 AND pexe_id = ?2
+                   AND gpexe_id = ?3 AND uid = ?4 AND netns = ?5 AND container_id = ?6
+                   AND place_id = ?7 AND script_id = ?8 AND login_uid = ?9 AND placed = ?10
+                 ORDER BY id LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    exe,
+                    pexe,
+                    gpexe,
+                    actor.uid,
+                    actor.netns,
+                    actor.container,
+                    actor.place,
+                    actor.script,
+                    login,
+                    actor.placed
+                ],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let seen = match found {
+            Some((id, stored)) if stored >= contime => Seen { id, first: 0, last: stored },
+            Some((id, _)) => {
+                tx.prepare_cached(
+                    "UPDATE actors SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+                )?
+                .execute([id, last])?;
+                Seen { id, first: 0, last }
+            }
+            None => {
+                tx.prepare_cached(
+                    "INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id,
+                       place_id, script_id, login_uid, placed, last_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?
+                .execute(params![
+                    exe,
+                    pexe,
+                    gpexe,
+                    actor.uid,
+                    actor.netns,
+                    actor.container,
+                    actor.place,
+                    actor.script,
+                    login,
+                    actor.placed,
+                    last
+                ])?;
+                Seen { id: tx.last_insert_rowid(), first: 0, last }
+            }
+        };
+        remember(&mut self.actors, actor, seen);
+        Ok(seen.id)
+    }
+
+    /// Id of a peer.
+    pub(crate) fn peer(&mut self, tx: &Transaction<'_>, peer: Peer, contime: i64) -> Sql<i64> {
+        if let Some(seen) = self.peers.get(&peer)
+            && contime <= seen.last
+        {
+            return Ok(seen.id);
+        }
+        let last = round_up(contime);
+        let loose = peer.loose as u8;
+        let found = tx
+            .prepare_cached(
+                "SELECT id, last_seen FROM peers WHERE raddr_id = ?1 AND domain_id = ?2
+                   AND rport = ?3 AND laddr_id = ?4 AND lport = ?5 AND family = ?6
+                   AND protocol = ?7 AND direction = ?8 AND name_source = ?9 AND loose = ?10
+                 ORDER BY id LIMIT 1",
+            )?
+            .query_row(
+                params![
+                    peer.raddr,
+                    peer.domain,
+                    peer.rport,
+                    peer.laddr,
+                    peer.lport,
+                    peer.family,
+                    peer.protocol,
+                    peer.direction,
+                    peer.name_source,
+                    loose
+                ],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?;
+        let seen = match found {
+            Some((id, stored)) if stored >= contime => Seen { id, first: 0, last: stored },
+            Some((id, _)) => {
+                tx.prepare_cached("UPDATE peers SET last_seen = max(last_seen, ?2) WHERE id = ?1")?
+                    .execute([id, last])?;
+                Seen { id, first: 0, last }
+            }
+            None => {
+                tx.prepare_cached(
+                    "INSERT INTO peers(raddr_id, domain_id, rport, laddr_id, lport, family,
+                       protocol, direction, name_source, loose, last_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                )?
+                .execute(params![
+                    peer.raddr,
+                    peer.domain,
+                    peer.rport,
+                    peer.laddr,
+                    peer.lport,
+                    peer.family,
+                    peer.protocol,
+                    peer.direction,
+                    peer.name_source,
+                    loose,
+                    last
+                ])?;
+                Seen { id: tx.last_insert_rowid(), first: 0, last }
+            }
+        };
+        remember(&mut self.peers, peer, seen);
+        Ok(seen.id)
+    }
+}

@@ -1,0 +1,231 @@
+//! Sums by minute, hour and day, kept in the same transaction as the rows that they sum.
+
+mod cells;
+mod pack;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+use rusqlite::types::Type;
+
+use crate::blocks::Stored;
+use crate::classify::Sql;
+use crate::group::Sums;
+
+pub(crate) use cells::Cells;
+pub(crate) use cells::Chunk;
+
+/// How long the time is that a sum covers. Codes are those of the table `levels`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Level {
+    Minute = 0,
+    Hour = 1,
+    Day = 2,
+}
+
+impl Level {
+    pub(crate) const ALL: [Self; 3] = [Self::Minute, Self::Hour, Self::Day];
+
+    /// Seconds.
+    pub(crate) const fn span(self) -> i64 {
+        match self {
+            Self::Minute => 60,
+            Self::Hour => 3_600,
+            Self::Day => 86_400,
+        }
+    }
+}
+
+/// By what is summed: the two numbers of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Cube {
+    /// Actor and outcome.
+    Actor = 0,
+    /// Peer.
+    Peer = 1,
+    /// Actor and peer.
+    Pair = 2,
+    /// Local port.
+    Lport = 3,
+    /// Remote port.
+    Rport = 4,
+    /// Process, and its pid as a block has it.
+    Run = 5,
+}
+
+impl Cube {
+    /// Those that tell all that is kept for long.
+    pub(crate) const LASTING: [Self; 3] = [Self::Actor, Self::Peer, Self::Pair];
+    /// Those of days that are only kept while the rows are: they save reading these.
+    pub(crate) const PASSING: [Self; 3] = [Self::Lport, Self::Rport, Self::Run];
+}
+
+/// The place of a cube of a time in the table.
+pub(crate) fn key(level: Level, cube: Cube, start: i64) -> i64 {
+    (level as i64 * 8 + cube as i64) << 40 | start.div_euclid(60)
+}
+
+/// The keys of a cube from one time to another.
+pub(crate) fn keys(level: Level, cube: Cube, time: &Range<i64>) -> Range<i64> {
+    let minute = |time: i64| time.clamp(0, (1 << 40) - 1).div_euclid(60);
+    let base = (level as i64 * 8 + cube as i64) << 40;
+    base | minute(time.start)..base | minute(time.end)
+}
+
+/// The time at which what has this key begins.
+pub(crate) fn start(key: i64) -> i64 {
+    (key & ((1 << 40) - 1)) * 60
+}
+
+/// Since when each level is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Floors {
+    pub(crate) minute: i64,
+    pub(crate) hour: i64,
+    pub(crate) day: i64,
+    pub(crate) row: i64,
+}
+
+impl Floors {
+    pub(crate) fn read(conn: &Connection) -> Sql<Self> {
+        let mut floors = Self { minute: i64::MAX, hour: i64::MAX, day: i64::MAX, row: i64::MAX };
+        let mut stmt = conn.prepare_cached("SELECT level, since FROM levels")?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let since = row.get(1)?;
+            match row.get::<_, i64>(0)? {
+                0 => floors.minute = since,
+                1 => floors.hour = since,
+                2 => floors.day = since,
+                3 => floors.row = since,
+                _ => {}
+            }
+        }
+        Ok(floors)
+    }
+
+    pub(crate) fn write(&self, tx: &Transaction<'_>) -> Sql<()> {
+        for (level, since) in [(0, self.minute), (1, self.hour), (2, self.day), (3, self.row)] {
+            tx.prepare_cached("UPDATE levels SET since = ?2 WHERE level = ?1 AND since <> ?2")?
+                .execute([level, since])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn of(&self, level: Level) -> i64 {
+        match level {
+            Level::Minute => self.minute,
+            Level::Hour => self.hour,
+            Level::Day => self.day,
+        }
+    }
+}
+
+/// What a row is to cubes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Summand {
+    pub(crate) row: Stored,
+    pub(crate) lport: i64,
+    pub(crate) rport: i64,
+}
+
+impl Summand {
+    fn cell(&self, cube: Cube) -> [u64; 2] {
+        let number = |value: i64| value.cast_unsigned();
+        let row = &self.row;
+        match cube {
+            Cube::Actor => [number(row.actor), row.outcome()],
+            Cube::Peer => [number(row.peer), 0],
+            Cube::Pair => [number(row.actor), number(row.peer)],
+            Cube::Lport => [number(self.lport), 0],
+            Cube::Rport => [number(self.rport), 0],
+            Cube::Run => [number(row.process), row.pid.map_or(0, |pid| number(pid) + 1)],
+        }
+    }
+}
+
+/// Sums that are on their way into the table.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(HashMap<i64, HashMap<[u64; 2], Sums>>);
+
+impl Pending {
+    /// Adds a row to all that sums it: what `floors` say is kept.
+    pub(crate) fn add(&mut self, summand: &Summand, floors: &Floors) {
+        let row = &summand.row;
+        let sums = Sums::from(row);
+        // While there are rows, minutes are read from them.
+        let minutes = row.contime < floors.row && row.contime >= floors.minute;
+        let mut add = |level: Level, cube: Cube| {
+            let start = row.contime.div_euclid(level.span()) * level.span();
+            if start >= floors.of(level) || level == Level::Minute {
+                let cells = self.0.entry(key(level, cube, start)).or_default();
+                cells.entry(summand.cell(cube)).or_default().add(sums);
+            }
+        };
+        for cube in Cube::LASTING {
+            if minutes && cube == Cube::Pair {
+                add(Level::Minute, cube);
+            }
+            add(Level::Hour, cube);
+            add(Level::Day, cube);
+        }
+        let day = row.contime.div_euclid(Level::Day.span()) * Level::Day.span();
+        if day.saturating_add(Level::Day.span()) > floors.row {
+            Cube::PASSING.into_iter().for_each(|cube| add(Level::Day, cube));
+        }
+    }
+
+    /// Adds a row to its minute.
+    pub(crate) fn add_minute(&mut self, row: &Stored) {
+        let start = row.contime.div_euclid(60) * 60;
+        let cell = [row.actor.cast_unsigned(), row.peer.cast_unsigned()];
+        let cells = self.0.entry(key(Level::Minute, Cube::Pair, start)).or_default();
+        cells.entry(cell).or_default().add(Sums::from(row));
+    }
+
+    /// Adds it all to what the table has.
+    pub(crate) fn write(self, tx: &Transaction<'_>) -> Sql<()> {
+        for (key, added) in self.0 {
+            let mut added: Vec<([u64; 2], Sums)> = added.into_iter().collect();
+            added.sort_unstable_by_key(|(cell, _)| *cell);
+            let stored: Option<Vec<u8>> = tx
+                .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
+                .query_row([key], |row| row.get(0))
+                .optional()?;
+            let merged = match &stored {
+                Some(stored) => cells::merge(stored, &added).map_err(damaged)?,
+                None => cells::pack(added.into_iter()),
+            };
+            tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
+                .execute(rusqlite::params![key, merged])?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows `each` what is summed of `time` by one cube, with the time at which it begins.
+pub(crate) fn scan<E: From<rusqlite::Error>>(
+    conn: &Connection,
+    (level, cube): (Level, Cube),
+    time: &Range<i64>,
+    mut each: impl FnMut(i64, Cells<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let keys = keys(level, cube, time);
+    let mut stmt = conn.prepare_cached(
+        "SELECT key, sums FROM rollups WHERE key >= ?1 AND key < ?2 ORDER BY key",
+    )?;
+    let mut rows = stmt.query([keys.start, keys.end])?;
+    while let Some(row) = rows.next()? {
+        let sums = row.get_ref(1)?.as_blob().map_err(|error| damaged(error))?;
+        each(start(row.get(0)?), Cells::new(sums))?;
+    }
+    Ok(())
+}
+
+/// What was read is not what was written.
+pub(crate) fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(1, Type::Blob, Box::new(error))
+}
