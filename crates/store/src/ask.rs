@@ -14,6 +14,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 pub(crate) use axis::Axis;
+pub(crate) use axis::Cache;
 pub(crate) use groups::Groupings;
 pub(crate) use groups::Groups;
 pub(crate) use plan::Need;

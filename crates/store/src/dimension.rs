@@ -108,7 +108,7 @@ impl Source {
             | Self::Version(_)
             | Self::Number("uid" | "netns") => Party::Actor,
             Self::Text("name_source", ..) => Party::Peer,
-            Self::Text(..) => Party::Actor,
+            Self::Text(..) | Self::Address("laddr_id") => Party::Actor,
             Self::Number("protocol" | "family")
             | Self::Word("direction", _)
             | Self::Address(_)

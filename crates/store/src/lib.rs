@@ -60,7 +60,7 @@ pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;
 pub use query::{Answer, Key, NoUsers, Query, Users};
 pub use reader::{Reader, Stats};
-pub use report::{Bucket, Others, Point, Report, Series, Span};
+pub use report::{Breakdown, Bucket, Detail, Others, Point, Report, Series, Span};
 pub use schema::SCHEMA_VERSION;
 pub use sink::{Sink, SinkState};
 pub use spool::{Dropped, Spool};

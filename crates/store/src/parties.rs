@@ -12,11 +12,12 @@ use crate::intern::Seen;
 use crate::intern::remember;
 use crate::intern::round_up;
 
-/// Local ports below this are not given to clients by chance.
-pub(crate) const LOCAL_LOOSE: u16 = 1024;
-/// Nor are remote ones below this: Linux' and IANA's ranges begin later
+/// Ports below this are not given to clients by chance (behind address translation all others may
+/// be).
+pub(crate) const LOOSE_FROM: u16 = 1024;
+/// Whose port it is, if nobody knows who began: Linux and IANA give clients such ports
 /// (`net.ipv4.ip_local_port_range`).
-pub(crate) const REMOTE_LOOSE: u16 = 32_768;
+const CLIENTS_FROM: u16 = 32_768;
 
 /// Which port is a client's, another one for each connection, and so the row's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,14 +32,15 @@ pub(crate) enum Loose {
 impl Loose {
     /// Whose port a row keeps itself.
     pub(crate) fn of(direction: Direction, lport: u16, rport: u16) -> Self {
-        let outgoing = matches!(direction, Direction::Outgoing);
-        let unknown = matches!(direction, Direction::Unknown);
-        if !outgoing && rport >= REMOTE_LOOSE && lport < REMOTE_LOOSE {
-            Self::Remote
-        } else if (outgoing || unknown) && lport >= LOCAL_LOOSE {
-            Self::Local
-        } else {
-            Self::Neither
+        let remote = match direction {
+            Direction::Incoming | Direction::Listening => true,
+            Direction::Outgoing => false,
+            Direction::Unknown => rport >= CLIENTS_FROM && lport < CLIENTS_FROM,
+        };
+        match remote {
+            true if rport >= LOOSE_FROM => Self::Remote,
+            false if lport >= LOOSE_FROM => Self::Local,
+            _ => Self::Neither,
         }
     }
 }
@@ -54,6 +56,8 @@ pub(crate) struct Actor {
     pub(crate) place: i64,
     pub(crate) script: i64,
     pub(crate) login: Option<u32>,
+    /// The address of this machine that was used.
+    pub(crate) laddr: i64,
     /// The run is known.
     pub(crate) placed: bool,
 }
@@ -66,7 +70,6 @@ pub(crate) struct Peer {
     direction: u8,
     raddr: i64,
     rport: u16,
-    laddr: i64,
     lport: u16,
     domain: i64,
     name_source: u8,
@@ -75,7 +78,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// That of a row, and the port that it keeps itself.
-    pub(crate) fn of(row: &Row, [laddr, raddr]: [i64; 2], domain: i64) -> (Self, u16) {
+    pub(crate) fn of(row: &Row, raddr: i64, domain: i64) -> (Self, u16) {
         let loose = Loose::of(row.direction, row.lport, row.rport);
         let (lport, rport, own) = match loose {
             Loose::Neither => (row.lport, row.rport, 0),
@@ -88,7 +91,6 @@ impl Peer {
             direction: row.direction.code(),
             raddr,
             rport,
-            laddr,
             lport,
             domain,
             name_source: row.name_source.code(),
@@ -114,6 +116,7 @@ impl Interner {
                 "SELECT id, last_seen FROM actors WHERE exe_id = ?1 AND pexe_id = ?2
                    AND gpexe_id = ?3 AND uid = ?4 AND netns = ?5 AND container_id = ?6
                    AND place_id = ?7 AND script_id = ?8 AND login_uid = ?9 AND placed = ?10
+                   AND laddr_id = ?11
                  ORDER BY id LIMIT 1",
             )?
             .query_row(
@@ -127,7 +130,8 @@ impl Interner {
                     actor.place,
                     actor.script,
                     login,
-                    actor.placed
+                    actor.placed,
+                    actor.laddr
                 ],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
@@ -144,8 +148,8 @@ impl Interner {
             None => {
                 tx.prepare_cached(
                     "INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id,
-                       place_id, script_id, login_uid, placed, last_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                       place_id, script_id, login_uid, placed, laddr_id, last_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
                 )?
                 .execute(params![
                     exe,
@@ -158,6 +162,7 @@ impl Interner {
                     actor.script,
                     login,
                     actor.placed,
+                    actor.laddr,
                     last
                 ])?;
                 Seen { id: tx.last_insert_rowid(), first: 0, last }
@@ -179,8 +184,8 @@ impl Interner {
         let found = tx
             .prepare_cached(
                 "SELECT id, last_seen FROM peers WHERE raddr_id = ?1 AND domain_id = ?2
-                   AND rport = ?3 AND laddr_id = ?4 AND lport = ?5 AND family = ?6
-                   AND protocol = ?7 AND direction = ?8 AND name_source = ?9 AND loose = ?10
+                   AND rport = ?3 AND lport = ?4 AND family = ?5 AND protocol = ?6
+                   AND direction = ?7 AND name_source = ?8 AND loose = ?9
                  ORDER BY id LIMIT 1",
             )?
             .query_row(
@@ -188,7 +193,6 @@ impl Interner {
                     peer.raddr,
                     peer.domain,
                     peer.rport,
-                    peer.laddr,
                     peer.lport,
                     peer.family,
                     peer.protocol,
@@ -208,15 +212,14 @@ impl Interner {
             }
             None => {
                 tx.prepare_cached(
-                    "INSERT INTO peers(raddr_id, domain_id, rport, laddr_id, lport, family,
-                       protocol, direction, name_source, loose, last_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                    "INSERT INTO peers(raddr_id, domain_id, rport, lport, family, protocol,
+                       direction, name_source, loose, last_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?
                 .execute(params![
                     peer.raddr,
                     peer.domain,
                     peer.rport,
-                    peer.laddr,
                     peer.lport,
                     peer.family,
                     peer.protocol,

@@ -82,6 +82,20 @@ impl Answer {
             rtt_us: sums.rtt_us,
         }
     }
+
+    pub(crate) fn sums(&self) -> Sums {
+        Sums {
+            send: self.send,
+            recv: self.recv,
+            wire_send: self.wire_send,
+            wire_recv: self.wire_recv,
+            events: self.events,
+            connections: self.connections,
+            failed: self.failed,
+            retrans: self.retrans,
+            rtt_us: self.rtt_us,
+        }
+    }
 }
 
 /// User names, which only the caller can know.

@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 
 use crate::StoreError;
+use crate::ask::Cache;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::migrate;
@@ -22,6 +23,9 @@ use crate::schema::SCHEMA_VERSION;
 
 /// A reader only ever waits for the moment in which a journal is recovered or reset.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pages kept for the next question: 16 MB (negative: in KiB).
+const CACHE: i64 = -16_384;
 
 /// What the history amounts to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +45,7 @@ pub struct Stats {
 pub struct Reader {
     conn: Connection,
     path: PathBuf,
+    cache: Cache,
 }
 
 impl Reader {
@@ -57,6 +62,7 @@ impl Reader {
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).at(path)?;
         conn.busy_timeout(BUSY_TIMEOUT).at(path)?;
         conn.pragma_update(None, "query_only", true).at(path)?;
+        conn.pragma_update(None, "cache_size", CACHE).at(path)?;
         conn.pragma_update(None, "trusted_schema", false).at(path)?;
         let found = migrate::version(&conn, path, SCHEMA_VERSION)?;
         if found == 0 {
@@ -68,7 +74,7 @@ impl Reader {
             return Err(StoreError::Older { path: path.to_owned(), found, known });
         }
         add_functions(&conn).at(path)?;
-        Ok(Self { conn, path: path.to_owned() })
+        Ok(Self { conn, path: path.to_owned(), cache: Cache::default() })
     }
 
     /// Who runs an autonomous system, as it was known last; '' if it is not.
@@ -116,6 +122,10 @@ impl Reader {
         let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
         let bytes = place::size(&self.path) + place::size(&place::beside(&self.path, "-wal"));
         Ok(Stats { rows, oldest, newest, bytes })
+    }
+
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -54,13 +54,15 @@ pub(crate) enum Cube {
     Rport = 4,
     /// Process, and its pid as a block has it.
     Run = 5,
+    /// The minute of the day.
+    Clock = 6,
 }
 
 impl Cube {
     /// Those that tell all that is kept for long.
     pub(crate) const LASTING: [Self; 3] = [Self::Actor, Self::Peer, Self::Pair];
     /// Those of days that are only kept while the rows are: they save reading these.
-    pub(crate) const PASSING: [Self; 3] = [Self::Lport, Self::Rport, Self::Run];
+    pub(crate) const PASSING: [Self; 4] = [Self::Lport, Self::Rport, Self::Run, Self::Clock];
 }
 
 /// The place of a cube of a time in the table.
@@ -143,6 +145,7 @@ impl Summand {
             Cube::Lport => [number(self.lport), 0],
             Cube::Rport => [number(self.rport), 0],
             Cube::Run => [number(row.process), row.pid.map_or(0, |pid| number(pid) + 1)],
+            Cube::Clock => [number(row.contime.rem_euclid(Level::Day.span()) / 60), 0],
         }
     }
 }

@@ -16,11 +16,22 @@ pub(crate) struct Texts<'a> {
     conn: &'a Connection,
     users: &'a dyn Users,
     cache: HashMap<(Source, i64, i64), Key>,
+    versions: Option<Versions>,
+}
+
+/// What is known of executables, for looking up many.
+#[derive(Debug, Default)]
+struct Versions {
+    /// Path and contents of each executable.
+    executables: HashMap<i64, (String, String)>,
+    realms: HashMap<i64, String>,
+    /// By path, contents and realm, what is asked for.
+    known: HashMap<(String, String, String), String>,
 }
 
 impl<'a> Texts<'a> {
     pub(crate) fn new(conn: &'a Connection, users: &'a dyn Users) -> Self {
-        Self { conn, users, cache: HashMap::new() }
+        Self { conn, users, cache: HashMap::new(), versions: None }
     }
 
     /// What stands at `id` (and `second`, where the source has two columns).
@@ -59,8 +70,33 @@ impl<'a> Texts<'a> {
         name.unwrap_or_else(|| uid.to_string())
     }
 
+    /// Reads all texts of a source whose numbers are nearly all asked for.
+    pub(crate) fn preload(&mut self, source: Source) -> Sql<()> {
+        let sql = match source {
+            Source::Address(_) => "SELECT id, addr FROM addresses".to_owned(),
+            Source::Domain => "SELECT id, domain FROM domains".to_owned(),
+            Source::Text(_, table, column) => format!("SELECT id, {column} FROM {table}"),
+            Source::Version(column) => {
+                self.versions = Some(Versions::read(self.conn, column)?);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        let mut stmt = self.conn.prepare(&sql)?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(1)?;
+            let text = if source == Source::Domain { reversed(&text) } else { text };
+            self.cache.insert((source, row.get(0)?, 0), Key::Text(text));
+        }
+        Ok(())
+    }
+
     /// What is known of an executable that ran at a place.
     fn version(&self, column: &str, exe: i64, place: i64) -> Sql<String> {
+        if let Some(versions) = &self.versions {
+            return Ok(versions.find(exe, place));
+        }
         let sql = format!(
             "SELECT v.{column} FROM executables AS e JOIN versions AS v
                ON v.exe = program_path(e.exe) AND v.sha256 = e.sha256
@@ -72,15 +108,9 @@ impl<'a> Texts<'a> {
         Ok(found.unwrap_or_default())
     }
 
-    /// What was known of where an address is.
-    fn location(&self, column: &str, address: i64) -> Sql<String> {
-        let sql = format!(
-            "SELECT {column} FROM addresses AS a JOIN locations AS l ON l.id = a.location_id
-             WHERE a.id = ?1"
-        );
-        let found =
-            self.conn.prepare_cached(&sql)?.query_row([address], |row| row.get(0)).optional()?;
-        Ok(found.unwrap_or_else(|| format!("(lost {address})")))
+    /// A column of a location.
+    fn location(&self, column: &str, location: i64) -> Sql<String> {
+        self.text("locations", column, location)
     }
 
     /// Table and column come from the table of dimensions, never from outside.
@@ -89,5 +119,39 @@ impl<'a> Texts<'a> {
         let found = self.conn.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;
         // A missing row would be damage; its bytes are shown all the same.
         Ok(found.unwrap_or_else(|| format!("(lost {id})")))
+    }
+}
+
+impl Versions {
+    fn read(conn: &Connection, column: &str) -> Sql<Self> {
+        let mut versions = Self::default();
+        let mut stmt = conn.prepare("SELECT id, exe, sha256 FROM executables")?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            let exe: String = row.get(1)?;
+            let path = femtosnitch_model::program_path(&exe).into_owned();
+            versions.executables.insert(row.get(0)?, (path, row.get(2)?));
+        }
+        let mut stmt = conn.prepare("SELECT id, realm FROM places")?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            versions.realms.insert(row.get(0)?, row.get(1)?);
+        }
+        let mut stmt =
+            conn.prepare(&format!("SELECT exe, sha256, realm, {column} FROM versions"))?;
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            versions.known.insert((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?);
+        }
+        Ok(versions)
+    }
+
+    fn find(&self, exe: i64, place: i64) -> String {
+        let found = self.executables.get(&exe).zip(self.realms.get(&place));
+        found
+            .and_then(|((path, sha256), realm)| {
+                self.known.get(&(path.clone(), sha256.clone(), realm.clone())).cloned()
+            })
+            .unwrap_or_default()
     }
 }

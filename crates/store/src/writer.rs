@@ -252,10 +252,8 @@ fn insert(
     let mover = interning.process(tx, row, exe)?;
     let own = row.lineage.first().map(|launch| &launch.process);
     let interner = &mut *interning.interner;
-    let addresses = [
-        interner.address(tx, locator, row.laddr, contime)?,
-        interner.address(tx, locator, row.raddr, contime)?,
-    ];
+    let laddr = interner.address(tx, locator, row.laddr, contime)?;
+    let raddr = interner.address(tx, locator, row.raddr, contime)?;
     let domain = interner.domain(tx, &row.domain, contime)?;
     let container = interner.container(tx, &row.container, contime)?;
     let actor = Actor {
@@ -266,10 +264,11 @@ fn insert(
         place: mover.place,
         script: mover.script,
         login: own.and_then(|own| own.login_uid),
+        laddr,
         placed: mover.id != 0,
     };
     let actor = interner.actor(tx, actor, contime)?;
-    let (peer, port) = Peer::of(row, addresses, domain);
+    let (peer, port) = Peer::of(row, raddr, domain);
     let peer = interner.peer(tx, peer, contime)?;
     let report = &mut *interning.report;
     let mut fit = |value: u64| {

@@ -1,6 +1,8 @@
 //! What groups are called: from the numbers of rows and sums to the values of dimensions.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
@@ -20,7 +22,7 @@ pub(crate) enum Axis {
     /// By actor.
     Actor(Values),
     /// By peer.
-    Peer(Values),
+    Peer(Rc<Values>),
     Lport,
     Rport,
     Pid,
@@ -37,11 +39,34 @@ pub(crate) enum Axis {
 }
 
 /// The value of each actor or peer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Values {
     /// By id, the place in `keys`.
     places: Vec<u32>,
     keys: Vec<Key>,
+    /// The last id that was read.
+    last: i64,
+}
+
+/// Values of peers that were asked for. What a row of `peers` says never changes, and its id is
+/// never given to another: only what is new has to be read the next time.
+#[derive(Debug, Default)]
+pub(crate) struct Cache(RefCell<HashMap<Source, Rc<Values>>>);
+
+/// So many sources are kept (a megabyte or two each).
+const MOST_CACHED: usize = 8;
+
+impl Cache {
+    fn values(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
+        let known = self.0.borrow_mut().remove(&source).unwrap_or_default();
+        let values = Rc::new(values(conn, "peers", (source, users), Rc::unwrap_or_clone(known))?);
+        let mut cached = self.0.borrow_mut();
+        if cached.len() >= MOST_CACHED {
+            cached.clear();
+        }
+        cached.insert(source, Rc::clone(&values));
+        Ok(values)
+    }
 }
 
 impl Values {
@@ -49,15 +74,26 @@ impl Values {
         let id = usize::try_from(id).unwrap_or(usize::MAX);
         self.places.get(id).copied().unwrap_or(0)
     }
+
+    fn key(&self, place: usize) -> Key {
+        let none = || Key::Text(format!("(lost {place})"));
+        self.keys.get(place).cloned().unwrap_or_else(none)
+    }
 }
 
 impl Axis {
     /// The axis of a dimension.
-    pub(crate) fn new(conn: &Connection, dimension: Dimension, users: &dyn Users) -> Sql<Self> {
+    pub(crate) fn new(
+        conn: &Connection,
+        dimension: Dimension,
+        (users, cache): (&dyn Users, &Cache),
+    ) -> Sql<Self> {
         let source = dimension.source();
         Ok(match source.party() {
-            Party::Actor => Self::Actor(values(conn, "actors", source, users)?),
-            Party::Peer => Self::Peer(values(conn, "peers", source, users)?),
+            Party::Actor => {
+                Self::Actor(values(conn, "actors", (source, users), Values::default())?)
+            }
+            Party::Peer => Self::Peer(cache.values(conn, source, users)?),
             Party::Row => match dimension {
                 Dimension::Lport => Self::Lport,
                 Dimension::Rport => Self::Rport,
@@ -91,10 +127,8 @@ impl Axis {
     pub(crate) fn key(&self, value: u32) -> Key {
         let place = usize::try_from(value).unwrap_or(usize::MAX);
         match self {
-            Self::Actor(values) | Self::Peer(values) => {
-                let none = || Key::Text(format!("(lost {value})"));
-                values.keys.get(place).cloned().unwrap_or_else(none)
-            }
+            Self::Actor(values) => values.key(place),
+            Self::Peer(values) => values.key(place),
             Self::Outcome => {
                 let word = crate::dimension::OUTCOMES.get(place).copied().unwrap_or_default();
                 Key::Text(word.to_owned())
@@ -116,19 +150,41 @@ pub(super) fn finer(one: i64, other: i64) -> i64 {
     one
 }
 
-/// The values of all actors, or peers. What reads the same is one value.
-fn values(conn: &Connection, table: &str, source: Source, users: &dyn Users) -> Sql<Values> {
+/// The values of all actors, or peers, beyond those that are `known`. What reads the same is one
+/// value.
+fn values(
+    conn: &Connection,
+    table: &str,
+    (source, users): (Source, &dyn Users),
+    known: Values,
+) -> Sql<Values> {
+    let newest: Option<i64> =
+        conn.query_row(&format!("SELECT max(id) FROM {table}"), [], |row| row.get(0))?;
+    if newest.is_none_or(|newest| newest <= known.last) {
+        return Ok(known);
+    }
     let (first, second) = source.columns();
     let second = second.unwrap_or("0");
-    let sql = format!("SELECT id, {first}, {second} FROM {table}");
+    let sql = format!("SELECT id, {first}, {second} FROM {table} WHERE id > ?1");
     let mut texts = Texts::new(conn, users);
-    let mut values = Values::default();
-    let mut by_key: HashMap<Key, u32> = HashMap::new();
+    if known.last == 0 {
+        texts.preload(source)?;
+    }
+    // Where addresses are: there are few places.
+    let locations = match source {
+        Source::Location(_) | Source::System => Some(locations(conn)?),
+        _ => None,
+    };
+    let mut values = known;
+    let mut by_key: HashMap<Key, u32> = values.keys.iter().cloned().zip(0..).collect();
     let mut by_numbers: HashMap<(i64, i64), u32> = HashMap::new();
     let mut stmt = conn.prepare(&sql)?;
-    let mut rows = stmt.query([])?;
+    let mut rows = stmt.query([values.last])?;
     while let Some(row) = rows.next()? {
-        let numbers: (i64, i64) = (row.get(1)?, row.get(2)?);
+        let mut numbers: (i64, i64) = (row.get(1)?, row.get(2)?);
+        if let Some(locations) = &locations {
+            numbers.0 = locations.get(&numbers.0).copied().unwrap_or(0);
+        }
         let place = match by_numbers.get(&numbers) {
             Some(place) => *place,
             None => {
@@ -143,6 +199,7 @@ fn values(conn: &Connection, table: &str, source: Source, users: &dyn Users) -> 
             }
         };
         let id: i64 = row.get(0)?;
+        values.last = values.last.max(id);
         let at = usize::try_from(id).unwrap_or(0);
         if at >= values.places.len() {
             values.places.resize(at + 1, 0);
@@ -152,4 +209,11 @@ fn values(conn: &Connection, table: &str, source: Source, users: &dyn Users) -> 
         }
     }
     Ok(values)
+}
+
+/// The location of each address.
+fn locations(conn: &Connection) -> Sql<HashMap<i64, i64>> {
+    let mut stmt = conn.prepare("SELECT id, location_id FROM addresses")?;
+    let pairs = stmt.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    pairs.collect()
 }

@@ -25,7 +25,8 @@ impl Run<'_> {
             picked.clear();
             let (first, second) = chunk.columns();
             for (at, (first, second)) in first.iter().zip(second).enumerate() {
-                let seen = Seen { time, ..seen(cube, *first, *second) };
+                let mut seen = seen(cube, *first, *second);
+                seen.time = seen.time.saturating_add(time);
                 if self.takes(cube, of, &seen) {
                     picked.push((at, seen));
                 }
@@ -64,5 +65,6 @@ fn seen(cube: Cube, first: u64, second: u64) -> Seen {
         Cube::Lport => Seen { ports: Some((first, 0)), ..none },
         Cube::Rport => Seen { ports: Some((0, first)), ..none },
         Cube::Run => Seen { process: first, pid: second, ..none },
+        Cube::Clock => Seen { time: first.cast_signed().saturating_mul(60), ..none },
     }
 }

@@ -15,6 +15,8 @@ use super::seen::Seen;
 
 /// Groups that are kept at a time (some 30 MB). If there are more, they are read in parts.
 pub(super) const MOST: usize = 200_000;
+/// Values below this need no hash (4 MB at most).
+const DIRECT: usize = 1 << 20;
 /// Values that fit in a key; those before are folded into one.
 const WIDE: usize = 4;
 
@@ -91,6 +93,8 @@ pub(crate) struct Groups {
     pub(crate) axes: Vec<Axis>,
     part: Part,
     places: Places,
+    /// Of one axis: by its value, one more than the place.
+    direct: Vec<u32>,
     keys: Vec<u128>,
     sums: Vec<Sums>,
     /// Of more than [`WIDE`] axes: the first values, as one.
@@ -105,6 +109,7 @@ impl Groups {
             axes,
             part: Part::ALL,
             places: Places::default(),
+            direct: Vec::new(),
             keys: Vec::new(),
             sums: Vec::new(),
             folds: Places::default(),
@@ -117,6 +122,7 @@ impl Groups {
     pub(super) fn restart(&mut self, part: Part) {
         self.part = part;
         self.places.clear();
+        self.direct.clear();
         self.keys.clear();
         self.sums.clear();
         self.folds.clear();
@@ -199,7 +205,35 @@ impl Groups {
 
     /// The group of a key, if it has one.
     pub(crate) fn place(&self, key: u128) -> Option<usize> {
-        self.places.get(&key).and_then(|place| usize::try_from(*place).ok())
+        let place = match self.slot(key) {
+            Some(slot) => self.direct.get(slot).and_then(|place| place.checked_sub(1)),
+            None => self.places.get(&key).copied(),
+        };
+        place.and_then(|place| usize::try_from(place).ok())
+    }
+
+    /// Where to look, if no table of hashes is needed.
+    fn slot(&self, key: u128) -> Option<usize> {
+        let slot = usize::try_from(key).ok()?;
+        (self.axes.len() == 1 && slot < DIRECT).then_some(slot)
+    }
+
+    fn note(&mut self, key: u128) -> Result<(), Crowded> {
+        let place = u32::try_from(self.sums.len()).map_err(|_| Crowded)?;
+        match self.slot(key) {
+            Some(slot) => {
+                if slot >= self.direct.len() {
+                    self.direct.resize(slot + 1, 0);
+                }
+                if let Some(direct) = self.direct.get_mut(slot) {
+                    *direct = place + 1;
+                }
+            }
+            None => {
+                self.places.insert(key, place);
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn add(&mut self, key: u128, sums: Sums) -> Result<(), Crowded> {
@@ -219,7 +253,7 @@ impl Groups {
                 if self.sums.len() >= MOST {
                     return Err(Crowded);
                 }
-                self.places.insert(key, u32::try_from(self.sums.len()).map_err(|_| Crowded)?);
+                self.note(key)?;
                 self.keys.push(key);
                 self.sums.push(Sums::default());
                 self.sums.len() - 1

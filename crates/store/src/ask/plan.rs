@@ -58,6 +58,10 @@ pub(super) struct Plan {
 fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
     let Need { actor, peer, outcome, lport, rport, run, grain } = *need;
     let day = level == Level::Day;
+    let parties = actor || peer || outcome || lport || rport || run;
+    if day && !parties && grain % Level::Minute.span() == 0 && grain % Level::Hour.span() != 0 {
+        return Some((Cube::Clock, Of::All));
+    }
     if grain % level.span() != 0 {
         return None;
     }
@@ -247,6 +251,19 @@ mod tests {
             }
             prop_assert!(plan.time.start <= start.max(floors.day));
         }
+    }
+
+    #[test]
+    fn process_ids_of_whole_days_are_read_as_such() {
+        let floors = Floors { minute: i64::MAX, hour: -1 << 40, day: -1 << 40, row: -1 << 40 };
+        let need = Need { run: true, ..Need::default() };
+        let plan = plan(&need, &floors, i64::MIN..i64::MAX, &(86_405..10 * 86_400 - 7));
+        let part = Part {
+            source: Source::Sums(Level::Day, Cube::Run),
+            time: 86_400..10 * 86_400,
+            of: Of::All,
+        };
+        assert_eq!(plan.parts, [part]);
     }
 
     #[test]

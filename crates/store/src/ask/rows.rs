@@ -109,6 +109,7 @@ impl Run<'_> {
 
     /// Adds a row that waits, if it is meant.
     pub(super) fn waiting(&mut self, row: &Stored) -> Result<(), Stop> {
+        self.check()?;
         let seen = Seen {
             actor: row.actor.cast_unsigned(),
             peer: row.peer.cast_unsigned(),

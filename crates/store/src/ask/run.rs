@@ -10,7 +10,6 @@ use crate::Filter;
 use crate::StoreError;
 use crate::Users;
 use crate::blocks;
-use crate::blocks::BLOCK_SPAN;
 use crate::blocks::Stored;
 use crate::classify::At;
 use crate::classify::Sql;
@@ -138,7 +137,11 @@ fn extent(conn: &Connection) -> Sql<Range<i64>> {
         vec![number("SELECT min(contime) FROM recent")?, number("SELECT min(first) FROM blocks")?];
     let mut ends = vec![
         number("SELECT max(contime) FROM recent")?.map(|last| last.saturating_add(1)),
-        number("SELECT max(first) FROM blocks")?.map(|first| first.saturating_add(BLOCK_SPAN)),
+        // The newest row is in one of the newest blocks.
+        number(
+            "SELECT max(last) FROM blocks WHERE first > (SELECT max(first) FROM blocks) - 86400",
+        )?
+        .map(|last| last.saturating_add(1)),
     ];
     let all = i64::MIN..i64::MAX;
     for level in Level::ALL {

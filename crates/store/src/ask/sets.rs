@@ -14,9 +14,8 @@ use crate::classify::At;
 use crate::classify::Sql;
 use crate::dimension::Party;
 use crate::filter::Numbers;
-use crate::parties::LOCAL_LOOSE;
+use crate::parties::LOOSE_FROM;
 use crate::parties::Loose;
-use crate::parties::REMOTE_LOOSE;
 
 use super::plan::Need;
 
@@ -132,14 +131,8 @@ impl Conditions {
 }
 
 /// A port test as a condition on peers, where what rows say does not matter.
-fn port(
-    column: &str,
-    test: Test,
-    first: u16,
-    loose: Loose,
-    peers: &mut Conditions,
-) -> Option<Test> {
-    let Some(loosely) = test.from(first) else { return Some(test) };
+fn port(column: &str, test: Test, loose: Loose, peers: &mut Conditions) -> Option<Test> {
+    let Some(loosely) = test.from(LOOSE_FROM) else { return Some(test) };
     let condition = |numbers: &Numbers| format!("{column} BETWEEN {} AND {}", numbers.0, numbers.1);
     let any: Vec<String> = test.any.iter().map(condition).collect();
     let mut all: Vec<String> =
@@ -176,11 +169,10 @@ impl Sets {
                     let test = Test { any: numbers(&choice.any), none: numbers(&choice.none) };
                     match dimension {
                         Dimension::Lport => {
-                            sets.lport = port("lport", test, LOCAL_LOOSE, Loose::Local, &mut peers);
+                            sets.lport = port("lport", test, Loose::Local, &mut peers);
                         }
                         Dimension::Rport => {
-                            sets.rport =
-                                port("rport", test, REMOTE_LOOSE, Loose::Remote, &mut peers);
+                            sets.rport = port("rport", test, Loose::Remote, &mut peers);
                         }
                         Dimension::Pid => sets.pid = Some(test),
                         Dimension::Minute => sets.time.push((60, test)),

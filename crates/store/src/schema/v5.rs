@@ -115,7 +115,7 @@ macro_rules! ports {
 macro_rules! parties {
     () => {
         "a.exe_id, a.pexe_id, a.gpexe_id, a.uid, a.netns, a.container_id, a.place_id, a.script_id,
-         a.login_uid, q.family, q.protocol, q.direction, q.raddr_id, q.laddr_id, q.domain_id,
+         a.login_uid, a.laddr_id, q.family, q.protocol, q.direction, q.raddr_id, q.domain_id,
          q.name_source,"
     };
 }
@@ -123,8 +123,8 @@ macro_rules! parties {
 /// Rows of `recent` are as they came; a block takes them over some thousand at a time, and
 /// `rollups` their sums, in the same transaction. Rows that have no room in a block's numbers stay.
 ///
-/// `actors` are who moved bytes, as far as that is the same for many rows, `peers` to whom, but for
-/// one port: `loose` is 1 if that of this machine is the row's own, 2 if that of the other end is,
+/// `actors` are who moved bytes and by which address of this machine, as far as that is the same for
+/// many rows, `peers` to whom, but for one port: `loose` is 1 if that of this machine is the row's own, 2 if that of the other end is,
 /// 0 if none. What of an executable is found out later is found out for all its actors, so that two
 /// may read the same.
 ///
@@ -134,7 +134,8 @@ macro_rules! parties {
 pub(super) const V5: &str = concat!(
     "
 CREATE TABLE actors(
-    id INTEGER PRIMARY KEY,
+    -- Never given to another.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     exe_id INTEGER NOT NULL,
     pexe_id INTEGER NOT NULL,
     gpexe_id INTEGER NOT NULL,
@@ -145,6 +146,7 @@ CREATE TABLE actors(
     script_id INTEGER NOT NULL,
     -- -1 where nobody logged in.
     login_uid INTEGER NOT NULL,
+    laddr_id INTEGER NOT NULL,
     -- 1 where the run is known, and so whose path the executable's is.
     placed INTEGER NOT NULL,
     last_seen INTEGER NOT NULL
@@ -152,13 +154,12 @@ CREATE TABLE actors(
 CREATE INDEX actors_by_key ON actors(exe_id, pexe_id, place_id);
 
 CREATE TABLE peers(
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     family INTEGER NOT NULL,
     protocol INTEGER NOT NULL,
     direction INTEGER NOT NULL,
     raddr_id INTEGER NOT NULL,
     rport INTEGER NOT NULL,
-    laddr_id INTEGER NOT NULL,
     lport INTEGER NOT NULL,
     domain_id INTEGER NOT NULL,
     name_source INTEGER NOT NULL,
@@ -246,25 +247,25 @@ CREATE TEMP TABLE old AS SELECT
     contime, seq, send, recv, wire_send, wire_recv, events, exe_id, pexe_id, gpexe_id, uid, pid,
     family, protocol, lport, rport, laddr_id, raddr_id, domain_id, netns, container_id, direction,
     begun, ended, failed, error, rtt_us, retrans, process_id, name_source,
-    CASE WHEN direction <> 1 AND rport >= 32768 AND lport < 32768 THEN 2
-      WHEN direction <= 1 AND lport >= 1024 THEN 1 ELSE 0 END AS loose,
+    CASE WHEN direction > 1 THEN CASE WHEN rport >= 1024 THEN 2 ELSE 0 END
+      WHEN direction = 0 AND rport >= 32768 AND lport < 32768 THEN 2
+      WHEN lport >= 1024 THEN 1 ELSE 0 END AS loose,
     coalesce(run_place, -1) AS place_id, coalesce(run_script, 0) AS script_id,
     coalesce(run_login, -1) AS login_uid, process_id <> 0 AS placed
 FROM traffic LEFT JOIN (SELECT id AS run_id, place_id AS run_place, script_id AS run_script,
     login_uid AS run_login FROM processes) ON run_id = process_id;
 
 INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id, place_id, script_id,
-    login_uid, placed, last_seen)
-SELECT exe_id, pexe_id, gpexe_id, uid, netns, container_id, place_id, script_id, login_uid, placed,
-    max(contime)
-FROM old GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
+    login_uid, laddr_id, placed, last_seen)
+SELECT exe_id, pexe_id, gpexe_id, uid, netns, container_id, place_id, script_id, login_uid,
+    laddr_id, placed, max(contime)
+FROM old GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11;
 
-INSERT INTO peers(family, protocol, direction, raddr_id, rport, laddr_id, lport, domain_id,
-    name_source, loose, last_seen)
+INSERT INTO peers(family, protocol, direction, raddr_id, rport, lport, domain_id, name_source,
+    loose, last_seen)
 SELECT family, protocol, direction, raddr_id, CASE loose WHEN 2 THEN 0 ELSE rport END AS there,
-    laddr_id, CASE loose WHEN 1 THEN 0 ELSE lport END AS here, domain_id, name_source, loose,
-    max(contime)
-FROM old GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
+    CASE loose WHEN 1 THEN 0 ELSE lport END AS here, domain_id, name_source, loose, max(contime)
+FROM old GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
 INSERT INTO recent(contime, actor_id, process_id, pid, peer_id, port, send, recv, wire_send,
     wire_recv, events, begun, ended, failed, error, rtt_us, retrans)
@@ -275,11 +276,11 @@ FROM old AS o
   CROSS JOIN actors AS a ON a.exe_id = o.exe_id AND a.pexe_id = o.pexe_id
     AND a.place_id = o.place_id AND a.gpexe_id = o.gpexe_id AND a.uid = o.uid
     AND a.netns = o.netns AND a.container_id = o.container_id AND a.script_id = o.script_id
-    AND a.login_uid = o.login_uid AND a.placed = o.placed
+    AND a.login_uid = o.login_uid AND a.laddr_id = o.laddr_id AND a.placed = o.placed
   CROSS JOIN peers AS q ON q.raddr_id = o.raddr_id AND q.domain_id = o.domain_id
     AND q.rport = CASE o.loose WHEN 2 THEN 0 ELSE o.rport END
     AND q.lport = CASE o.loose WHEN 1 THEN 0 ELSE o.lport END
-    AND q.laddr_id = o.laddr_id AND q.family = o.family AND q.protocol = o.protocol
+    AND q.family = o.family AND q.protocol = o.protocol
     AND q.direction = o.direction AND q.name_source = o.name_source AND q.loose = o.loose
 ORDER BY contime, seq;
 

@@ -1,0 +1,99 @@
+//! How it went over time.
+
+use super::Bucket;
+use super::Point;
+use super::Series;
+use super::Span;
+use crate::Sums;
+use crate::ask::Axis;
+use crate::ask::Groups;
+use crate::ask::Lookups;
+use crate::ask::Need;
+use crate::ask::Seen;
+use crate::ask::Sink;
+use crate::ask::Stop;
+
+/// Points of a series over all its lines.
+const MOST_POINTS: usize = 500_000;
+/// The widths, in seconds, that a series may have if none is asked for.
+const WIDTHS: [i64; 12] =
+    [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
+/// Points that are good to look at.
+const POINTS: i64 = 120;
+
+impl Bucket {
+    /// The first step, the width of all, and how many there are.
+    pub(super) fn within(self, span: Span) -> (i64, i64, usize) {
+        let (width, offset) = match self {
+            Self::Seconds { width, offset } => (width.max(1), offset),
+            Self::Auto => {
+                let long = span.until.saturating_sub(span.since);
+                let fits = |width: &&i64| long / **width < POINTS;
+                (WIDTHS.iter().find(fits).copied().unwrap_or(31_536_000), 0)
+            }
+        };
+        let start = span.since.saturating_sub(offset).div_euclid(width) * width + offset;
+        let long = span.until.saturating_sub(start).max(0);
+        let count = long / width + i64::from(long % width > 0);
+        (start, width, usize::try_from(count).unwrap_or(usize::MAX))
+    }
+}
+
+/// Lines in the making: a line for each answer, one for all others.
+pub(super) struct Lines {
+    groups: Groups,
+    time: Axis,
+    start: i64,
+    width: i64,
+    steps: usize,
+    points: Vec<Point>,
+}
+
+impl Lines {
+    pub(super) fn new(
+        axes: Vec<Axis>,
+        answers: &[Vec<u32>],
+        (start, width, steps): (i64, i64, usize),
+    ) -> Result<Self, Stop> {
+        let points = steps.saturating_mul(answers.len() + 1);
+        if points > MOST_POINTS {
+            return Err(Stop::TooMany);
+        }
+        let mut groups = Groups::new(axes);
+        for values in answers {
+            let key = groups.key(values)?;
+            groups.add(key, Sums::default())?;
+        }
+        let time = Axis::Time { width, offset: start };
+        Ok(Self { groups, time, start, width, steps, points: vec![Point::default(); points] })
+    }
+
+    pub(super) fn finish(self) -> Series {
+        let mut lines: Vec<Vec<Point>> = match self.steps {
+            0 => vec![Vec::new(); self.groups.len() + 1],
+            steps => self.points.chunks(steps).map(<[Point]>::to_vec).collect(),
+        };
+        let others = lines.pop().unwrap_or_default();
+        Series { start: self.start, width: self.width, lines, others }
+    }
+}
+
+impl Sink for Lines {
+    fn need(&self, need: &mut Need) {
+        self.groups.axes.iter().chain([&self.time]).for_each(|axis| axis.need(need));
+    }
+
+    fn add(&mut self, lookups: &Lookups, seen: &Seen, sums: Sums) -> Result<(), Stop> {
+        let key = self.groups.key_of(lookups, seen)?;
+        let line = self.groups.place(key).unwrap_or(self.groups.len());
+        let step = usize::try_from(lookups.value(&self.time, seen)).unwrap_or(usize::MAX);
+        // A sum that is coarser than the steps counts where it begins.
+        let step = step.min(self.steps.saturating_sub(1));
+        if let Some(point) = self.points.get_mut(line * self.steps + step) {
+            point.send = point.send.saturating_add(sums.send);
+            point.recv = point.recv.saturating_add(sums.recv);
+            point.connections = point.connections.saturating_add(sums.connections);
+        }
+        Ok(())
+    }
+}
