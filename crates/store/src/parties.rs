@@ -1,10 +1,13 @@
 //! Who and to whom, as far as that is the same for many rows: stored once, referred to by number.
 
+use std::collections::HashMap;
+use std::hash::Hash;
+
 use femtosnitch_model::Direction;
 use femtosnitch_model::Row;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
-use rusqlite::params;
+use rusqlite::params_from_iter;
 
 use crate::classify::Sql;
 use crate::intern::Interner;
@@ -100,138 +103,101 @@ impl Peer {
     }
 }
 
+/// The statements for one table; `last_seen` is their last value.
+struct Table {
+    find: &'static str,
+    touch: &'static str,
+    insert: &'static str,
+}
+
+const ACTORS: Table = Table {
+    find: "SELECT id, last_seen FROM actors WHERE exe_id = ?1 AND pexe_id = ?2 AND gpexe_id = ?3
+           AND uid = ?4 AND netns = ?5 AND container_id = ?6 AND place_id = ?7 AND script_id = ?8
+           AND login_uid = ?9 AND laddr_id = ?10 AND placed = ?11
+         ORDER BY id LIMIT 1",
+    touch: "UPDATE actors SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    insert: "INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id, place_id,
+           script_id, login_uid, laddr_id, placed, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+};
+const PEERS: Table = Table {
+    find: "SELECT id, last_seen FROM peers WHERE raddr_id = ?1 AND domain_id = ?2 AND rport = ?3
+           AND lport = ?4 AND family = ?5 AND protocol = ?6 AND direction = ?7 AND name_source = ?8
+           AND loose = ?9
+         ORDER BY id LIMIT 1",
+    touch: "UPDATE peers SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    insert: "INSERT INTO peers(raddr_id, domain_id, rport, lport, family, protocol, direction,
+           name_source, loose, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+};
+
+/// Id of what is stored once, seen at `contime`.
+fn interned<K: Copy + Eq + Hash, const N: usize>(
+    tx: &Transaction<'_>,
+    table: &Table,
+    cache: &mut HashMap<K, Seen>,
+    (key, values): (K, [i64; N]),
+    contime: i64,
+) -> Sql<i64> {
+    if let Some(seen) = cache.get(&key)
+        && contime <= seen.last
+    {
+        return Ok(seen.id);
+    }
+    let last = round_up(contime);
+    let found: Option<(i64, i64)> = tx
+        .prepare_cached(table.find)?
+        .query_row(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (id, last) = match found {
+        Some((id, stored)) if stored >= contime => (id, stored),
+        Some((id, _)) => {
+            tx.prepare_cached(table.touch)?.execute([id, last])?;
+            (id, last)
+        }
+        None => {
+            let values = values.into_iter().chain([last]);
+            tx.prepare_cached(table.insert)?.execute(params_from_iter(values))?;
+            (tx.last_insert_rowid(), last)
+        }
+    };
+    remember(cache, key, Seen { id, first: 0, last });
+    Ok(id)
+}
+
 impl Interner {
     /// Id of an actor.
     pub(crate) fn actor(&mut self, tx: &Transaction<'_>, actor: Actor, contime: i64) -> Sql<i64> {
-        if let Some(seen) = self.actors.get(&actor)
-            && contime <= seen.last
-        {
-            return Ok(seen.id);
-        }
-        let last = round_up(contime);
-        let login = actor.login.map_or(-1, i64::from);
         let [exe, pexe, gpexe] = actor.exes;
-        let found = tx
-            .prepare_cached(
-                "SELECT id, last_seen FROM actors WHERE exe_id = ?1 AND pexe_id = ?2
-                   AND gpexe_id = ?3 AND uid = ?4 AND netns = ?5 AND container_id = ?6
-                   AND place_id = ?7 AND script_id = ?8 AND login_uid = ?9 AND placed = ?10
-                   AND laddr_id = ?11
-                 ORDER BY id LIMIT 1",
-            )?
-            .query_row(
-                params![
-                    exe,
-                    pexe,
-                    gpexe,
-                    actor.uid,
-                    actor.netns,
-                    actor.container,
-                    actor.place,
-                    actor.script,
-                    login,
-                    actor.placed,
-                    actor.laddr
-                ],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        let seen = match found {
-            Some((id, stored)) if stored >= contime => Seen { id, first: 0, last: stored },
-            Some((id, _)) => {
-                tx.prepare_cached(
-                    "UPDATE actors SET last_seen = max(last_seen, ?2) WHERE id = ?1",
-                )?
-                .execute([id, last])?;
-                Seen { id, first: 0, last }
-            }
-            None => {
-                tx.prepare_cached(
-                    "INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id,
-                       place_id, script_id, login_uid, placed, laddr_id, last_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-                )?
-                .execute(params![
-                    exe,
-                    pexe,
-                    gpexe,
-                    actor.uid,
-                    actor.netns,
-                    actor.container,
-                    actor.place,
-                    actor.script,
-                    login,
-                    actor.placed,
-                    actor.laddr,
-                    last
-                ])?;
-                Seen { id: tx.last_insert_rowid(), first: 0, last }
-            }
-        };
-        remember(&mut self.actors, actor, seen);
-        Ok(seen.id)
+        let values = [
+            exe,
+            pexe,
+            gpexe,
+            actor.uid.into(),
+            actor.netns.into(),
+            actor.container,
+            actor.place,
+            actor.script,
+            actor.login.map_or(-1, i64::from),
+            actor.laddr,
+            actor.placed.into(),
+        ];
+        interned(tx, &ACTORS, &mut self.actors, (actor, values), contime)
     }
 
     /// Id of a peer.
     pub(crate) fn peer(&mut self, tx: &Transaction<'_>, peer: Peer, contime: i64) -> Sql<i64> {
-        if let Some(seen) = self.peers.get(&peer)
-            && contime <= seen.last
-        {
-            return Ok(seen.id);
-        }
-        let last = round_up(contime);
-        let loose = peer.loose as u8;
-        let found = tx
-            .prepare_cached(
-                "SELECT id, last_seen FROM peers WHERE raddr_id = ?1 AND domain_id = ?2
-                   AND rport = ?3 AND lport = ?4 AND family = ?5 AND protocol = ?6
-                   AND direction = ?7 AND name_source = ?8 AND loose = ?9
-                 ORDER BY id LIMIT 1",
-            )?
-            .query_row(
-                params![
-                    peer.raddr,
-                    peer.domain,
-                    peer.rport,
-                    peer.lport,
-                    peer.family,
-                    peer.protocol,
-                    peer.direction,
-                    peer.name_source,
-                    loose
-                ],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        let seen = match found {
-            Some((id, stored)) if stored >= contime => Seen { id, first: 0, last: stored },
-            Some((id, _)) => {
-                tx.prepare_cached("UPDATE peers SET last_seen = max(last_seen, ?2) WHERE id = ?1")?
-                    .execute([id, last])?;
-                Seen { id, first: 0, last }
-            }
-            None => {
-                tx.prepare_cached(
-                    "INSERT INTO peers(raddr_id, domain_id, rport, lport, family, protocol,
-                       direction, name_source, loose, last_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                )?
-                .execute(params![
-                    peer.raddr,
-                    peer.domain,
-                    peer.rport,
-                    peer.lport,
-                    peer.family,
-                    peer.protocol,
-                    peer.direction,
-                    peer.name_source,
-                    loose,
-                    last
-                ])?;
-                Seen { id: tx.last_insert_rowid(), first: 0, last }
-            }
-        };
-        remember(&mut self.peers, peer, seen);
-        Ok(seen.id)
+        let values = [
+            peer.raddr,
+            peer.domain,
+            peer.rport.into(),
+            peer.lport.into(),
+            peer.family.into(),
+            peer.protocol.into(),
+            peer.direction.into(),
+            peer.name_source.into(),
+            peer.loose as i64,
+        ];
+        interned(tx, &PEERS, &mut self.peers, (peer, values), contime)
     }
 }

@@ -222,7 +222,7 @@ pub(crate) fn scan<E: From<rusqlite::Error>>(
     )?;
     let mut rows = stmt.query([keys.start, keys.end])?;
     while let Some(row) = rows.next()? {
-        let sums = row.get_ref(1)?.as_blob().map_err(|error| damaged(error))?;
+        let sums = row.get_ref(1)?.as_blob().map_err(damaged)?;
         each(start(row.get(0)?), Cells::new(sums))?;
     }
     Ok(())

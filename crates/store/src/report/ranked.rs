@@ -55,7 +55,7 @@ impl Ranked {
         let Some(last) = self.limit.checked_sub(1).filter(|last| *last < self.kept.len()) else {
             return;
         };
-        self.kept.sort_unstable_by(|(_, one), (_, other)| other.size().cmp(&one.size()));
+        self.kept.sort_unstable_by_key(|(_, sums)| std::cmp::Reverse(sums.size()));
         let least = self.kept.get(last).map_or((0, 0), |(_, sums)| sums.size());
         let end = self.kept.partition_point(|(_, sums)| sums.size() >= least);
         // However many equals there are.
