@@ -26,7 +26,7 @@ use crate::processes::Run;
 use crate::programs::Program;
 
 /// Entries per cache; a miss costs one look-up by index.
-const MAX_CACHED: usize = 8_192;
+const MAX_CACHED: usize = 16_384;
 /// `last_seen` is rounded up to a multiple of this, so that it is seldom updated.
 pub(crate) const SEEN_STEP: i64 = 3_600;
 

@@ -3,7 +3,6 @@
 mod cells;
 mod pack;
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use rusqlite::Connection;
@@ -150,63 +149,64 @@ impl Summand {
     }
 }
 
-/// Sums that are on their way into the table.
-#[derive(Debug, Default)]
-pub(crate) struct Pending(HashMap<i64, HashMap<[u64; 2], Sums>>);
+/// Adds rows to all that sums them: what `floors` say is kept.
+pub(crate) fn add(tx: &Transaction<'_>, rows: &[Summand], floors: &Floors) -> Sql<()> {
+    let start = |row: &Stored, level: Level| row.contime.div_euclid(level.span()) * level.span();
+    for cube in Cube::LASTING {
+        for level in [Level::Hour, Level::Day] {
+            add_to(tx, (level, cube), rows, |row| start(row, level) >= floors.of(level))?;
+        }
+    }
+    // While there are rows, minutes are read from them.
+    add_to(tx, (Level::Minute, Cube::Pair), rows, |row| {
+        row.contime < floors.row && row.contime >= floors.minute
+    })?;
+    for cube in Cube::PASSING {
+        let until = |row: &Stored| start(row, Level::Day).saturating_add(Level::Day.span());
+        add_to(tx, (Level::Day, cube), rows, |row| until(row) > floors.row)?;
+    }
+    Ok(())
+}
 
-impl Pending {
-    /// Adds a row to all that sums it: what `floors` say is kept.
-    pub(crate) fn add(&mut self, summand: &Summand, floors: &Floors) {
-        let row = &summand.row;
-        let sums = Sums::from(row);
-        // While there are rows, minutes are read from them.
-        let minutes = row.contime < floors.row && row.contime >= floors.minute;
-        let mut add = |level: Level, cube: Cube| {
-            let start = row.contime.div_euclid(level.span()) * level.span();
-            if start >= floors.of(level) || level == Level::Minute {
-                let cells = self.0.entry(key(level, cube, start)).or_default();
-                cells.entry(summand.cell(cube)).or_default().add(sums);
-            }
+/// Adds those rows that are `meant` to one cube. One at a time: all of them together would take
+/// memory that the daemon has not.
+pub(crate) fn add_to(
+    tx: &Transaction<'_>,
+    (level, cube): (Level, Cube),
+    rows: &[Summand],
+    meant: impl Fn(&Stored) -> bool,
+) -> Sql<()> {
+    let mut cells: Vec<(i64, [u64; 2], &Summand)> = rows
+        .iter()
+        .filter(|summand| meant(&summand.row))
+        .map(|summand| {
+            let start = summand.row.contime.div_euclid(level.span()) * level.span();
+            (key(level, cube, start), summand.cell(cube), summand)
+        })
+        .collect();
+    cells.sort_unstable_by_key(|(key, cell, _)| (*key, *cell));
+    for same in cells.chunk_by(|one, other| one.0 == other.0) {
+        let Some((key, ..)) = same.first() else { continue };
+        let added: Vec<([u64; 2], Sums)> = same
+            .chunk_by(|one, other| one.1 == other.1)
+            .filter_map(|same| {
+                let mut sums = Sums::default();
+                same.iter().for_each(|(.., summand)| sums.add(Sums::from(&summand.row)));
+                same.first().map(|(_, cell, _)| (*cell, sums))
+            })
+            .collect();
+        let stored: Option<Vec<u8>> = tx
+            .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))
+            .optional()?;
+        let merged = match &stored {
+            Some(stored) => cells::merge(stored, &added).map_err(damaged)?,
+            None => cells::pack(added.into_iter()),
         };
-        for cube in Cube::LASTING {
-            if minutes && cube == Cube::Pair {
-                add(Level::Minute, cube);
-            }
-            add(Level::Hour, cube);
-            add(Level::Day, cube);
-        }
-        let day = row.contime.div_euclid(Level::Day.span()) * Level::Day.span();
-        if day.saturating_add(Level::Day.span()) > floors.row {
-            Cube::PASSING.into_iter().for_each(|cube| add(Level::Day, cube));
-        }
+        tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
+            .execute(rusqlite::params![key, merged])?;
     }
-
-    /// Adds a row to its minute.
-    pub(crate) fn add_minute(&mut self, row: &Stored) {
-        let start = row.contime.div_euclid(60) * 60;
-        let cell = [row.actor.cast_unsigned(), row.peer.cast_unsigned()];
-        let cells = self.0.entry(key(Level::Minute, Cube::Pair, start)).or_default();
-        cells.entry(cell).or_default().add(Sums::from(row));
-    }
-
-    /// Adds it all to what the table has.
-    pub(crate) fn write(self, tx: &Transaction<'_>) -> Sql<()> {
-        for (key, added) in self.0 {
-            let mut added: Vec<([u64; 2], Sums)> = added.into_iter().collect();
-            added.sort_unstable_by_key(|(cell, _)| *cell);
-            let stored: Option<Vec<u8>> = tx
-                .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
-                .query_row([key], |row| row.get(0))
-                .optional()?;
-            let merged = match &stored {
-                Some(stored) => cells::merge(stored, &added).map_err(damaged)?,
-                None => cells::pack(added.into_iter()),
-            };
-            tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
-                .execute(rusqlite::params![key, merged])?;
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Shows `each` what is summed of `time` by one cube, with the time at which it begins.

@@ -8,8 +8,8 @@ use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::classify::Sql;
 use crate::parties::Loose;
+use crate::rollups;
 use crate::rollups::Floors;
-use crate::rollups::Pending;
 use crate::rollups::Summand;
 
 /// So many rows wait to be sealed: fewer would have days summed up too often, more would take
@@ -85,9 +85,10 @@ pub(crate) fn seal(tx: &Transaction<'_>, most: i64, waiting: Waiting) -> Sql<Wai
     });
     rows.sort_by_key(|(_, row)| row.contime);
     let mut ports = Ports { tx, known: HashMap::new() };
-    let (mut builder, mut sums) = (Builder::default(), Pending::default());
+    let mut builder = Builder::default();
+    let mut summands = Vec::with_capacity(rows.len());
     for (_, row) in &rows {
-        sums.add(&ports.summand(*row)?, &floors);
+        summands.push(ports.summand(*row)?);
         // What is older is no more asked for by row.
         if row.contime >= floors.row {
             builder.push(tx, row)?;
@@ -95,7 +96,7 @@ pub(crate) fn seal(tx: &Transaction<'_>, most: i64, waiting: Waiting) -> Sql<Wai
         }
     }
     builder.finish(tx)?;
-    sums.write(tx)?;
+    rollups::add(tx, &summands, &floors)?;
     let gone = i64::try_from(rows.len()).unwrap_or(0);
     tx.prepare_cached("UPDATE totals SET value = value - ?1 WHERE name = 'rows'")?
         .execute([gone - sealed])?;

@@ -19,7 +19,7 @@ use crate::rollups;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
-use crate::rollups::Pending;
+use crate::rollups::Summand;
 use crate::seal;
 use crate::seal::Waiting;
 
@@ -127,15 +127,16 @@ impl Cut {
         if floors.minute == i64::MAX {
             floors.minute = time.start.min(floors.row);
         }
-        let mut sums = Pending::default();
+        let mut rows = Vec::new();
         blocks::scan(tx, time.clone(), |block| {
             block.each(|row| {
                 if time.contains(&row.contime) {
-                    sums.add_minute(row);
+                    // Pairs ask for no ports.
+                    rows.push(Summand { row: *row, lport: 0, rport: 0 });
                 }
             })
         })?;
-        sums.write(tx)
+        rollups::add_to(tx, (Level::Minute, Cube::Pair), &rows, |_| true)
     }
 }
 
