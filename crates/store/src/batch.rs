@@ -59,7 +59,8 @@ pub struct WriteReport {
     pub rows: u64,
     /// Executables whose pending digest was replaced.
     pub resolved: u64,
-    /// Numbers that were too large for SQLite's 63 bits and were stored as the largest it has.
+    /// Numbers that had no room in the history (bytes beyond 5 PB a row) and were stored as the
+    /// largest that has.
     pub saturated: u64,
     /// Executables written without waiting for their digest because too many were pending.
     pub unawaited: u64,

@@ -8,14 +8,14 @@ mod digits;
 mod read;
 
 use rusqlite::Row;
-use rusqlite::Transaction;
-use rusqlite::params;
 
 use crate::classify::Sql;
 
 pub(crate) use build::Builder;
+pub(crate) use build::fitted;
 pub(crate) use read::Block;
 pub(crate) use read::Field;
+pub(crate) use read::Which;
 pub(crate) use read::one;
 pub(crate) use read::scan;
 
@@ -50,11 +50,11 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Columns of `recent`, as [`Stored::read`] wants them.
+    /// Columns of `staged`, as [`Stored::read`] wants them.
     pub(crate) const COLUMNS: &'static str = "contime, actor_id, process_id, pid, peer_id, port, \
         send, recv, wire_send, wire_recv, events, begun, ended, failed, error, rtt_us, retrans";
 
-    /// Reads a row of `recent`, whose columns begin at `first`.
+    /// Reads a row of `staged`, whose columns begin at `first`.
     pub(crate) fn read(row: &Row<'_>, first: usize) -> Sql<Self> {
         let get = |at: usize| row.get::<_, i64>(first + at);
         let maybe = |at: usize| row.get::<_, Option<i64>>(first + at);
@@ -79,33 +79,21 @@ impl Stored {
         })
     }
 
-    /// Writes it as a row of `recent`.
-    pub(crate) fn insert(&self, tx: &Transaction<'_>) -> Sql<()> {
-        tx.prepare_cached(
-            "INSERT INTO recent(contime, actor_id, process_id, pid, peer_id, port, send, recv,
-               wire_send, wire_recv, events, begun, ended, failed, error, rtt_us, retrans)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?
-        .execute(params![
-            self.contime,
-            self.actor,
-            self.process,
-            self.pid,
-            self.peer,
-            self.port,
-            self.send,
-            self.recv,
-            self.wire_send,
-            self.wire_recv,
-            self.events,
-            self.begun,
-            self.ended,
-            self.failed,
-            self.error,
-            self.rtt_us,
-            self.retrans,
-        ])?;
-        Ok(())
+    /// Numbers that are others than those of `other`.
+    pub(crate) fn differences(&self, other: &Self) -> u64 {
+        let differ = [
+            self.send != other.send,
+            self.recv != other.recv,
+            self.wire_send != other.wire_send,
+            self.wire_recv != other.wire_recv,
+            self.events != other.events,
+            self.begun != other.begun,
+            self.ended != other.ended,
+            self.failed != other.failed,
+            self.rtt_us != other.rtt_us,
+            self.retrans != other.retrans,
+        ];
+        differ.into_iter().map(u64::from).sum()
     }
 
     /// The place in the list of outcomes ([`crate::dimension`]).

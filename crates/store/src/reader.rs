@@ -103,20 +103,20 @@ impl Reader {
                     conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional()
                 };
                 let rows = number("SELECT value FROM totals WHERE name = 'rows'")?;
-                // Apart: SQLite looks up one end of a table at once, but not both.
-                let both = |first: &str, second: &str| {
-                    Ok::<_, rusqlite::Error>((number(first)?.flatten(), number(second)?.flatten()))
-                };
-                let (one, other) =
-                    both("SELECT min(contime) FROM recent", "SELECT min(first) FROM blocks")?;
-                let oldest = one.into_iter().chain(other).min();
-                // No block has rows of two days: the newest row is in one of the last day.
-                let (one, other) = both(
-                    "SELECT max(contime) FROM recent",
-                    "SELECT max(last) FROM blocks
-                       WHERE first > (SELECT max(first) FROM blocks) - 86400",
-                )?;
-                Ok((rows.flatten(), oldest, one.max(other)))
+                let mut ends = (None, None);
+                // By the index of each; no block has rows of two days.
+                for sealed in [0, 1] {
+                    let oldest =
+                        number(&format!("SELECT min(first) FROM blocks WHERE sealed = {sealed}"))?;
+                    let newest = number(&format!(
+                        "SELECT max(last) FROM blocks WHERE sealed = {sealed} AND first >
+                           (SELECT max(first) FROM blocks WHERE sealed = {sealed}) - 86400"
+                    ))?;
+                    let oldest = oldest.flatten();
+                    ends.0 = ends.0.into_iter().chain(oldest).min();
+                    ends.1 = ends.1.max(newest.flatten());
+                }
+                Ok((rows.flatten(), ends.0, ends.1))
             })
             .at(&self.path)?;
         let rows = rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);

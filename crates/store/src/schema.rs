@@ -43,7 +43,6 @@ pub(crate) const RELATIONS: &[&str] = &[
     "locations",
     "actors",
     "peers",
-    "recent",
     "blocks",
     "ordinals",
     "rollups",

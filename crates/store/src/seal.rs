@@ -1,11 +1,15 @@
-//! From rows as they came to blocks and sums.
+//! From the blocks of single batches to full ones and sums.
 
 use std::collections::HashMap;
 
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 
+use crate::blocks;
 use crate::blocks::Builder;
 use crate::blocks::Stored;
+use crate::blocks::fitted;
 use crate::classify::Sql;
 use crate::parties::Loose;
 use crate::rollups;
@@ -14,26 +18,27 @@ use crate::rollups::Summand;
 
 /// So many rows wait to be sealed: fewer would have days summed up too often, more would take
 /// readers too long to read.
-pub(crate) const SEAL_AT: i64 = 16_384;
+const ROWS: i64 = 16_384;
+/// Or so many blocks, of batches of few rows.
+const BLOCKS: i64 = 2_048;
 
-/// Rows that wait to be sealed, and those that never will be.
+/// What waits to be sealed.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Waiting {
-    /// Rows of `recent`.
     pub(crate) rows: i64,
-    /// Those of them that have no room in blocks.
-    pub(crate) stuck: i64,
+    pub(crate) blocks: i64,
 }
 
 impl Waiting {
-    pub(crate) fn read(conn: &rusqlite::Connection) -> Sql<Self> {
-        let rows = conn.query_row("SELECT count(*) FROM recent", [], |row| row.get(0))?;
-        Ok(Self { rows, stuck: 0 })
+    pub(crate) fn read(conn: &Connection) -> Sql<Self> {
+        let sql = "SELECT coalesce(sum(rows), 0), count(*) FROM blocks WHERE sealed = 0";
+        conn.prepare_cached(sql)?
+            .query_row([], |row| Ok(Self { rows: row.get(0)?, blocks: row.get(1)? }))
     }
 
     /// Time to seal.
     pub(crate) fn is_due(&self) -> bool {
-        self.rows - self.stuck >= SEAL_AT
+        self.rows >= ROWS || self.blocks >= BLOCKS
     }
 }
 
@@ -64,45 +69,55 @@ impl Ports<'_> {
     }
 }
 
-/// Moves up to `most` of the rows that came first into blocks and sums. Returns what waits then.
-pub(crate) fn seal(tx: &Transaction<'_>, most: i64, waiting: Waiting) -> Sql<Waiting> {
+/// Seals all that waits.
+pub(crate) fn seal(tx: &Transaction<'_>) -> Sql<()> {
+    let mut rows = Vec::new();
+    let waiting = (i64::MIN..i64::MAX, blocks::Which::Waiting);
+    blocks::scan(tx, waiting, |block| block.each(|row| rows.push(*row)))?;
+    tx.prepare_cached("DELETE FROM blocks WHERE sealed = 0")?.execute([])?;
+    make(tx, rows)
+}
+
+/// Makes blocks and sums of rows.
+fn make(tx: &Transaction<'_>, mut rows: Vec<Stored>) -> Sql<()> {
     let floors = Floors::read(tx)?;
-    let sql = format!("SELECT id, {} FROM recent ORDER BY id LIMIT ?1", Stored::COLUMNS);
-    let mut rows = tx
-        .prepare_cached(&sql)?
-        .query_map([most.saturating_add(waiting.stuck)], |row| {
-            Ok((row.get::<_, i64>(0)?, Stored::read(row, 1)?))
-        })?
-        .collect::<Sql<Vec<_>>>()?;
-    let last = rows.last().map_or(0, |(id, _)| *id);
-    let (mut stuck, mut sealed) = (Vec::new(), 0);
-    rows.retain(|(id, row)| {
-        let takes = Builder::takes(row);
-        if !takes {
-            stuck.push(*id);
-        }
-        takes
-    });
-    rows.sort_by_key(|(_, row)| row.contime);
+    rows.sort_by_key(|row| row.contime);
     let mut ports = Ports { tx, known: HashMap::new() };
-    let mut builder = Builder::default();
+    let mut builder = Builder::new(true);
     let mut summands = Vec::with_capacity(rows.len());
-    for (_, row) in &rows {
-        summands.push(ports.summand(*row)?);
+    let mut sums_only = 0;
+    for row in rows {
         // What is older is no more asked for by row.
         if row.contime >= floors.row {
-            builder.push(tx, row)?;
-            sealed += 1;
+            builder.push(tx, &row)?;
+        } else {
+            sums_only += 1;
         }
+        summands.push(ports.summand(row)?);
     }
     builder.finish(tx)?;
     rollups::add(tx, &summands, &floors)?;
-    let gone = i64::try_from(rows.len()).unwrap_or(0);
     tx.prepare_cached("UPDATE totals SET value = value - ?1 WHERE name = 'rows'")?
-        .execute([gone - sealed])?;
-    // Those without room are few, or none.
-    let kept = stuck.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-    tx.execute(&format!("DELETE FROM recent WHERE id <= ?1 AND id NOT IN ({kept})"), [last])?;
-    let stuck = i64::try_from(stuck.len()).unwrap_or(0);
-    Ok(Waiting { rows: waiting.rows - gone, stuck })
+        .execute([sums_only])?;
+    Ok(())
+}
+
+/// Makes blocks of some of the rows that an earlier version left; false if there are none.
+pub(crate) fn adopt(tx: &Transaction<'_>) -> Sql<bool> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE name = 'staged'";
+    if tx.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(false);
+    }
+    let sql = format!("SELECT id, {} FROM staged ORDER BY id LIMIT {ROWS}", Stored::COLUMNS);
+    let rows = tx
+        .prepare(&sql)?
+        .query_map([], |row| Ok((row.get::<_, i64>(0)?, fitted(&Stored::read(row, 1)?))))?
+        .collect::<Sql<Vec<_>>>()?;
+    let Some((last, _)) = rows.last() else {
+        tx.execute_batch("DROP TABLE staged")?;
+        return Ok(false);
+    };
+    tx.execute("DELETE FROM staged WHERE id <= ?1", [last])?;
+    make(tx, rows.into_iter().map(|(_, row)| row).collect())?;
+    Ok(true)
 }

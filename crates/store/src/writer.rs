@@ -16,7 +16,9 @@ use crate::OpenReport;
 use crate::Options;
 use crate::StoreError;
 use crate::WriteReport;
+use crate::blocks::Builder;
 use crate::blocks::Stored;
+use crate::blocks::fitted;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -107,10 +109,7 @@ impl Writer {
             options,
             lock,
         };
-        // Many only after the history was brought up to date.
-        while writer.unsealed.is_due() {
-            writer.seal_some()?;
-        }
+        writer.adopt()?;
         Ok((writer, report))
     }
 
@@ -157,27 +156,33 @@ impl Writer {
         }
     }
 
-    /// Moves all rows into blocks and their sums into those of hours and days, as happens by itself
-    /// from time to time. Questions are answered the same before and after.
+    /// Seals what waits, as happens by itself from time to time: rows become full blocks, and sums
+    /// of minutes, hours and days. Questions are answered the same before and after.
     ///
     /// # Errors
     /// As [`Writer::write`].
     pub fn seal(&mut self) -> Result<(), StoreError> {
-        while self.unsealed.rows > self.unsealed.stuck {
-            self.seal_some()?;
-        }
-        Ok(())
-    }
-
-    fn seal_some(&mut self) -> Result<(), StoreError> {
         let conn = &mut self.db.conn;
         let mut seal = || {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let unsealed = seal::seal(&tx, seal::SEAL_AT, self.unsealed)?;
-            tx.commit()?;
-            Ok(unsealed)
+            seal::seal(&tx)?;
+            tx.commit()
         };
-        self.unsealed = seal().at(&self.path)?;
+        seal().at(&self.path)?;
+        self.unsealed = seal::Waiting::default();
+        Ok(())
+    }
+
+    /// Takes over what an earlier version wrote.
+    fn adopt(&mut self) -> Result<(), StoreError> {
+        let conn = &mut self.db.conn;
+        let mut some = || {
+            let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let more = seal::adopt(&tx)?;
+            tx.commit()?;
+            Ok(more)
+        };
+        while some().at(&self.path)? {}
         Ok(())
     }
 
@@ -206,6 +211,7 @@ impl Writer {
         if pending::resolve(&tx, waiting, &mut self.known, &batch.resolved, &mut report)? {
             self.interner.forget_merged();
         }
+        let mut rows = Vec::with_capacity(batch.rows.len());
         for row in &batch.rows {
             let mut interning = Interning {
                 interner: &mut self.interner,
@@ -214,16 +220,23 @@ impl Writer {
                 report: &mut report,
                 boot: &self.options.boot,
             };
-            insert(&tx, &mut interning, locator, row)?;
+            rows.push(intern(&tx, &mut interning, locator, row)?);
         }
+        rows.sort_by_key(|row| row.contime);
+        let mut blocks = Builder::new(false);
+        for row in &rows {
+            blocks.push(&tx, row)?;
+        }
+        blocks.finish(&tx)?;
         if !batch.rows.is_empty() {
             let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
             tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
                 .execute([added])?;
-            unsealed.rows += added;
+            *unsealed = seal::Waiting::read(&tx)?;
         }
         if unsealed.is_due() {
-            *unsealed = seal::seal(&tx, i64::MAX - 1, *unsealed)?;
+            seal::seal(&tx)?;
+            *unsealed = seal::Waiting::default();
         }
         let at = batch.latest().unwrap_or(0);
         facts::describe(&tx, &batch.described, at)?;
@@ -235,13 +248,13 @@ impl Writer {
     }
 }
 
-/// Writes a row, and whatever it refers to.
-fn insert(
+/// A row as it is stored; whatever it refers to is written.
+fn intern(
     tx: &Transaction<'_>,
     interning: &mut Interning<'_>,
     locator: &mut dyn Locate,
     row: &Row,
-) -> Sql<()> {
+) -> Sql<Stored> {
     let contime = row.contime;
     let exe = interning.executable(tx, &row.exe, contime)?;
     let exes = [
@@ -270,13 +283,7 @@ fn insert(
     let actor = interner.actor(tx, actor, contime)?;
     let (peer, port) = Peer::of(row, raddr, domain);
     let peer = interner.peer(tx, peer, contime)?;
-    let report = &mut *interning.report;
-    let mut fit = |value: u64| {
-        i64::try_from(value).unwrap_or_else(|_| {
-            report.saturated += 1;
-            i64::MAX
-        })
-    };
+    let fit = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let is_own = own.is_some_and(|own| own.key.tgid == row.pid);
     let stored = Stored {
         contime,
@@ -287,8 +294,8 @@ fn insert(
         port: port.into(),
         send: fit(row.send),
         recv: fit(row.recv),
-        wire_send: row.wire_send.map(&mut fit),
-        wire_recv: row.wire_recv.map(&mut fit),
+        wire_send: row.wire_send.map(fit),
+        wire_recv: row.wire_recv.map(fit),
         events: fit(row.events),
         begun: row.connections.begun.into(),
         ended: row.connections.ended.into(),
@@ -297,6 +304,8 @@ fn insert(
         rtt_us: row.quality.rtt_us.map(i64::from),
         retrans: fit(row.quality.retrans),
     };
-    report.rows += 1;
-    stored.insert(tx)
+    let fitted = fitted(&stored);
+    interning.report.rows += 1;
+    interning.report.saturated += fitted.differences(&stored);
+    Ok(fitted)
 }

@@ -23,7 +23,7 @@ use femtosnitch_store::Query;
 use femtosnitch_store::Reader;
 
 /// What rows and their sums are kept in.
-const ROWS: [&str; 5] = ["recent", "blocks", "rollups", "actors", "peers"];
+const ROWS: [&str; 4] = ["blocks", "rollups", "actors", "peers"];
 const IMAGES: u64 = 100;
 const ROWS_PER_BATCH: usize = 2_000;
 

@@ -13,8 +13,8 @@ use super::run::Stop;
 use super::seen::Lookups;
 use super::seen::Seen;
 
-/// Groups that are kept at a time (some 30 MB). If there are more, they are read in parts.
-pub(super) const MOST: usize = 200_000;
+/// Groups that are kept at a time (some 35 MB). If there are more, they are read in parts.
+pub(super) const MOST: usize = 250_000;
 /// Values below this need no hash (4 MB at most).
 const DIRECT: usize = 1 << 20;
 /// Values that fit in a key; those before are folded into one.

@@ -1,10 +1,9 @@
-//! Reading rows, in blocks and those that wait.
+//! Reading rows, in blocks.
 
 use std::ops::Range;
 
 use crate::blocks::Block;
 use crate::blocks::Field;
-use crate::blocks::Stored;
 use crate::blocks::outcome;
 use crate::group::Sums;
 
@@ -105,28 +104,6 @@ impl Run<'_> {
             self.add(&read.seen(&need, *row), read.sums(*row))?;
         }
         Ok(())
-    }
-
-    /// Adds a row that waits, if it is meant.
-    pub(super) fn waiting(&mut self, row: &Stored) -> Result<(), Stop> {
-        self.check()?;
-        let seen = Seen {
-            actor: row.actor.cast_unsigned(),
-            peer: row.peer.cast_unsigned(),
-            port: row.port.cast_unsigned(),
-            ports: None,
-            process: row.process.cast_unsigned(),
-            pid: row.pid.map_or(0, |pid| pid.cast_unsigned().wrapping_add(1)),
-            outcome: row.outcome(),
-            time: row.contime,
-        };
-        if self.sets.actors.as_ref().is_some_and(|actors| !actors.has(seen.actor))
-            || self.lookups.leaves_out(self.sets, Of::All, seen.peer)
-            || !self.lookups.holds(self.sets, &seen)
-        {
-            return Ok(());
-        }
-        self.add(&seen, Sums::from(row))
     }
 }
 

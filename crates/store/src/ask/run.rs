@@ -10,7 +10,8 @@ use crate::Filter;
 use crate::StoreError;
 use crate::Users;
 use crate::blocks;
-use crate::blocks::Stored;
+use crate::blocks::BLOCK_SPAN;
+use crate::blocks::Which;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::group::Sums;
@@ -24,6 +25,7 @@ use super::groups::Groupings;
 use super::groups::Groups;
 use super::groups::Part;
 use super::plan::Need;
+use super::plan::Of;
 use super::plan::Plan;
 use super::plan::Source;
 use super::plan::plan;
@@ -106,9 +108,12 @@ impl Run<'_> {
         let mut read = Read::default();
         for part in &plan.parts {
             match part.source {
-                Source::Rows => blocks::scan(conn, part.time.clone(), |block| {
-                    self.block(block, &mut read, &part.time, part.of)
-                })?,
+                Source::Rows => {
+                    let sealed = (part.time.clone(), Which::Sealed);
+                    blocks::scan(conn, sealed, |block| {
+                        self.block(block, &mut read, &part.time, part.of)
+                    })?;
+                }
                 Source::Sums(level, cube) => {
                     rollups::scan(conn, (level, cube), &part.time, |start, cells| {
                         self.cells((cube, part.of), start, cells)
@@ -117,14 +122,9 @@ impl Run<'_> {
             }
         }
         // What waits is in no sum yet.
-        let sql =
-            format!("SELECT {} FROM recent WHERE contime >= ?1 AND contime < ?2", Stored::COLUMNS);
-        let mut stmt = conn.prepare_cached(&sql)?;
-        let mut rows = stmt.query([plan.time.start, plan.time.end])?;
-        while let Some(row) = rows.next()? {
-            self.waiting(&Stored::read(row, 0)?)?;
-        }
-        Ok(())
+        blocks::scan(conn, (plan.time.clone(), Which::Waiting), |block| {
+            self.block(block, &mut read, &plan.time, Of::All)
+        })
     }
 }
 
@@ -133,16 +133,21 @@ fn extent(conn: &Connection) -> Sql<Range<i64>> {
     let number = |sql: &str| {
         conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional().map(Option::flatten)
     };
-    let mut begins =
-        vec![number("SELECT min(contime) FROM recent")?, number("SELECT min(first) FROM blocks")?];
-    let mut ends = vec![
-        number("SELECT max(contime) FROM recent")?.map(|last| last.saturating_add(1)),
-        // The newest row is in one of the newest blocks.
-        number(
-            "SELECT max(last) FROM blocks WHERE first > (SELECT max(first) FROM blocks) - 86400",
-        )?
-        .map(|last| last.saturating_add(1)),
+    // The newest row is in one of the newest blocks.
+    let newest = |sealed: i64| {
+        number(&format!(
+            "SELECT max(last) FROM blocks WHERE sealed = {sealed} AND first >
+               (SELECT max(first) FROM blocks WHERE sealed = {sealed}) - {BLOCK_SPAN}"
+        ))
+    };
+    let mut begins = vec![
+        number("SELECT min(first) FROM blocks WHERE sealed = 0")?,
+        number("SELECT min(first) FROM blocks WHERE sealed = 1")?,
     ];
+    let mut ends: Vec<Option<i64>> = [newest(0)?, newest(1)?]
+        .into_iter()
+        .map(|last| last.map(|last| last.saturating_add(1)))
+        .collect();
     let all = i64::MIN..i64::MAX;
     for level in Level::ALL {
         let keys = rollups::keys(level, rollups::Cube::Pair, &all);

@@ -1,7 +1,7 @@
 //! Numbers as characters: columns that SQLite itself can take apart, with `unicode(substr(…))`.
 //!
-//! A column of a block is a text with one character a row. A number has three digits, the lowest
-//! of base 127 and two of base 55,295, each in a column of its own, and a digit is stored as the
+//! A column of a block is a text with one character a row. A number has three digits (bytes have
+//! four), the lowest of base 127 and the others of base 55,295, each in a column of its own, and a digit is stored as the
 //! character whose code is one more: one byte below 127, two below 2,047, three else, never a
 //! surrogate, never NUL. A column of zeros is the empty text.
 
@@ -11,8 +11,10 @@ use std::fmt;
 pub(super) const LOW: u64 = 127;
 /// Values of the others, and of numbers with one digit: the codes below the surrogates.
 pub(super) const HIGH: u64 = 0xD7FF;
-/// The first number that does not fit.
-pub(super) const LIMIT: u64 = LOW * HIGH * HIGH;
+/// The largest number that fits in three digits.
+pub(super) const MOST: u64 = LOW * HIGH * HIGH - 1;
+/// Likewise in four: 21 PB.
+pub(super) const MOST_BYTES: u64 = LOW * HIGH * HIGH * HIGH - 1;
 
 /// A text that is no column of that many rows: the database is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +49,24 @@ impl Digits {
     }
 }
 
-/// Three digits of each of several numbers.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Numbers(pub(super) [Digits; 3]);
+/// Some digits of each of several numbers.
+#[derive(Debug, Clone)]
+pub(super) struct Numbers<const N: usize>(pub(super) [Digits; N]);
 
-impl Numbers {
-    /// `number` has to be below [`LIMIT`].
+impl<const N: usize> Default for Numbers<N> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Digits::default()))
+    }
+}
+
+impl<const N: usize> Numbers<N> {
+    /// `number` has to fit.
     pub(super) fn push(&mut self, number: u64) {
-        let [low, mid, high] = &mut self.0;
-        low.push(number % LOW);
-        mid.push(number / LOW % HIGH);
-        high.push(number / LOW / HIGH);
+        let (mut rest, mut base) = (number, LOW);
+        for digit in &mut self.0 {
+            digit.push(rest % base);
+            (rest, base) = (rest / base, HIGH);
+        }
     }
 }
 
@@ -101,9 +110,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn back(numbers: &Numbers, count: usize) -> Vec<u64> {
+    fn back(numbers: &Numbers<4>, count: usize) -> Vec<u64> {
         let mut found = vec![0; count];
-        for (digits, times) in numbers.0.iter().zip([1, LOW, LOW * HIGH]) {
+        let times = [1, LOW, LOW * HIGH, LOW * HIGH * HIGH];
+        for (digits, times) in numbers.0.iter().zip(times) {
             add(digits.text().as_bytes(), times, &mut found).unwrap();
         }
         found
@@ -112,9 +122,9 @@ mod tests {
     proptest! {
         #[test]
         fn what_goes_in_comes_out(
-            values in prop::collection::vec(prop_oneof![0..300_u64, 0..70_000_u64, 0..LIMIT], 0..40),
+            values in prop::collection::vec(prop_oneof![0..300_u64, 0..70_000_u64, 0..=MOST, 0..=MOST_BYTES], 0..40),
         ) {
-            let mut numbers = Numbers::default();
+            let mut numbers = Numbers::<4>::default();
             values.iter().for_each(|value| numbers.push(*value));
             prop_assert_eq!(back(&numbers, values.len()), values);
         }
@@ -128,10 +138,12 @@ mod tests {
 
     #[test]
     fn zeros_are_stored_as_nothing_and_limits_hold() {
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers::<4>::default();
         numbers.push(0);
         assert!(numbers.0.iter().all(|digits| digits.text().is_empty()));
-        numbers.push(LIMIT - 1);
-        assert_eq!(back(&numbers, 2), [0, LIMIT - 1]);
+        numbers.push(MOST);
+        assert!(numbers.0[3].text().is_empty());
+        numbers.push(MOST_BYTES);
+        assert_eq!(back(&numbers, 3), [0, MOST, MOST_BYTES]);
     }
 }

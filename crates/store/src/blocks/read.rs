@@ -44,6 +44,7 @@ pub(crate) enum Field {
 enum Kept {
     Digits(usize),
     Number(usize),
+    Bytes(usize),
     WhoNumber(usize),
     FateDigit(usize),
 }
@@ -53,15 +54,17 @@ const COLUMNS: &str =
     "rows, first, last, time, who, fate, fate_begun, fate_ended, fate_failed, fate_error,
     who_actor0, who_actor1, who_actor2, who_process0, who_process1, who_process2,
     who_pid0, who_pid1, who_pid2,
-    peer0, peer1, peer2, port0, port1, port2, send0, send1, send2, recv0, recv1, recv2,
-    wire_send0, wire_send1, wire_send2, wire_recv0, wire_recv1, wire_recv2,
-    events0, events1, events2, rtt0, rtt1, rtt2, retrans0, retrans1, retrans2";
+    peer0, peer1, peer2, port0, port1, port2, events0, events1, events2, rtt0, rtt1, rtt2,
+    retrans0, retrans1, retrans2,
+    send0, send1, send2, send3, recv0, recv1, recv2, recv3,
+    wire_send0, wire_send1, wire_send2, wire_send3, wire_recv0, wire_recv1, wire_recv2, wire_recv3";
 const TIME: usize = 3;
 const WHO: usize = 4;
 const FATE: usize = 5;
 const FATES: usize = 6;
 const WHOS: usize = 10;
 const NUMBERS: usize = 19;
+const BYTES: usize = 34;
 
 impl Field {
     fn kept(self) -> Kept {
@@ -76,13 +79,13 @@ impl Field {
             Self::Error => Kept::FateDigit(FATES + 3),
             Self::Peer => Kept::Number(NUMBERS),
             Self::Port => Kept::Number(NUMBERS + 3),
-            Self::Send => Kept::Number(NUMBERS + 6),
-            Self::Recv => Kept::Number(NUMBERS + 9),
-            Self::WireSend => Kept::Number(NUMBERS + 12),
-            Self::WireRecv => Kept::Number(NUMBERS + 15),
-            Self::Events => Kept::Number(NUMBERS + 18),
-            Self::Rtt => Kept::Number(NUMBERS + 21),
-            Self::Retrans => Kept::Number(NUMBERS + 24),
+            Self::Send => Kept::Bytes(BYTES),
+            Self::Recv => Kept::Bytes(BYTES + 4),
+            Self::WireSend => Kept::Bytes(BYTES + 8),
+            Self::WireRecv => Kept::Bytes(BYTES + 12),
+            Self::Events => Kept::Number(NUMBERS + 6),
+            Self::Rtt => Kept::Number(NUMBERS + 9),
+            Self::Retrans => Kept::Number(NUMBERS + 12),
         }
     }
 }
@@ -113,13 +116,17 @@ impl<'a> Block<'a> {
         into.clear();
         match field.kept() {
             Kept::Digits(at) => {
-                // Nothing is older than 1970 in a block.
-                into.resize(self.rows, u64::try_from(self.first).unwrap_or(0));
+                into.resize(self.rows, self.first.cast_unsigned());
                 self.add(at, 1, into)
             }
             Kept::Number(at) => {
                 into.resize(self.rows, 0);
                 self.number(at, into)
+            }
+            Kept::Bytes(at) => {
+                into.resize(self.rows, 0);
+                self.number(at, into)?;
+                self.add(at + 3, LOW * HIGH * HIGH, into)
             }
             Kept::WhoNumber(at) => self.looked_up(WHO, into, |entries| self.number(at, entries)),
             Kept::FateDigit(at) => self.looked_up(FATE, into, |entries| self.add(at, 1, entries)),
@@ -247,17 +254,28 @@ pub(crate) fn one(
     Ok(())
 }
 
+/// Blocks whose rows are in sums, or are not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    Sealed,
+    Waiting,
+}
+
 /// Shows `each` block that may have rows of `time` (unix seconds).
 pub(crate) fn scan<E: From<rusqlite::Error>>(
     conn: &Connection,
-    time: Range<i64>,
+    (time, which): (Range<i64>, Which),
     mut each: impl FnMut(&Block<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     // No block reaches further than that.
     let begins = time.start.saturating_sub(BLOCK_SPAN);
+    // Few wait, and an index has them alone.
+    let which = match which {
+        Which::Sealed => "INDEXED BY blocks_by_time WHERE sealed = 1",
+        Which::Waiting => "INDEXED BY blocks_waiting WHERE sealed = 0",
+    };
     let sql = format!(
-        "SELECT {COLUMNS} FROM blocks WHERE first > ?1 AND first < ?2 AND last >= ?3
-         ORDER BY first"
+        "SELECT {COLUMNS} FROM blocks {which} AND first > ?1 AND first < ?2 AND last >= ?3"
     );
     let mut stmt = conn.prepare_cached(&sql)?;
     let mut found = stmt.query([begins, time.end, time.start])?;

@@ -14,6 +14,7 @@ use crate::blocks::BLOCK_ROWS;
 use crate::blocks::BLOCK_SPAN;
 use crate::blocks::Builder;
 use crate::blocks::Stored;
+use crate::blocks::Which;
 use crate::classify::Sql;
 use crate::rollups;
 use crate::rollups::Cube;
@@ -74,12 +75,11 @@ impl Cut {
         report: &mut ExpireReport,
     ) -> Sql<bool> {
         let mut floors = self.now;
-        let late = "SELECT EXISTS (SELECT 1 FROM recent WHERE contime < ?1)";
-        let wait = unsealed.rows > unsealed.stuck
-            && tx.prepare_cached(late)?.query_row([self.wanted.row], |row| row.get(0))?;
-        if wait {
+        let late = "SELECT EXISTS (SELECT 1 FROM blocks WHERE sealed = 0 AND first < ?1)";
+        if tx.prepare_cached(late)?.query_row([self.wanted.row], |row| row.get(0))? {
             // Or their sums would lack them.
-            *unsealed = seal::seal(tx, seal::SEAL_AT, *unsealed)?;
+            seal::seal(tx)?;
+            *unsealed = Waiting::default();
         }
         floors.row = self.rows_floor(tx, &floors)?;
         if self.wanted.minute == i64::MAX {
@@ -94,7 +94,6 @@ impl Cut {
         floors.write(tx)?;
         let blocks = max_rows.div_euclid(BLOCK_ROWS).max(1);
         report.connections = delete_blocks(tx, floors.row, blocks)?;
-        report.connections += delete_stuck(tx, floors.row, max_rows, unsealed)?;
         if report.connections > 0 {
             let gone = i64::try_from(report.connections).unwrap_or(0);
             tx.prepare_cached("UPDATE totals SET value = value - ?1 WHERE name = 'rows'")?
@@ -102,7 +101,7 @@ impl Cut {
             return Ok(false);
         }
         report.sums = delete_sums(tx, &floors)?;
-        Ok(report.sums == 0 && floors.row == self.wanted.row && !wait)
+        Ok(report.sums == 0 && floors.row == self.wanted.row)
     }
 
     /// How far rows can go in this step: at once, but for an hour if minutes are to be made of it.
@@ -112,7 +111,7 @@ impl Cut {
         }
         let oldest: Option<i64> = tx
             .prepare_cached(
-                "SELECT first FROM blocks WHERE last >= ?1 AND first > ?1 - ?2
+                "SELECT first FROM blocks WHERE sealed = 1 AND last >= ?1 AND first > ?1 - ?2
                  ORDER BY first LIMIT 1",
             )?
             .query_row([floors.row, BLOCK_SPAN], |row| row.get(0))
@@ -128,7 +127,7 @@ impl Cut {
             floors.minute = time.start.min(floors.row);
         }
         let mut rows = Vec::new();
-        blocks::scan(tx, time.clone(), |block| {
+        blocks::scan(tx, (time.clone(), Which::Sealed), |block| {
             block.each(|row| {
                 if time.contains(&row.contime) {
                     // Pairs ask for no ports.
@@ -153,8 +152,9 @@ fn squeeze(conn: &Connection, wanted: &mut Floors) -> Sql<()> {
     let number = |sql: &str| {
         conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional().map(Option::flatten)
     };
-    let newest = number("SELECT max(first) FROM blocks")?;
-    if let (Some(oldest), Some(newest)) = (number("SELECT min(first) FROM blocks")?, newest)
+    let newest = number("SELECT max(first) FROM blocks WHERE sealed = 1")?;
+    if let (Some(oldest), Some(newest)) =
+        (number("SELECT min(first) FROM blocks WHERE sealed = 1")?, newest)
         && oldest < newest - DAY
     {
         wanted.row = wanted.row.max(down(oldest, HOUR) + HOUR);
@@ -194,7 +194,8 @@ fn delete_blocks(tx: &Transaction<'_>, before: i64, most: usize) -> Sql<usize> {
     let mut old: Vec<(i64, i64, bool)> = Vec::new();
     {
         let mut stmt = tx.prepare_cached(
-            "SELECT id, rows, last >= ?1 FROM blocks WHERE first < ?1 ORDER BY first LIMIT ?2",
+            "SELECT id, rows, last >= ?1 FROM blocks WHERE sealed = 1 AND first < ?1
+             ORDER BY first LIMIT ?2",
         )?;
         let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut rows = stmt.query([before, limit])?;
@@ -215,7 +216,7 @@ fn delete_blocks(tx: &Transaction<'_>, before: i64, most: usize) -> Sql<usize> {
                 })
             })?;
             gone = gone.saturating_sub(kept.len());
-            let mut builder = Builder::default();
+            let mut builder = Builder::new(true);
             for row in &kept {
                 builder.push(tx, row)?;
             }
@@ -223,29 +224,6 @@ fn delete_blocks(tx: &Transaction<'_>, before: i64, most: usize) -> Sql<usize> {
         }
         tx.prepare_cached("DELETE FROM blocks WHERE id = ?1")?.execute([id])?;
     }
-    Ok(gone)
-}
-
-/// Likewise of rows that have no room in blocks.
-fn delete_stuck(
-    tx: &Transaction<'_>,
-    before: i64,
-    most: usize,
-    unsealed: &mut Waiting,
-) -> Sql<usize> {
-    if unsealed.stuck == 0 {
-        return Ok(0);
-    }
-    let limit = i64::try_from(most).unwrap_or(i64::MAX);
-    let gone = tx
-        .prepare_cached(
-            "DELETE FROM recent WHERE id IN
-               (SELECT id FROM recent WHERE contime < ?1 ORDER BY id LIMIT ?2)",
-        )?
-        .execute([before, limit])?;
-    let count = i64::try_from(gone).unwrap_or(0);
-    unsealed.rows -= count;
-    unsealed.stuck = (unsealed.stuck - count).max(0);
     Ok(gone)
 }
 

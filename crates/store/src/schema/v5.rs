@@ -28,6 +28,23 @@ macro_rules! digit_of {
     };
 }
 
+/// Four digits of it.
+macro_rules! bytes {
+    ($column:literal) => {
+        concat!(
+            "(",
+            digit_of!($column, "0"),
+            " + 127 * ",
+            digit_of!($column, "1"),
+            " + 7022465 * ",
+            digit_of!($column, "2"),
+            " + 388307202175 * ",
+            digit_of!($column, "3"),
+            ")"
+        )
+    };
+}
+
 /// A digit of the entry of a dictionary that row `n.n` refers to.
 macro_rules! entry {
     ($index:literal, $column:literal) => {
@@ -71,17 +88,17 @@ macro_rules! wire {
     ($wire:literal, $bytes:literal) => {
         concat!(
             "CASE WHEN ",
-            number!($wire),
+            bytes!($wire),
             " = 0 THEN NULL WHEN ",
-            number!($wire),
+            bytes!($wire),
             " % 2 = 1 THEN ",
-            number!($bytes),
+            bytes!($bytes),
             " + (",
-            number!($wire),
+            bytes!($wire),
             " - 1) / 2 ELSE ",
-            number!($bytes),
+            bytes!($bytes),
             " - ",
-            number!($wire),
+            bytes!($wire),
             " / 2 END"
         )
     };
@@ -92,21 +109,11 @@ macro_rules! ports {
     ($port:literal) => {
         concat!(
             "CASE q.loose WHEN 1 THEN ",
-            $port,
+            number!($port),
             " ELSE q.lport END AS lport,
-             CASE q.loose WHEN 2 THEN ",
-            $port,
+    CASE q.loose WHEN 2 THEN ",
+            number!($port),
             " ELSE q.rport END AS rport,"
-        )
-    };
-    (of $port:literal) => {
-        concat!(
-            "CASE q.loose WHEN 1 THEN ",
-            number!($port),
-            " ELSE q.lport END,
-             CASE q.loose WHEN 2 THEN ",
-            number!($port),
-            " ELSE q.rport END,"
         )
     };
 }
@@ -120,8 +127,9 @@ macro_rules! parties {
     };
 }
 
-/// Rows of `recent` are as they came; a block takes them over some thousand at a time, and
-/// `rollups` their sums, in the same transaction. Rows that have no room in a block's numbers stay.
+/// The rows of a batch are a block of their own, until there are some thousand that wait: then they
+/// are sealed, as full blocks and, in the same transaction, as sums in `rollups`. `staged` has the
+/// rows of earlier versions until the writer has made blocks of them.
 ///
 /// `actors` are who moved bytes and by which address of this machine, as far as that is the same for
 /// many rows, `peers` to whom, but for one port: `loose` is 1 if that of this machine is the row's own, 2 if that of the other end is,
@@ -168,7 +176,7 @@ CREATE TABLE peers(
 ) STRICT;
 CREATE INDEX peers_by_key ON peers(raddr_id, domain_id, rport);
 
-CREATE TABLE recent(
+CREATE TABLE staged(
     id INTEGER PRIMARY KEY,
     contime INTEGER NOT NULL,
     actor_id INTEGER NOT NULL,
@@ -191,6 +199,8 @@ CREATE TABLE recent(
 
 CREATE TABLE blocks(
     id INTEGER PRIMARY KEY,
+    -- 1 once its rows are in sums.
+    sealed INTEGER NOT NULL,
     rows INTEGER NOT NULL,
     -- Unix seconds of its oldest and its newest row.
     first INTEGER NOT NULL,
@@ -207,15 +217,18 @@ CREATE TABLE blocks(
     who_pid0 TEXT NOT NULL, who_pid1 TEXT NOT NULL, who_pid2 TEXT NOT NULL,
     peer0 TEXT NOT NULL, peer1 TEXT NOT NULL, peer2 TEXT NOT NULL,
     port0 TEXT NOT NULL, port1 TEXT NOT NULL, port2 TEXT NOT NULL,
-    send0 TEXT NOT NULL, send1 TEXT NOT NULL, send2 TEXT NOT NULL,
-    recv0 TEXT NOT NULL, recv1 TEXT NOT NULL, recv2 TEXT NOT NULL,
-    wire_send0 TEXT NOT NULL, wire_send1 TEXT NOT NULL, wire_send2 TEXT NOT NULL,
-    wire_recv0 TEXT NOT NULL, wire_recv1 TEXT NOT NULL, wire_recv2 TEXT NOT NULL,
     events0 TEXT NOT NULL, events1 TEXT NOT NULL, events2 TEXT NOT NULL,
     rtt0 TEXT NOT NULL, rtt1 TEXT NOT NULL, rtt2 TEXT NOT NULL,
-    retrans0 TEXT NOT NULL, retrans1 TEXT NOT NULL, retrans2 TEXT NOT NULL
+    retrans0 TEXT NOT NULL, retrans1 TEXT NOT NULL, retrans2 TEXT NOT NULL,
+    send0 TEXT NOT NULL, send1 TEXT NOT NULL, send2 TEXT NOT NULL, send3 TEXT NOT NULL,
+    recv0 TEXT NOT NULL, recv1 TEXT NOT NULL, recv2 TEXT NOT NULL, recv3 TEXT NOT NULL,
+    wire_send0 TEXT NOT NULL, wire_send1 TEXT NOT NULL, wire_send2 TEXT NOT NULL,
+    wire_send3 TEXT NOT NULL,
+    wire_recv0 TEXT NOT NULL, wire_recv1 TEXT NOT NULL, wire_recv2 TEXT NOT NULL,
+    wire_recv3 TEXT NOT NULL
 ) STRICT;
-CREATE INDEX blocks_by_time ON blocks(first, last);
+CREATE INDEX blocks_by_time ON blocks(first, last) WHERE sealed = 1;
+CREATE INDEX blocks_waiting ON blocks(first, last) WHERE sealed = 0;
 
 CREATE TABLE ordinals(n INTEGER PRIMARY KEY) STRICT;
 INSERT INTO ordinals
@@ -267,7 +280,7 @@ SELECT family, protocol, direction, raddr_id, CASE loose WHEN 2 THEN 0 ELSE rpor
     CASE loose WHEN 1 THEN 0 ELSE lport END AS here, domain_id, name_source, loose, max(contime)
 FROM old GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
 
-INSERT INTO recent(contime, actor_id, process_id, pid, peer_id, port, send, recv, wire_send,
+INSERT INTO staged(contime, actor_id, process_id, pid, peer_id, port, send, recv, wire_send,
     wire_recv, events, begun, ended, failed, error, rtt_us, retrans)
 SELECT contime, a.id, process_id, pid, q.id,
     CASE o.loose WHEN 1 THEN o.lport WHEN 2 THEN o.rport ELSE 0 END,
@@ -288,36 +301,26 @@ DROP TABLE temp.old;
 DROP VIEW connections;
 DROP TABLE traffic;
 
--- Every row, wherever it is kept.
+-- One select from one table, so that SQLite reads only those columns that are asked for.
 CREATE VIEW traffic AS
-SELECT r.contime, r.send, r.recv, r.events, r.wire_send, r.wire_recv,
-    ",
-    parties!(),
-    ports!("r.port"),
-    "
-    coalesce(r.pid, (SELECT p.pid FROM processes AS p WHERE p.id = r.process_id)) AS pid,
-    r.process_id, r.begun, r.ended, r.failed, r.error, r.rtt_us, r.retrans, r.actor_id, r.peer_id
-FROM recent AS r LEFT JOIN actors AS a ON a.id = r.actor_id
-  LEFT JOIN peers AS q ON q.id = r.peer_id
-UNION ALL
 SELECT b.first + ",
     digit!("time"),
-    ", ",
-    number!("send"),
-    ", ",
-    number!("recv"),
-    ", ",
+    " AS contime, ",
+    bytes!("send"),
+    " AS send, ",
+    bytes!("recv"),
+    " AS recv, ",
     number!("events"),
-    ",
+    " AS events,
     ",
     wire!("wire_send", "send"),
-    ",
+    " AS wire_send,
     ",
     wire!("wire_recv", "recv"),
-    ",
+    " AS wire_recv,
     ",
     parties!(),
-    ports!(of "port"),
+    ports!("port"),
     "
     CASE ",
     who!("who_pid"),
@@ -325,26 +328,26 @@ SELECT b.first + ",
     who!("who_process"),
     ") ELSE ",
     who!("who_pid"),
-    " - 1 END, ",
+    " - 1 END AS pid, ",
     who!("who_process"),
-    ", ",
+    " AS process_id, ",
     entry!("fate", "fate_begun"),
-    ", ",
+    " AS begun, ",
     entry!("fate", "fate_ended"),
-    ", ",
+    " AS ended, ",
     entry!("fate", "fate_failed"),
-    ", ",
+    " AS failed, ",
     entry!("fate", "fate_error"),
-    ",
+    " AS error,
     nullif(",
     number!("rtt"),
-    ", 0) - 1, ",
+    ", 0) - 1 AS rtt_us, ",
     number!("retrans"),
-    ", ",
+    " AS retrans, ",
     who!("who_actor"),
-    ", ",
+    " AS actor_id, ",
     number!("peer"),
-    "
+    " AS peer_id
 FROM blocks AS b CROSS JOIN ordinals AS n ON n.n <= b.rows
   LEFT JOIN actors AS a ON a.id = ",
     who!("who_actor"),
