@@ -106,8 +106,7 @@ fn program(random: &mut Random, popular: &Zipf, kind: Kind, at: usize) -> Progra
     };
     let name = base(&path);
     let interpreted = kind == Kind::Tool && at % 9 == 4;
-    let script =
-        if interpreted { format!("/usr/local/bin/job-{at}.py") } else { String::new() };
+    let script = if interpreted { format!("/usr/local/bin/job-{at}.py") } else { String::new() };
     Program {
         kind,
         cmdlines: (0..cmdlines).map(|which| cmdline(&path, &name, &script, which)).collect(),

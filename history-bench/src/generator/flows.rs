@@ -56,9 +56,7 @@ struct Habit {
 impl Topic {
     /// How often each is chosen by programs of a kind.
     fn weights(kind: Kind) -> &'static [(Self, f64)] {
-        use Topic::{
-            Dns, Http, Incoming, Lan, Loopback, Ntp, Peer, Ping, Push, Quic, Ssh, Tls,
-        };
+        use Topic::{Dns, Http, Incoming, Lan, Loopback, Ntp, Peer, Ping, Push, Quic, Ssh, Tls};
         match kind {
             Kind::Browser => &[(Tls, 0.5), (Quic, 0.17), (Dns, 0.27), (Http, 0.03), (Lan, 0.03)],
             Kind::App => &[

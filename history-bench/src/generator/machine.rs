@@ -120,7 +120,8 @@ impl Machine {
         if hour == self.hour {
             return;
         }
-        let morning = (now - MORNING).div_euclid(DAY) > (self.hour * 3600 - MORNING).div_euclid(DAY);
+        let morning =
+            (now - MORNING).div_euclid(DAY) > (self.hour * 3600 - MORNING).div_euclid(DAY);
         self.hour = hour;
         if morning {
             self.log_in(random, now);

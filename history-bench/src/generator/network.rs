@@ -69,7 +69,9 @@ impl Network {
         let zipf = Zipf::new(SYSTEMS.into(), 0.9);
         let mut hosts = Vec::with_capacity(ADDRESSES);
         while hosts.len() < ADDRESSES {
-            let Some((block, place)) = systems.get(zipf.sample(random, systems.len())) else { break };
+            let Some((block, place)) = systems.get(zipf.sample(random, systems.len())) else {
+                break;
+            };
             let addr = address(random, *block);
             if locations.insert(addr, place.clone()).is_none() {
                 let rtt = random.log_normal(28_000.0, 0.7).clamp(1_500, 400_000);

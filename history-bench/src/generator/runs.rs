@@ -112,7 +112,8 @@ impl Launcher {
         // As the kernel counts on where nobody changed `kernel.pid_max`, with others in between.
         self.pid = if self.pid > 4_190_000 { 300 } else { self.pid + 1 + (self.pid % 7) * 3 };
         let seconds = u64::try_from(now - self.booted).unwrap_or(0) + 1;
-        let login = (setting.uid >= 1000 && setting.place.container.is_empty()).then_some(setting.uid);
+        let login =
+            (setting.uid >= 1000 && setting.place.container.is_empty()).then_some(setting.uid);
         let parent = setting.parent.map(|parent| Arc::clone(&parent.process));
         Process {
             key: ProcKey {
