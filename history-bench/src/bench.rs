@@ -16,7 +16,8 @@ use crate::load::Files;
 use crate::load::Loaded;
 use crate::load::Size;
 use crate::load::beside;
-use crate::load::remove;
+use crate::load::clear;
+use crate::load::copied;
 use crate::purging;
 use crate::purging::Purging;
 use crate::questions;
@@ -74,8 +75,10 @@ pub struct Compared {
 pub struct Results {
     /// Rows, bytes sent and received: the same in both databases.
     pub totals: (u64, u64, u64),
-    /// How writing both went.
+    /// How writing femtosnitch's database went.
     pub loaded: Loaded,
+    /// … and the reference's, in few large transactions and without syncing.
+    pub reference_loaded: Option<Loaded>,
     /// Of femtosnitch's database.
     pub size: Size,
     /// Of the reference's.
@@ -102,7 +105,7 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Results> {
         .with_context(|| format!("cannot create {}", plan.directory.display()))?;
     let files = Files::new(&plan.directory);
     tell(&format!("writing {} rows", shape.rows));
-    let loaded = files.load(*shape, plan.reference)?;
+    let (loaded, reference_loaded) = files.load(*shape, plan.reference)?;
     let totals = load::totals(&files.ours)?;
     if plan.reference {
         let theirs = reference::totals(&files.reference)?;
@@ -133,20 +136,17 @@ pub fn run(plan: &Plan, tell: &dyn Fn(&str)) -> Result<Results> {
     }
     // What follows changes the history.
     let changing = beside(&files.ours, ".changing");
-    for suffix in ["", "-wal", "-shm"] {
-        remove(&beside(&changing, suffix))?;
-    }
-    std::fs::copy(&files.ours, &changing)?;
     tell("writing into it");
+    copied(&files.ours, &changing)?;
     let writing = writing::measure(&changing, *shape, &questions::usual(shape))?;
-    tell("forgetting 28 days of it");
+    tell("forgetting most of it");
+    copied(&files.ours, &changing)?;
     let purging = purging::measure(&changing, *shape, plan.step_rows)?;
-    for suffix in ["", "-wal", "-shm", ".lock"] {
-        remove(&beside(&changing, suffix))?;
-    }
+    clear(&changing)?;
     Ok(Results {
         totals,
         loaded,
+        reference_loaded,
         size,
         reference_size,
         idle_kib,

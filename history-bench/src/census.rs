@@ -23,11 +23,14 @@ pub struct Census {
     rows: u64,
 }
 
+/// What tells two things apart.
+type Key = fn(&Row) -> u64;
+
 /// Something that is counted.
 #[derive(Debug)]
 struct Thing {
     name: &'static str,
-    key: fn(&Row) -> u64,
+    key: Key,
     periods: Vec<Period>,
 }
 
@@ -103,7 +106,7 @@ fn conversation(row: &Row) -> u64 {
 
 impl Default for Census {
     fn default() -> Self {
-        let things: [(_, fn(&Row) -> u64); 7] = [
+        let things: [(_, Key); 7] = [
             ("actor = (exe with command line, parent, grandparent, uid, place)", actor),
             ("exe with command line and version", program),
             ("program run", run),

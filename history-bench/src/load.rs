@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use femtosnitch_store::Batch;
 use femtosnitch_store::NoUsers;
 use femtosnitch_store::Options;
 use femtosnitch_store::Query;
@@ -29,24 +30,21 @@ pub struct Files {
     pub ours: PathBuf,
     /// The reference's.
     pub reference: PathBuf,
-    stamp: PathBuf,
 }
 
 /// How writing went.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
-    /// What is in them, and by which version.
+    /// What is in it, and in which schema.
     made_of: String,
     /// Rows written.
     pub rows: u64,
-    /// Transactions.
+    /// Batches that they came in.
     pub batches: u64,
     /// Program runs.
     pub runs: u64,
-    /// Seconds that femtosnitch's writer took.
+    /// Seconds that writing took.
     pub seconds: f64,
-    /// Seconds that the reference took, without its memory of what it has interned.
-    pub reference_seconds: Option<f64>,
 }
 
 /// How large a database is.
@@ -63,65 +61,106 @@ impl Files {
     #[must_use]
     pub fn new(directory: &Path) -> Self {
         let file = |name: &str| directory.join(name);
-        Self {
-            ours: file("femtosnitch.db"),
-            reference: file("picosnitch.db"),
-            stamp: file("loaded.json"),
-        }
+        Self { ours: file("femtosnitch.db"), reference: file("picosnitch.db") }
     }
 
-    /// Writes both, or takes those that are there and are made of the same.
+    /// Writes both, or takes what is there and is made of the same.
     ///
     /// # Errors
     /// If something cannot be written.
-    pub fn load(&self, shape: Shape, with_reference: bool) -> Result<Loaded> {
+    pub fn load(&self, shape: Shape, with_reference: bool) -> Result<(Loaded, Option<Loaded>)> {
         let made_of = format!("{shape:?}, schema {SCHEMA_VERSION}");
-        if let Some(loaded) = self.found(&made_of, with_reference) {
-            return Ok(loaded);
+        let ours = match found(&self.ours, &made_of) {
+            Some(loaded) => loaded,
+            None => self.load_ours(shape, made_of)?,
+        };
+        if !with_reference {
+            return Ok((ours, None));
         }
-        for path in [&self.ours, &self.reference] {
-            for suffix in ["", "-wal", "-shm"] {
-                remove(&beside(path, suffix))?;
-            }
-        }
-        remove(&self.stamp)?;
-        let mut generator = Generator::new(shape);
-        let (mut writer, _) = Writer::open(&self.ours, &options(&generator, "load"))?;
-        let reference = with_reference.then(|| Reference::create(&self.reference));
-        let mut reference = reference.transpose()?;
-        let mut loaded = Loaded { made_of, ..Loaded::default() };
-        let [mut ours, mut theirs] = [Duration::ZERO; 2];
-        for batch in generator.by_ref() {
-            let start = Instant::now();
-            writer.write(&batch)?;
-            ours += start.elapsed();
-            if let Some(reference) = &mut reference {
-                let start = Instant::now();
-                reference.write(&batch.rows)?;
-                theirs += start.elapsed();
-            }
-            loaded.rows += batch.rows.len() as u64;
-            loaded.batches += 1;
-        }
-        // Closing leaves an empty journal.
-        drop(writer);
-        if let Some(reference) = reference {
-            let start = Instant::now();
-            reference.finish()?;
-            loaded.reference_seconds = Some((theirs + start.elapsed()).as_secs_f64());
-        }
-        loaded.seconds = ours.as_secs_f64();
-        loaded.runs = generator.runs();
-        std::fs::write(&self.stamp, serde_json::to_string(&loaded)?)?;
-        Ok(loaded)
+        let made_of = format!("{shape:?}");
+        let theirs = match found(&self.reference, &made_of) {
+            Some(loaded) => loaded,
+            None => self.load_reference(shape, made_of)?,
+        };
+        Ok((ours, Some(theirs)))
     }
 
-    fn found(&self, made_of: &str, with_reference: bool) -> Option<Loaded> {
-        let loaded = std::fs::read_to_string(&self.stamp).ok()?;
-        let loaded: Loaded = serde_json::from_str(&loaded).ok()?;
-        let complete = loaded.reference_seconds.is_some() || !with_reference;
-        (loaded.made_of == made_of && complete).then_some(loaded)
+    fn load_ours(&self, shape: Shape, made_of: String) -> Result<Loaded> {
+        clear(&self.ours)?;
+        let generator = Generator::new(shape);
+        let (writer, _) = Writer::open(&self.ours, &options(&generator, "load"))?;
+        let mut writer = Some(writer);
+        fill(&self.ours, generator, made_of, |batch| {
+            match (batch, &mut writer) {
+                (Some(batch), Some(writer)) => drop(writer.write(batch)?),
+                // Closing leaves an empty journal.
+                _ => drop(writer.take()),
+            }
+            Ok(())
+        })
     }
+
+    fn load_reference(&self, shape: Shape, made_of: String) -> Result<Loaded> {
+        clear(&self.reference)?;
+        let mut reference = Reference::create(&self.reference)?;
+        fill(&self.reference, Generator::new(shape), made_of, |batch| match batch {
+            Some(batch) => reference.write(&batch.rows),
+            None => reference.finish(),
+        })
+    }
+}
+
+/// Hands each batch, and at the end none, to `write`.
+fn fill(
+    path: &Path,
+    mut generator: Generator,
+    made_of: String,
+    mut write: impl FnMut(Option<&Batch>) -> Result<()>,
+) -> Result<Loaded> {
+    let mut loaded = Loaded { made_of, ..Loaded::default() };
+    let mut taken = Duration::ZERO;
+    let mut timed = |batch: Option<&Batch>| {
+        let start = Instant::now();
+        let done = write(batch);
+        taken += start.elapsed();
+        done
+    };
+    for batch in generator.by_ref() {
+        timed(Some(&batch))?;
+        loaded.rows += batch.rows.len() as u64;
+        loaded.batches += 1;
+    }
+    timed(None)?;
+    loaded.seconds = taken.as_secs_f64();
+    loaded.runs = generator.runs();
+    drop(write);
+    std::fs::write(stamp(path), serde_json::to_string(&loaded)?)?;
+    Ok(loaded)
+}
+
+fn stamp(database: &Path) -> PathBuf {
+    beside(database, ".json")
+}
+
+fn found(database: &Path, made_of: &str) -> Option<Loaded> {
+    let loaded = std::fs::read_to_string(stamp(database)).ok()?;
+    let loaded: Loaded = serde_json::from_str(&loaded).ok()?;
+    (database.exists() && loaded.made_of == made_of).then_some(loaded)
+}
+
+/// Removes a database and what belongs to it.
+pub(crate) fn clear(database: &Path) -> Result<()> {
+    for suffix in ["", "-wal", "-shm", ".lock", ".json"] {
+        remove(&beside(database, suffix))?;
+    }
+    Ok(())
+}
+
+/// A copy of a database in its place of that name.
+pub(crate) fn copied(from: &Path, to: &Path) -> Result<()> {
+    clear(to)?;
+    std::fs::copy(from, to).with_context(|| format!("cannot write {}", to.display()))?;
+    Ok(())
 }
 
 /// How the bench opens a history for writing; `boot` tells process runs of several generators

@@ -20,6 +20,7 @@ use femtosnitch_history_bench::bench::Plan;
 use femtosnitch_history_bench::census::Census;
 use femtosnitch_history_bench::generator::Generator;
 use femtosnitch_history_bench::generator::Shape;
+use femtosnitch_history_bench::load::Files;
 use femtosnitch_history_bench::questions::Question;
 use femtosnitch_history_bench::report;
 
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Measures everything
     Run(Run),
+    /// Writes the databases and measures nothing
+    Load(Load),
     /// Counts how many different things such a history has
     Census(Span),
     /// Asks one question (`run` starts this by itself, for each)
@@ -86,6 +89,18 @@ struct Run {
     document: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct Load {
+    #[command(flatten)]
+    span: Span,
+    /// Leaves out the database with picosnitch's schema
+    #[arg(long)]
+    no_reference: bool,
+    /// Directory for the databases
+    #[arg(long)]
+    dir: PathBuf,
+}
+
 /// How often each question is asked.
 #[derive(Debug, Clone, Args)]
 struct Often {
@@ -124,6 +139,7 @@ impl Often {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(options) => run(&options),
+        Command::Load(options) => load(&options),
         Command::Census(span) => {
             census(span.shape());
             Ok(())
@@ -172,6 +188,18 @@ fn run(options: &Run) -> Result<()> {
     }
     if options.keep || options.dir.is_some() {
         eprintln!("the databases are in {}", plan.directory.display());
+    }
+    Ok(())
+}
+
+fn load(options: &Load) -> Result<()> {
+    std::fs::create_dir_all(&options.dir)
+        .with_context(|| format!("cannot create {}", options.dir.display()))?;
+    let files = Files::new(&options.dir);
+    let (ours, reference) = files.load(options.span.shape(), !options.no_reference)?;
+    println!("{} rows in {:.1} s: {}", ours.rows, ours.seconds, files.ours.display());
+    if let Some(it) = reference {
+        println!("{} rows in {:.1} s: {}", it.rows, it.seconds, files.reference.display());
     }
     Ok(())
 }

@@ -96,8 +96,9 @@ impl Reference {
         Ok(())
     }
 
-    pub(crate) fn finish(self) -> Result<()> {
-        if self.open > 0 {
+    /// The last rows, out of the journal.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.open) > 0 {
             self.conn.execute_batch("COMMIT")?;
         }
         self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

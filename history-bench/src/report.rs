@@ -59,7 +59,7 @@ pub fn text(results: &Results) -> String {
     for part in &results.parts {
         text.push_str(&questions(part, results.idle_kib));
     }
-    text.push_str(&compared(&results.compared));
+    text.push_str(&compared(&results.compared, results.idle_kib));
     text.push_str(&writing(results));
     text
 }
@@ -220,7 +220,7 @@ fn questions(part: &Part, idle_kib: u64) -> String {
     text
 }
 
-fn compared(all: &[Compared]) -> String {
+fn compared(all: &[Compared], idle_kib: u64) -> String {
     if all.is_empty() {
         return String::new();
     }
@@ -245,7 +245,7 @@ fn compared(all: &[Compared]) -> String {
             theirs.question.span,
             shown(slow),
             theirs.measured.times_ms.len(),
-            mib(theirs, 0),
+            mib(theirs, idle_kib),
             shown(fast),
             slow / fast.max(0.001),
         );
@@ -277,16 +277,16 @@ fn writing(results: &Results) -> String {
     add(&format!("step of retention, {} rows", purging.step_rows), &purging.steps);
     add("batch of 500 rows between steps", &purging.batches);
     let mb = |bytes: u64| bytes as f64 / 1e6;
+    let reference = results.reference_loaded.as_ref().map_or_else(String::new, |it| {
+        format!(" (the reference: {:.1} s, in large transactions and without a sync)", it.seconds)
+    });
     line!(
         text,
         "\nAll {} rows were written in {:.1} s{}. {} rows were forgotten in {:.1} s; the file went \
          from {:.0} to {:.0} MB, and a copy of what was left ({} rows) has {:.0} MB.",
         results.loaded.rows,
         results.loaded.seconds,
-        results
-            .loaded
-            .reference_seconds
-            .map_or_else(String::new, |it| format!(" (the reference: {it:.1} s)")),
+        reference,
         purging.rows,
         purging.seconds,
         mb(purging.bytes_before),

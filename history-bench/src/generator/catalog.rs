@@ -61,10 +61,27 @@ const LAUNCHERS: &[(&str, &[&str])] = &[
     ("/usr/bin/sudo", &["sudo apt-get update", "sudo -i"]),
 ];
 
+/// Launchers with one of their command lines, by their places in [`LAUNCHERS`].
+pub(crate) const INIT: (usize, usize) = (0, 0);
+pub(crate) const USER_MANAGER: (usize, usize) = (0, 1);
+pub(crate) const DISPLAY_MANAGER: (usize, usize) = (1, 0);
+pub(crate) const DESKTOP: (usize, usize) = (2, 0);
+pub(crate) const TERMINAL: (usize, usize) = (3, 0);
+pub(crate) const BASH: (usize, usize) = (4, 0);
+pub(crate) const LOGIN_BASH: (usize, usize) = (4, 1);
+pub(crate) const MAKE: (usize, usize) = (4, 2);
+pub(crate) const CRON_SH: (usize, usize) = (5, 0);
+pub(crate) const BUILD_SH: (usize, usize) = (5, 1);
+pub(crate) const CONFIGURE_SH: (usize, usize) = (5, 2);
+pub(crate) const CRON: (usize, usize) = (6, 0);
+pub(crate) const SSHD: (usize, usize) = (7, 0);
+pub(crate) const SHIM: (usize, usize) = (8, 0);
+pub(crate) const SUDO: (usize, usize) = (9, 1);
+
 /// Programs by kind, launchers first.
 pub(crate) fn programs(random: &mut Random) -> Vec<Program> {
     let kinds = [(Kind::Browser, 3), (Kind::App, 22), (Kind::Daemon, 45), (Kind::Service, 30)];
-    let mut programs: Vec<Program> = LAUNCHERS.iter().map(|it| launcher(it)).collect();
+    let mut programs: Vec<Program> = LAUNCHERS.iter().map(launcher).collect();
     let popular = Zipf::new(u32::try_from(NAMES).unwrap_or(u32::MAX), 0.8);
     for (kind, count) in kinds {
         programs.extend((0..count).map(|at| program(random, &popular, kind, at)));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use femtosnitch_model::ContainerFacts;
 use femtosnitch_model::Place;
 
+use super::catalog;
 use super::catalog::Kind;
 use super::catalog::Program;
 use super::random::Random;
@@ -68,7 +69,7 @@ impl Machine {
         let mut launcher = Launcher::new(now);
         let setting =
             Setting { parent: None, uid: 0, place: unit("init.scope", ""), netns: HOST_NETWORK };
-        let init = launch(&mut launcher, &programs, (0, 0), now, &setting);
+        let init = launch(&mut launcher, &programs, catalog::INIT, now, &setting);
         let tools = of(&programs, Kind::Tool);
         let mut machine = Self {
             launcher,
@@ -171,8 +172,8 @@ impl Machine {
         let (parent, place) = match random.weighted(&[0.72, 0.16, 0.12]) {
             1 => {
                 let place = unit("cron.service", "");
-                let cron = self.at((6, 0), now, &under(&Arc::clone(&self.init), 0, &place));
-                (self.at((5, 0), now, &under(&cron, 0, &place)), place)
+                let cron = self.at(catalog::CRON, now, &under(&Arc::clone(&self.init), 0, &place));
+                (self.at(catalog::CRON_SH, now, &under(&cron, 0, &place)), place)
             }
             2 => {
                 let parent = random.pick(&self.daemons).unwrap_or(&self.init);
@@ -185,9 +186,10 @@ impl Machine {
             }
         };
         let uid = if random.chance(0.05) { 0 } else { parent.process.uid };
-        let parent = match random.weighted(&[0.7, 0.2, 0.1]) {
-            1 => self.at((5, 1 + random.below(2)), now, &under(&parent, uid, &place)),
-            2 => self.at((4, 2), now, &under(&parent, uid, &place)),
+        let parent = match random.weighted(&[0.7, 0.1, 0.1, 0.1]) {
+            1 => self.at(catalog::BUILD_SH, now, &under(&parent, uid, &place)),
+            2 => self.at(catalog::CONFIGURE_SH, now, &under(&parent, uid, &place)),
+            3 => self.at(catalog::MAKE, now, &under(&parent, uid, &place)),
             _ => parent,
         };
         let which = self.zipf.sample(random, self.tools.len());
@@ -199,10 +201,15 @@ impl Machine {
     fn log_in(&mut self, random: &mut Random, now: i64) {
         self.sessions += 1;
         let init = Arc::clone(&self.init);
-        let manager = self.at((0, 1), now, &under(&init, 1000, &unit("user@1000.service", "")));
-        let display = self.at((1, 0), now, &under(&init, 0, &unit("gdm.service", "")));
+        let manager = self.at(
+            catalog::USER_MANAGER,
+            now,
+            &under(&init, 1000, &unit("user@1000.service", "")),
+        );
+        let display =
+            self.at(catalog::DISPLAY_MANAGER, now, &under(&init, 0, &unit("gdm.service", "")));
         let session = unit(&format!("session-{}.scope", self.sessions), "");
-        let desktop = self.at((2, 0), now, &under(&display, 1000, &session));
+        let desktop = self.at(catalog::DESKTOP, now, &under(&display, 1000, &session));
         let browsers = of(&self.programs, Kind::Browser);
         self.browsers = browsers
             .into_iter()
@@ -233,17 +240,17 @@ impl Machine {
         if remote {
             self.sessions += 1;
             let place = unit(&format!("session-{}.scope", self.sessions), "");
-            let sshd = self.at((7, 0), now, &under(&init, 0, &place));
-            return self.at((4, 1), now, &under(&sshd, uid, &place));
+            let sshd = self.at(catalog::SSHD, now, &under(&init, 0, &place));
+            return self.at(catalog::LOGIN_BASH, now, &under(&sshd, uid, &place));
         }
         let service = "app-org.gnome.Terminal.slice/gnome-terminal-server.service";
         let place = unit(service, "desktop org.gnome.Terminal");
-        let manager = self.at((0, 1), now, &under(&init, uid, &place));
-        let terminal = self.at((3, 0), now, &under(&manager, uid, &place));
-        let shell = self.at((4, 0), now, &under(&terminal, uid, &place));
+        let manager = self.at(catalog::USER_MANAGER, now, &under(&init, uid, &place));
+        let terminal = self.at(catalog::TERMINAL, now, &under(&manager, uid, &place));
+        let shell = self.at(catalog::BASH, now, &under(&terminal, uid, &place));
         if random.chance(0.1) {
-            let sudo = self.at((9, 1), now, &under(&shell, 0, &place));
-            return self.at((4, 0), now, &under(&sudo, 0, &place));
+            let sudo = self.at(catalog::SUDO, now, &under(&shell, 0, &place));
+            return self.at(catalog::BASH, now, &under(&sudo, 0, &place));
         }
         shell
     }
@@ -260,7 +267,7 @@ impl Machine {
         let program = of(&self.programs, Kind::Service).get(at).copied().unwrap_or(0);
         let which = at % CONTAINERS;
         let init = Arc::clone(&self.init);
-        let shim = self.at((8, 0), now, &under(&init, 0, &unit("containerd.service", "")));
+        let shim = self.at(catalog::SHIM, now, &under(&init, 0, &unit("containerd.service", "")));
         let place = container(&container_id(which));
         let uid = [0, 999, 1000, 101].get(at % 4).copied().unwrap_or(0);
         let netns = HOST_NETWORK + 1 + u32::try_from(which).unwrap_or(0);
@@ -298,10 +305,8 @@ fn launch(
     now: i64,
     setting: &Setting<'_>,
 ) -> Arc<Run> {
-    // The catalog begins with the launchers, and all others are places in it.
-    let fallback = || (0, &programs[0]);
-    let found = programs.get(program).map_or_else(fallback, |it| (program, it));
-    launcher.launch(found, cmdline, now, setting)
+    #[expect(clippy::indexing_slicing, reason = "all of these are places in the catalog")]
+    launcher.launch((program, &programs[program]), cmdline, now, setting)
 }
 
 fn of(programs: &[Program], kind: Kind) -> Vec<usize> {

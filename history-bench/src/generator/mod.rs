@@ -12,6 +12,7 @@ mod network;
 mod random;
 mod runs;
 mod timeline;
+mod topic;
 
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;

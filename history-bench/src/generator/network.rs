@@ -139,7 +139,7 @@ fn site(random: &mut Random, at: usize, nameless: usize) -> Site {
     if !subdomain.is_empty() {
         labels.push(subdomain.to_owned());
     }
-    if at % 17 == 0 {
+    if at.is_multiple_of(17) {
         labels.push(format!("edge-{at}"));
     }
     let wanted = random.geometric(3.6).min(ADDRESSES_OF_NAME);
