@@ -201,7 +201,8 @@ fn questions(part: &Part, idle_kib: u64) -> String {
         text.push_str(&format!(" {span} |"));
     }
     text.push_str(
-        " answers, 30 d | memory, MiB | rounds |\n|---|---:|---:|---:|---:|---:|---:|---:|\n",
+        " processor, 30 d | answers, 30 d | memory, MiB | rounds |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for lines in part.lines.chunks(SPANS.len()) {
         let Some(first) = lines.first() else { continue };
@@ -211,10 +212,11 @@ fn questions(part: &Part, idle_kib: u64) -> String {
             let mark = if ms > part.target_ms { "**" } else { "" };
             text.push_str(&format!(" {mark}{}{mark} |", shown(ms)));
         }
+        let worked = lines.last().map_or(0.0, |line| spread(&line.measured.processor_ms).median);
         let answers = lines.last().map_or(0, |line| line.measured.answers);
         let most = lines.iter().map(|line| mib(line, idle_kib)).fold(0.0, f64::max);
         let fewest = lines.iter().map(|line| line.measured.times_ms.len()).min().unwrap_or(0);
-        line!(text, " {answers} | {most:.1} | {fewest} |");
+        line!(text, " {} | {answers} | {most:.1} | {fewest} |", shown(worked));
     }
     text.push('\n');
     text

@@ -116,21 +116,19 @@ pub fn measure(database: &Path, shape: Shape, question: &Question) -> Result<Wri
 
 /// Everything that a generator makes, in batches of `rows`.
 pub(crate) fn even(generator: &mut Generator, rows: usize) -> Vec<Batch> {
-    let mut all = Batch::default();
+    let rows = rows.max(1);
+    let mut batches = vec![Batch::default()];
     for batch in generator {
-        all.rows.extend(batch.rows);
-        all.described.extend(batch.described);
-        all.containers.extend(batch.containers);
-    }
-    let (described, containers) = (all.described, all.containers);
-    let mut batches: Vec<Batch> = all
-        .rows
-        .chunks(rows.max(1))
-        .map(|rows| Batch { rows: rows.to_vec(), ..Batch::default() })
-        .collect();
-    if let Some(first) = batches.first_mut() {
-        first.described = described;
-        first.containers = containers;
+        if let Some(first) = batches.first_mut() {
+            first.described.extend(batch.described);
+            first.containers.extend(batch.containers);
+        }
+        for row in batch.rows {
+            match batches.last_mut() {
+                Some(last) if last.rows.len() < rows => last.rows.push(row),
+                _ => batches.push(Batch { rows: vec![row], ..Batch::default() }),
+            }
+        }
     }
     batches
 }
