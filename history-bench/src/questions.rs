@@ -4,6 +4,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use anyhow::Result;
+use femtosnitch_store::Bucket;
+use femtosnitch_store::Cancel;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::Filter;
 use femtosnitch_store::NoUsers;
@@ -29,6 +31,8 @@ pub enum Kind {
     Idle,
     /// femtosnitch: sums by one or two dimensions, the largest first.
     Table,
+    /// femtosnitch: the same, with what the others amount to and how all went over time.
+    Report,
     /// The reference: the same, as its SQL has it, and in up to 300 buckets of time.
     ReferenceSeries,
     /// The reference: the same without buckets.
@@ -81,13 +85,16 @@ impl Question {
     /// If the database cannot be opened or the question not be understood.
     pub fn asker(&self, database: &Path) -> Result<Box<dyn FnMut() -> Result<usize>>> {
         match self.kind {
-            Kind::Idle | Kind::Table => {
+            Kind::Idle | Kind::Table | Kind::Report => {
                 let reader = Reader::open(database)?;
-                let query = self.query()?;
-                let idle = self.kind == Kind::Idle;
-                Ok(Box::new(move || match idle {
-                    true => Ok(0),
-                    false => Ok(reader.query(&query, &NoUsers)?.len()),
+                let (kind, query) = (self.kind, self.query()?);
+                Ok(Box::new(move || {
+                    let bucket = (kind == Kind::Report).then_some(Bucket::Auto);
+                    if kind == Kind::Idle {
+                        return Ok(0);
+                    }
+                    let report = reader.report(&query, bucket, &NoUsers, &Cancel::default())?;
+                    Ok(report.answers.len())
                 }))
             }
             Kind::ReferenceSeries | Kind::ReferenceTable | Kind::ReferencePicker => {
@@ -124,7 +131,7 @@ pub struct Section {
 #[must_use]
 pub fn sections(shape: &Shape, marks: &Landmarks) -> Vec<Section> {
     let all = |by: &[&str], filters: &[&str]| {
-        SPANS.map(|span| Question::new(Kind::Table, by, filters, shape, span))
+        SPANS.map(|span| Question::new(Kind::Report, by, filters, shape, span))
     };
     let exe = format!("exe={}", marks.exe);
     let domain = format!("domain={}", marks.domain);
@@ -160,7 +167,7 @@ pub fn sections(shape: &Shape, marks: &Landmarks) -> Vec<Section> {
 
 /// What somebody asks again and again while the history is written.
 pub(crate) fn usual(shape: &Shape) -> Question {
-    Question::new(Kind::Table, &["exe"], &[], shape, ("1 d", 86_400))
+    Question::new(Kind::Report, &["exe"], &[], shape, ("1 d", 86_400))
 }
 
 /// Questions to the reference, each with the one to femtosnitch that it is compared with.
@@ -171,7 +178,8 @@ pub fn compared(shape: &Shape, marks: &Landmarks) -> Vec<(Question, Question)> {
     for span in SPANS {
         let mut pair = |kind: Kind, by: &str, filters: &[&str]| {
             let theirs = Question::new(kind, &[by], filters, shape, span);
-            pairs.push((theirs, Question::new(Kind::Table, &[by], filters, shape, span)));
+            let same = if kind == Kind::ReferenceSeries { Kind::Report } else { Kind::Table };
+            pairs.push((theirs, Question::new(same, &[by], filters, shape, span)));
         };
         pair(Kind::ReferenceTable, "exe", &[]);
         pair(Kind::ReferenceTable, "domain", &[]);
