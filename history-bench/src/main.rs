@@ -78,6 +78,9 @@ struct Run {
     keep: bool,
     #[command(flatten)]
     often: Often,
+    /// Asks one question in so many, to see roughly in a fraction of the time
+    #[arg(long, default_value_t = 1)]
+    every: usize,
     /// Rows of a step of retention; the daemon takes 2000
     #[arg(long, default_value_t = 2000)]
     step_rows: usize,
@@ -170,6 +173,7 @@ fn run(options: &Run) -> Result<()> {
         shape: options.span.shape(),
         directory,
         reference: !options.no_reference,
+        every: options.every,
         step_rows: options.step_rows,
         messenger: Messenger { program, rounds: options.often.rounds() },
     };

@@ -204,10 +204,15 @@ fn questions(part: &Part, idle_kib: u64) -> String {
         " processor, 30 d | answers, 30 d | memory, MiB | rounds |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
-    for lines in part.lines.chunks(SPANS.len()) {
+    let alike = |one: &Line, other: &Line| one.question.title() == other.question.title();
+    for lines in part.lines.chunk_by(alike) {
         let Some(first) = lines.first() else { continue };
         text.push_str(&format!("| {} |", first.question.title()));
-        for line in lines {
+        for (span, _) in SPANS {
+            let Some(line) = lines.iter().find(|line| line.question.span == span) else {
+                text.push_str(" – |");
+                continue;
+            };
             let ms = median(line);
             let mark = if ms > part.target_ms { "**" } else { "" };
             text.push_str(&format!(" {mark}{}{mark} |", shown(ms)));
