@@ -30,7 +30,9 @@ pub struct Rounds {
 /// What came of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Measured {
-    /// Of each round, after one that does not count.
+    /// Of the first round, which does not count: nothing is known yet.
+    pub first_ms: f64,
+    /// Of each round that counts.
     pub times_ms: Vec<f64>,
     /// Processor time of the same rounds: what others do on the machine shows less in it.
     pub processor_ms: Vec<f64>,
@@ -72,7 +74,9 @@ impl Messenger {
 /// If the question cannot be understood or answered.
 pub fn here(database: &Path, question: &Question, rounds: Rounds) -> Result<Measured> {
     let mut ask = question.asker(database)?;
+    let begun = Instant::now();
     let mut measured = Measured { answers: ask()?, ..Measured::default() };
+    measured.first_ms = milliseconds(begun.elapsed());
     let begun = Instant::now();
     for round in 0..rounds.most {
         if round > 0 && begun.elapsed() >= rounds.patience {

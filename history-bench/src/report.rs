@@ -201,8 +201,8 @@ fn questions(part: &Part, idle_kib: u64) -> String {
         text.push_str(&format!(" {span} |"));
     }
     text.push_str(
-        " processor, 30 d | answers, 30 d | memory, MiB | rounds |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        " processor, 30 d | first, 30 d | answers, 30 d | memory, MiB | rounds |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let alike = |one: &Line, other: &Line| one.question.title() == other.question.title();
     for lines in part.lines.chunk_by(alike) {
@@ -218,10 +218,12 @@ fn questions(part: &Part, idle_kib: u64) -> String {
             text.push_str(&format!(" {mark}{}{mark} |", shown(ms)));
         }
         let worked = lines.last().map_or(0.0, |line| spread(&line.measured.processor_ms).median);
+        let cold = lines.last().map_or(0.0, |line| line.measured.first_ms);
         let answers = lines.last().map_or(0, |line| line.measured.answers);
         let most = lines.iter().map(|line| mib(line, idle_kib)).fold(0.0, f64::max);
         let fewest = lines.iter().map(|line| line.measured.times_ms.len()).min().unwrap_or(0);
-        line!(text, " {} | {answers} | {most:.1} | {fewest} |", shown(worked));
+        let (worked, cold) = (shown(worked), shown(cold));
+        line!(text, " {worked} | {cold} | {answers} | {most:.1} | {fewest} |");
     }
     text.push('\n');
     text
