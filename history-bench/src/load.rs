@@ -1,5 +1,8 @@
 //! Fills the databases, batch by batch as a daemon does, and tells how large they became.
 
+use std::hash::DefaultHasher;
+use std::hash::Hash as _;
+use std::hash::Hasher as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,7 +72,7 @@ impl Files {
     /// # Errors
     /// If something cannot be written.
     pub fn load(&self, shape: Shape, with_reference: bool) -> Result<(Loaded, Option<Loaded>)> {
-        let made_of = format!("{shape:?}, schema {SCHEMA_VERSION}");
+        let made_of = format!("{shape:?}, schema {SCHEMA_VERSION}: {}", self.schema()?);
         let ours = match found(&self.ours, &made_of) {
             Some(loaded) => loaded,
             None => self.load_ours(shape, made_of)?,
@@ -83,6 +86,22 @@ impl Files {
             None => self.load_reference(shape, made_of)?,
         };
         Ok((ours, Some(theirs)))
+    }
+
+    /// Tells tables apart that are still being worked on, under one number.
+    fn schema(&self) -> Result<String> {
+        let path = beside(&self.ours, ".empty");
+        clear(&path)?;
+        drop(Writer::open(&path, &Options::default())?);
+        let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut stmt = conn.prepare("SELECT coalesce(sql, '') FROM sqlite_schema ORDER BY name")?;
+        let mut hasher = DefaultHasher::new();
+        let mut rows = stmt.query([])?;
+        while let Some(row) = rows.next()? {
+            row.get::<_, String>(0)?.hash(&mut hasher);
+        }
+        clear(&path)?;
+        Ok(format!("{:x}", hasher.finish()))
     }
 
     fn load_ours(&self, shape: Shape, made_of: String) -> Result<Loaded> {
