@@ -69,8 +69,8 @@ struct Run {
     /// Leaves out the database with picosnitch's schema, which takes minutes to write and ask
     #[arg(long)]
     no_reference: bool,
-    /// Directory for the databases; those found there are used again if they are the same
-    /// [default: a temporary one]
+    /// Directory for the databases; those found there are used again if they have the same rows and
+    /// tables (remove them when the layout within changed) [default: a temporary one]
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Leaves a temporary directory where it is
