@@ -191,7 +191,7 @@ fn shown(ms: f64) -> String {
     if ms < 10.0 { format!("{ms:.2}") } else { format!("{ms:.0}") }
 }
 
-/// Spans side by side.
+/// Spans side by side; further columns are of the longest, memory of all.
 fn questions(part: &Part, idle_kib: u64) -> String {
     let mut text = format!(
         "### {}\n\nMedian milliseconds; **bold** is above {} ms.\n\n| by |",
@@ -201,7 +201,7 @@ fn questions(part: &Part, idle_kib: u64) -> String {
         text.push_str(&format!(" {span} |"));
     }
     text.push_str(
-        " processor, 30 d | first, 30 d | answers, 30 d | memory, MiB | rounds |\n\
+        " processor | first | answers | memory, MiB | rounds |\n\
          |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let alike = |one: &Line, other: &Line| one.question.title() == other.question.title();
@@ -249,14 +249,14 @@ fn compared(all: &[Compared], idle_kib: u64) -> String {
         let (slow, fast) = (median(theirs), median(ours));
         line!(
             text,
-            "| {}{kind} | {} | {} | {} | {:.1} | {} | {:.0} |",
+            "| {}{kind} | {} | {} | {} | {:.1} | {} | {} |",
             theirs.question.title(),
             theirs.question.span,
             shown(slow),
             theirs.measured.times_ms.len(),
             mib(theirs, idle_kib),
             shown(fast),
-            slow / fast.max(0.001),
+            shown(slow / fast.max(0.001)),
         );
     }
     text.push('\n');
