@@ -10,13 +10,12 @@ use std::time::Instant;
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::ensure;
-use rustix::time::ClockId;
-use rustix::time::clock_gettime;
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::questions::Question;
 use crate::statistics::milliseconds;
+use crate::statistics::processor;
 
 /// How often a question is asked.
 #[derive(Debug, Clone, Copy)]
@@ -89,12 +88,6 @@ pub fn here(database: &Path, question: &Question, rounds: Rounds) -> Result<Meas
     }
     measured.peak_kib = peak_kib()?;
     Ok(measured)
-}
-
-/// What this thread has taken so far.
-fn processor() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 fn peak_kib() -> Result<u64> {

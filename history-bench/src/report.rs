@@ -280,6 +280,7 @@ fn writing(results: &Results) -> String {
     };
     let (writing, purging) = (&results.writing, &results.purging);
     add(&format!("batch of {} rows", writing.rows), &writing.alone);
+    add("… of that on a processor", &writing.alone_processor);
     add("the same while somebody reads", &writing.with_reader);
     add("question (by exe, 1 d) while nobody writes", &writing.reader_alone);
     add("question while somebody writes", &writing.reader_with);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::time::ClockId;
+use rustix::time::clock_gettime;
 use serde::Serialize;
 
 /// Of some times in milliseconds.
@@ -36,6 +38,13 @@ pub fn spread(times: &[f64]) -> Spread {
 #[must_use]
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
+}
+
+/// Processor time that this thread has taken so far.
+#[must_use]
+pub fn processor() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::load::options;
 use crate::questions::Question;
 use crate::statistics::Spread;
 use crate::statistics::milliseconds;
+use crate::statistics::processor;
 use crate::statistics::spread;
 
 /// Batches of each part.
@@ -34,6 +35,8 @@ pub struct Writing {
     pub rows: u64,
     /// Milliseconds a batch, while nobody reads.
     pub alone: Spread,
+    /// Of that, milliseconds on a processor: the rest is the disk's, or others' on the machine.
+    pub alone_processor: Spread,
     /// Rows a second, meanwhile.
     pub rows_per_second: f64,
     /// Milliseconds a batch, while somebody reads.
@@ -72,13 +75,14 @@ pub fn measure(database: &Path, shape: Shape, question: &Question) -> Result<Wri
     };
     let reader_alone = (0..10).map(|_| time()).collect::<Result<Vec<_>>>()?;
 
-    let mut write = |batch: &Batch| -> Result<f64> {
-        let start = Instant::now();
+    let mut write = |batch: &Batch| -> Result<(f64, f64)> {
+        let (start, worked) = (Instant::now(), processor());
         writer.write(batch)?;
-        Ok(milliseconds(start.elapsed()))
+        let worked = processor().saturating_sub(worked);
+        Ok((milliseconds(start.elapsed()), milliseconds(worked)))
     };
-    let alone: Vec<f64> =
-        batches.by_ref().take(half).map(|batch| write(&batch)).collect::<Result<_>>()?;
+    let alone = batches.by_ref().take(half).map(|batch| write(&batch));
+    let (alone, worked): (Vec<f64>, Vec<f64>) = alone.collect::<Result<_>>()?;
 
     let over = AtomicBool::new(false);
     let (with_reader, reader_with) = std::thread::scope(|scope| {
@@ -95,7 +99,7 @@ pub fn measure(database: &Path, shape: Shape, question: &Question) -> Result<Wri
         let times: Result<Vec<f64>> = batches
             .map(|batch| {
                 std::thread::sleep(PAUSE);
-                write(&batch)
+                Ok(write(&batch)?.0)
             })
             .collect();
         over.store(true, Ordering::Relaxed);
@@ -108,6 +112,7 @@ pub fn measure(database: &Path, shape: Shape, question: &Question) -> Result<Wri
         rows,
         rows_per_second: written / (alone.sum / 1e3),
         alone,
+        alone_processor: spread(&worked),
         with_reader: spread(&with_reader),
         reader_alone: spread(&reader_alone),
         reader_with: spread(&reader_with),
