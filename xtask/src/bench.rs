@@ -1,6 +1,7 @@
-//! Benchmarks: what watching costs. Every figure is paired with the same run without femtosnitch,
+//! Benchmarks: what watching costs, and what the history does. Every figure is paired with the same run without femtosnitch,
 //! or is a count; nothing fails because a machine was slow.
 
+mod history;
 mod identity;
 mod monitor;
 mod names;
@@ -23,13 +24,30 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Print only; leave docs/performance.md as it is
+    /// Print only; leave docs/performance.md (docs/history.md) as it is
     #[arg(long)]
     no_write: bool,
+    /// The history in place of watching: size, questions, writing, forgetting; needs no root
+    #[arg(long)]
+    history: bool,
+    /// Rows of that history [default: 10 million]
+    #[arg(long, requires = "history")]
+    rows: Option<u64>,
+    /// Handed to the benchmark of the history, e.g. `-- --dir /var/tmp/bench`
+    #[arg(last = true, requires = "history")]
+    arguments: Vec<String>,
 }
 
-/// Runs everything, prints it, and keeps it in docs/performance.md.
+/// Runs everything, prints it, and keeps it in docs/performance.md; or the history's benchmark.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.history {
+        return history::run(&history::History {
+            quick: options.quick,
+            rows: options.rows,
+            no_write: options.no_write,
+            arguments: &options.arguments,
+        });
+    }
     let binaries = workspace::build_release()?;
     let mut text = heading()?;
     let others = others()?;
