@@ -202,7 +202,8 @@ pub struct QueryArgs {
     /// What to sum up by; separate several by commas
     #[arg(long, value_name = "DIM[,DIM…]", value_delimiter = ',', default_value = "exe")]
     pub by: Vec<By>,
-    /// Only traffic for which this holds (or does not: DIM!=VALUE); may be given several times
+    /// Only traffic for which this holds: DIM=VALUE, DIM~GLOB, or not: DIM!=VALUE, DIM!~GLOB; may be
+    /// given several times
     #[arg(long = "where", value_name = "DIM=VALUE")]
     pub filters: Vec<Filter>,
     /// Print this many lines at most [default: 50 for a table, else all]
@@ -229,12 +230,16 @@ fn query_help() -> String {
     let names: Vec<&str> = Dimension::all().map(Dimension::name).collect();
     format!(
         "DIM is one of {}; or parent for pexe, grandparent for gpexe.
+VALUE may be a network (raddr=10.0.0.0/8), numbers from one to another (rport=8000..8999), a domain
+with all below it. In GLOB, `*` is any text, `?` any character, `[a-z]` one of these. Of several
+--where about one DIM one has to hold; of those with `!`, and of different DIMs, all.
 KIND is one of {}.
 
 Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
   femtosnitch query --by exe,outcome --where direction=outgoing
+  femtosnitch query --where 'exe~/usr/lib/*' --where rport=80 --where rport=8000..8999
   femtosnitch query --since 7d --by country,asn --where 'country!=(private)'
   femtosnitch query --since 7d --gaps
   femtosnitch query --tree --where user=alice --limit 20
