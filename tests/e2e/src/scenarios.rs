@@ -21,6 +21,7 @@ mod places;
 mod privacy;
 mod programs;
 mod reload;
+mod retention;
 mod scripts;
 mod spaces;
 pub(crate) mod traffic;
@@ -154,4 +155,5 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "reload-intervals": reload::intervals,
     "reload-nobody": reload::nobody_to_ask,
     "ignore-sha256": ignore::sha256,
+    "retention": retention::by_age,
 ];
