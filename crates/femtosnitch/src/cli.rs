@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer ends.
 
+mod every;
 mod when;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 use crate::cmd;
 use crate::config::Paths;
 
+pub use every::Every;
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -206,6 +208,10 @@ pub struct QueryArgs {
     /// given several times
     #[arg(long = "where", value_name = "DIM=VALUE")]
     pub filters: Vec<Filter>,
+    /// Also show how it went, in steps of 10m, 1h, 1d, 1w, …, or auto; for json and csv the steps
+    /// alone, one after the other
+    #[arg(long, value_name = "WIDTH|auto", conflicts_with_all = ["gaps", "tree", "events"])]
+    pub every: Option<Every>,
     /// Print this many lines at most [default: 50 for a table, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -241,6 +247,7 @@ Examples:
   femtosnitch query --by exe,outcome --where direction=outgoing
   femtosnitch query --where 'exe~/usr/lib/*' --where rport=80 --where rport=8000..8999
   femtosnitch query --since 7d --by country,asn --where 'country!=(private)'
+  femtosnitch query --since 7d --every 1d
   femtosnitch query --since 7d --gaps
   femtosnitch query --tree --where user=alice --limit 20
   femtosnitch query --since 7d --events --kind modified,upgraded

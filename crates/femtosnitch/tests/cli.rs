@@ -237,6 +237,37 @@ fn query_tells_what_only_sums_are_left_of() {
 }
 
 #[test]
+fn query_shows_how_it_went() {
+    let curl = || executable(1, "/usr/bin/curl");
+    let ssh = executable(2, "/usr/bin/ssh");
+    let root = history(vec![
+        row(3_600, curl(), 990),
+        row(10_800, curl(), 4_990),
+        row(14_399, curl(), 4_990),
+        row(7_200, ssh, 1),
+    ]);
+    let asked = |args: &[&str]| {
+        let mut command = command(root.path());
+        command.env("TZ", "UTC").env("LC_ALL", "C").args(["query", "--since", "3600"]);
+        let output = command.args(["--until", "14400", "--every", "1h"]).args(args).output();
+        stdout(&output.unwrap())
+    };
+    let csv = asked(&["--format", "csv"]);
+    let expected = "exe,time,send,recv,connections\n/usr/bin/curl,3600,990,10,0\n\
+                    /usr/bin/curl,7200,0,0,0\n/usr/bin/curl,10800,9980,20,0\n\
+                    /usr/bin/ssh,3600,0,0,0\n/usr/bin/ssh,7200,1,10,0\n/usr/bin/ssh,10800,0,0,0\n";
+    assert_eq!(csv, expected);
+    let table = asked(&[]);
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    assert!(lines[0].ends_with("over time"), "{table}");
+    assert!(lines[1].starts_with("/usr/bin/curl") && lines[1].ends_with(". #"), "{table}");
+    assert!(lines[2].ends_with(" #") && lines[3].ends_with("..#"), "{table}");
+    assert!(table.contains("over time: 3 steps of 1h from 1970-01-01 01:00:00 on"), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&asked(&["--format", "json"])).unwrap();
+    assert_eq!(json.as_array().map(Vec::len), Some(6));
+}
+
+#[test]
 fn query_tells_when_nobody_looked() {
     let root = history(vec![row(1_000, executable(1, "/usr/bin/curl"), 1)]);
     let query = |extra: &[&str]| {

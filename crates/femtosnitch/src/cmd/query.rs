@@ -3,6 +3,7 @@
 mod events;
 mod gaps;
 mod print;
+mod series;
 mod span;
 mod tree;
 
@@ -18,7 +19,7 @@ use nix::unistd::{Uid, User};
 
 use crate::cli::{QueryArgs, QueryFormat, Usage};
 use crate::config::Paths;
-use crate::text::{Style, count, terminal_width};
+use crate::text::{Sparks, Style, count, terminal_width};
 
 /// Lines of a table unless `--limit` says otherwise.
 const TABLE_LINES: usize = 50;
@@ -65,18 +66,37 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
         query.limit = Some(limit.unwrap_or(TABLE_LINES));
     }
     let never = Cancel::default();
-    let mut report = reader.report(&query, None, &SystemUsers, &never).map_err(explained)?;
-    let notes = span::notes(&query, report.span, &reader.levels()?, &TimeZone::system());
+    let zone = TimeZone::system();
+    let levels = reader.levels()?;
+    let end = query.until.unwrap_or(now.saturating_add(1));
+    if args.every.is_some() {
+        // Steps of the rest of this day would be empty, and many.
+        query.until = Some(end);
+    }
+    let begin = query.since.or(levels.days.since).unwrap_or(end);
+    let bucket = args.every.map(|every| every.bucket(&zone, begin, end));
+    let mut report = reader.report(&query, bucket, &SystemUsers, &never).map_err(explained)?;
+    if let Some(series) = &mut report.series {
+        series::crop(series, query.since, end);
+    }
+    let step = report.series.as_ref().map(|series| series.width);
+    let notes = span::notes(&query, report.span, step, &levels, &zone);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         QueryFormat::Table => {
             name_systems(&reader, &query.by, report.answers.iter_mut())?;
             let width = terminal_width();
-            let (table, left_out) = print::table(&args.by, &report.answers, &report.total, width);
+            let series = report.series.as_ref();
+            let column = series.map(|series| series::Column::of(series, Sparks::for_locale()));
+            let (table, left_out) =
+                print::table(&args.by, &report.answers, &report.total, column.as_ref(), width);
             out.write_all(table.render(Style::for_stdout()).as_bytes())?;
             if report.others.groups > 0 {
                 let more = count(report.others.groups);
                 writeln!(out, "and {more} more, in the total; --limit shows more lines")?;
+            }
+            if let Some(series) = series {
+                writeln!(out, "{}", Style::for_stdout().dim(&series::legend(series, &zone)))?;
             }
             if !left_out.is_empty() {
                 let what = left_out.join(", ");
@@ -86,8 +106,14 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
             write_notes(&mut out, &notes)?;
             write_gaps(&mut out, &gaps::find(&reader, paths, &query, now)?, now)?;
         }
-        QueryFormat::Json => print::json(&mut out, &args.by, &report.answers)?,
-        QueryFormat::Csv => print::csv(&mut out, &args.by, &report.answers)?,
+        QueryFormat::Json => match &report.series {
+            Some(series) => series::json(&mut out, &args.by, &report.answers, series)?,
+            None => print::json(&mut out, &args.by, &report.answers)?,
+        },
+        QueryFormat::Csv => match &report.series {
+            Some(series) => series::csv(&mut out, &args.by, &report.answers, series)?,
+            None => print::csv(&mut out, &args.by, &report.answers)?,
+        },
     }
     out.flush()?;
     drop(out);

@@ -6,6 +6,7 @@ use femtosnitch_model::{FlowKey, escape_harmful, protocol_name};
 use femtosnitch_store::{Answer, Dimension, Key, Sums};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::series;
 use crate::cli::By;
 use crate::text::{Column, Table, bytes, count, json, micros};
 
@@ -15,12 +16,13 @@ pub(super) fn table(
     by: &[By],
     answers: &[Answer],
     total: &Sums,
+    series: Option<&series::Column>,
     width: Option<usize>,
 ) -> (Table, Vec<&'static str>) {
     let mut shape = Shape::of(total);
     let mut left_out = Vec::new();
     loop {
-        let mut table = shaped(&shape, by, answers, total);
+        let mut table = shaped(&shape, by, answers, total, series);
         table.fit(width);
         match table.overflows().then(|| shape.leave_out()).flatten() {
             Some(title) => left_out.push(title),
@@ -29,7 +31,13 @@ pub(super) fn table(
     }
 }
 
-fn shaped(shape: &Shape, by: &[By], answers: &[Answer], total: &Sums) -> Table {
+fn shaped(
+    shape: &Shape,
+    by: &[By],
+    answers: &[Answer],
+    total: &Sums,
+    series: Option<&series::Column>,
+) -> Table {
     let mut columns: Vec<Column> = by
         .iter()
         .map(|by| {
@@ -37,21 +45,25 @@ fn shaped(shape: &Shape, by: &[By], answers: &[Answer], total: &Sums) -> Table {
         })
         .collect();
     columns.extend(shape.titles().into_iter().map(Column::number));
+    columns.extend(series.map(|_| Column::text("over time")));
 
     let mut table = Table::new(columns);
+    let mut lines = series.map(|series| series.lines.iter().cloned());
     for answer in answers {
+        let line = lines.as_mut().and_then(Iterator::next);
         let keys = by.iter().zip(&answer.keys).map(|(by, key)| shown(by.dimension, key));
         let mut amounts = shape.amounts(&sums(answer));
         if bytes_are_unknown(by, answer) {
             amounts.iter_mut().take(2).for_each(|bytes| "?".clone_into(bytes));
         }
-        table.row(keys.chain(amounts));
+        table.row(keys.chain(amounts).chain(line));
     }
     let mut label = vec![String::new(); by.len()];
     if let Some(first) = label.first_mut() {
         "total".clone_into(first);
     }
-    table.total(label.into_iter().chain(shape.amounts(total)));
+    let line = series.map(|series| series.total.clone());
+    table.total(label.into_iter().chain(shape.amounts(total)).chain(line));
     table
 }
 
@@ -236,12 +248,7 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
     }
     writeln!(out, "send,recv,wire_send,wire_recv,events,connections,failed,retrans,rtt_us")?;
     for answer in answers {
-        for key in &answer.keys {
-            match key {
-                Key::Number(number) => write!(out, "{number},")?,
-                Key::Text(text) => write!(out, "{},", quoted(text))?,
-            }
-        }
+        csv_keys(out, answer)?;
         let measured = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
         let Answer { send, recv, events, connections, failed, retrans, .. } = answer;
         let [sent, received, rtt] =
@@ -252,6 +259,14 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
         )?;
     }
     Ok(())
+}
+
+/// The fields of its keys, each with the comma that follows.
+pub(super) fn csv_keys(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    answer.keys.iter().try_for_each(|key| match key {
+        Key::Number(number) => write!(out, "{number},"),
+        Key::Text(text) => write!(out, "{},", quoted(text)),
+    })
 }
 
 /// A CSV field, in quotes where it would not be one field otherwise. What could harm a terminal, and
@@ -290,7 +305,7 @@ mod tests {
     }
 
     fn table(by: &[By], answers: &[Answer]) -> Table {
-        super::table(by, answers, &total(answers), None).0
+        super::table(by, answers, &total(answers), None, None).0
     }
 
     fn by(names: &[&str]) -> Vec<By> {
@@ -340,7 +355,7 @@ mod tests {
     fn a_table_totals_also_what_it_does_not_show() {
         let answers = [answer(&["/bin/a\x1b[2J"], 443, 2048, None), answer(&[""], 1, 1024, None)];
         let (printed, _) =
-            super::table(&by(&["exe", "rport"]), &answers[..1], &total(&answers), None);
+            super::table(&by(&["exe", "rport"]), &answers[..1], &total(&answers), None, None);
         let printed = printed.render(Style::plain());
         assert_eq!(
             printed,
@@ -404,7 +419,7 @@ mod tests {
         }];
         let fitted = |width| {
             let by = by(&["exe", "rport"]);
-            super::table(&by, &answers, &total(&answers), Some(width))
+            super::table(&by, &answers, &total(&answers), None, Some(width))
         };
         let (all, left_out) = fitted(82);
         assert!(left_out.is_empty() && all.render(Style::plain()).contains("calls"));

@@ -5,8 +5,15 @@ use jiff::tz::TimeZone;
 
 use super::gaps::moment;
 
-/// What somebody should know who takes an answer of `span` for one to `query`, a line each.
-pub(super) fn notes(query: &Query, span: Span, levels: &Levels, zone: &TimeZone) -> Vec<String> {
+/// What somebody should know who takes an answer of `span` for one to `query`, a line each. `step`
+/// is how many seconds each step of it has.
+pub(super) fn notes(
+    query: &Query,
+    span: Span,
+    step: Option<i64>,
+    levels: &Levels,
+    zone: &TimeZone,
+) -> Vec<String> {
     let at = |second| moment(second, zone, None);
     let mut notes = Vec::new();
     if let Some(before) = gone(query, levels) {
@@ -27,19 +34,20 @@ pub(super) fn notes(query: &Query, span: Span, levels: &Levels, zone: &TimeZone)
         let what = untold(query).unwrap_or("some details");
         notes.push(format!("before {} {what} are not kept: they read as unknown", at(before)));
     }
+    let within = |whole: i64| step.is_some_and(|step| step % whole != 0);
     let steps = [
-        (Dimension::Minute, "minute", levels.minutes.let_go),
-        (Dimension::Hour, "hour", levels.hours.let_go),
+        (within(60), "second", levels.rows.let_go),
+        (within(3_600) || query.by.contains(&Dimension::Minute), "minute", levels.minutes.let_go),
+        (within(86_400) || query.by.contains(&Dimension::Hour), "hour", levels.hours.let_go),
     ];
-    for (dimension, name, let_go) in steps {
-        if let Some(before) = let_go.filter(|&before| reaches(query, levels, before))
-            && query.by.contains(&dimension)
-        {
-            notes.push(format!(
-                "before {} nothing is kept by {name}: sums of longer times stand where they begin",
-                at(before)
-            ));
-        }
+    let coarser = steps.into_iter().filter(|(wanted, ..)| *wanted).find_map(|(_, name, let_go)| {
+        Some((name, let_go.filter(|&before| reaches(query, levels, before))?))
+    });
+    if let Some((name, before)) = coarser {
+        notes.push(format!(
+            "before {} nothing is kept by {name}: sums of longer times stand where they begin",
+            at(before)
+        ));
     }
     notes
 }
@@ -133,7 +141,7 @@ mod tests {
     }
 
     fn said(query: &Query, span: Span, levels: &Levels) -> Vec<String> {
-        notes(query, span, levels, &TimeZone::UTC)
+        notes(query, span, None, levels, &TimeZone::UTC)
     }
 
     #[test]
@@ -190,6 +198,15 @@ mod tests {
                  where they begin",
             ]
         );
+        let by_minute = notes(
+            &query(Some(50 * DAY), &["exe"]),
+            span(50 * DAY, None),
+            Some(600),
+            &levels,
+            &TimeZone::UTC,
+        );
+        assert_eq!(by_minute.len(), 1);
+        assert!(by_minute[0].starts_with("before 1970-03-12 00:00:00 nothing is kept by minute"));
         let tree = notes_of_tree(&query(None, &[]), &levels, &TimeZone::UTC);
         assert_eq!(tree.len(), 1);
         assert!(tree[0].starts_with("before 1970-03-12 00:00:00 single processes"), "{tree:?}");
