@@ -154,6 +154,6 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "reload-refused": reload::refused,
     "reload-intervals": reload::intervals,
     "reload-nobody": reload::nobody_to_ask,
-    "ignore-sha256": ignore::sha256,
     "retention": retention::by_age,
+    "ignore-sha256": ignore::sha256,
 ];
