@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer ends.
 
+mod every;
 mod when;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 use crate::cmd;
 use crate::config::Paths;
 
+pub use every::Every;
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -202,9 +204,14 @@ pub struct QueryArgs {
     /// What to sum up by; separate several by commas
     #[arg(long, value_name = "DIM[,DIM…]", value_delimiter = ',', default_value = "exe")]
     pub by: Vec<By>,
-    /// Only traffic for which this holds (or does not: DIM!=VALUE); may be given several times
+    /// Only traffic for which this holds: DIM=VALUE, DIM~GLOB, or not: DIM!=VALUE, DIM!~GLOB; may be
+    /// given several times
     #[arg(long = "where", value_name = "DIM=VALUE")]
     pub filters: Vec<Filter>,
+    /// Also show how it went, in steps of 10m, 1h, 1d, 1w, …, or auto; for json and csv the steps
+    /// alone, one after the other
+    #[arg(long, value_name = "WIDTH|auto", conflicts_with_all = ["gaps", "tree", "events"])]
+    pub every: Option<Every>,
     /// Print this many lines at most [default: 50 for a table, else all]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -229,13 +236,18 @@ fn query_help() -> String {
     let names: Vec<&str> = Dimension::all().map(Dimension::name).collect();
     format!(
         "DIM is one of {}; or parent for pexe, grandparent for gpexe.
+VALUE may be a network (raddr=10.0.0.0/8), numbers from one to another (rport=8000..8999), a domain
+with all below it. In GLOB, `*` is any text, `?` any character, `[a-z]` one of these. Of several
+--where about one DIM one has to hold; of those with `!`, and of different DIMs, all.
 KIND is one of {}.
 
 Examples:
   femtosnitch query --since 7d --by exe,domain
   femtosnitch query --since all --by raddr,rport --where exe=/usr/bin/curl --format json
   femtosnitch query --by exe,outcome --where direction=outgoing
+  femtosnitch query --where 'exe~/usr/lib/*' --where rport=80 --where rport=8000..8999
   femtosnitch query --since 7d --by country,asn --where 'country!=(private)'
+  femtosnitch query --since 7d --every 1d
   femtosnitch query --since 7d --gaps
   femtosnitch query --tree --where user=alice --limit 20
   femtosnitch query --since 7d --events --kind modified,upgraded

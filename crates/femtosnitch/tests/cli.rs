@@ -13,7 +13,7 @@ use femtosnitch_model::{
     Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, Location,
     NameSource, ProcKey, Process, Quality, Row, Sha256,
 };
-use femtosnitch_store::{Batch, GapReason, Locate, Note, NoteKind, Options, Writer};
+use femtosnitch_store::{Batch, GapReason, Locate, Note, NoteKind, Options, Retention, Writer};
 
 fn command(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_femtosnitch"));
@@ -189,6 +189,82 @@ fn a_table_shows_fifty_lines_and_says_what_it_left_out() {
     assert_eq!(text.lines().filter(|line| line.starts_with("/bin/")).count(), 50, "{text}");
     assert!(text.contains("and 10 more"), "{text}");
     assert!(text.contains("600 B"), "the total is of all: {text}");
+}
+
+#[test]
+fn query_tells_what_only_sums_are_left_of() {
+    const DAY: i64 = 86_400;
+    const HOUR: i64 = 3_600;
+    let root = tempfile::tempdir().unwrap();
+    let (mut writer, _) =
+        Writer::open(&Paths::new(root.path()).database(), &Options::default()).unwrap();
+    let curl = executable(1, "/usr/bin/curl");
+    let times = [100 * DAY, 100 * DAY + 5 * HOUR, 110 * DAY];
+    let rows = times.map(|time| row(time + 60, curl.clone(), 7)).to_vec();
+    writer.write(&Batch { rows, ..Batch::default() }).unwrap();
+    let before = 105 * DAY;
+    let keep = Retention { rows: before, minutes: before, ..Retention::since(i64::MIN) };
+    while !writer.retain(&keep, 1_000).unwrap().done {}
+
+    let asked = |args: &[&str]| {
+        let mut command = command(root.path());
+        command.env("TZ", "UTC").arg("query").args(args);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        output
+    };
+    let since = (100 * DAY + 4 * HOUR + 1_800).to_string();
+    let table = stdout(&asked(&["--since", &since, "--by", "exe,pid"]));
+    for part in [
+        "/usr/bin/curl     0",
+        "/usr/bin/curl  4242",
+        "of that time sums are kept that begin at 1970-04-11 04:00:00\n",
+        "before 1970-04-16 00:00:00 process ids are not kept: they read as unknown\n",
+    ] {
+        assert!(table.contains(part), "{part:?} is missing in\n{table}");
+    }
+    // Programs find it elsewhere, and what they read is no other for it.
+    let json = asked(&["--since", &since, "--by", "exe", "--format", "json"]);
+    assert!(serde_json::from_slice::<serde_json::Value>(&json.stdout).is_ok());
+    assert!(stderr(&json).contains("begin at 1970-04-11 04:00:00"), "{}", stderr(&json));
+    let tree = stdout(&asked(&["--since", "all", "--tree"]));
+    assert!(tree.contains("before 1970-04-16 00:00:00 single processes are not kept"), "{tree}");
+    // Of what is kept as it was there is nothing to say.
+    for args in [["--since", "all"], ["--since", "9072060"]] {
+        let table = stdout(&asked(&args));
+        assert!(!table.contains("sums are kept") && !table.contains("not kept"), "{table}");
+    }
+}
+
+#[test]
+fn query_shows_how_it_went() {
+    let curl = || executable(1, "/usr/bin/curl");
+    let ssh = executable(2, "/usr/bin/ssh");
+    let root = history(vec![
+        row(3_600, curl(), 990),
+        row(10_800, curl(), 4_990),
+        row(14_399, curl(), 4_990),
+        row(7_200, ssh, 1),
+    ]);
+    let asked = |args: &[&str]| {
+        let mut command = command(root.path());
+        command.env("TZ", "UTC").env("LC_ALL", "C").args(["query", "--since", "3600"]);
+        let output = command.args(["--until", "14400", "--every", "1h"]).args(args).output();
+        stdout(&output.unwrap())
+    };
+    let csv = asked(&["--format", "csv"]);
+    let expected = "exe,time,send,recv,connections\n/usr/bin/curl,3600,990,10,0\n\
+                    /usr/bin/curl,7200,0,0,0\n/usr/bin/curl,10800,9980,20,0\n\
+                    /usr/bin/ssh,3600,0,0,0\n/usr/bin/ssh,7200,1,10,0\n/usr/bin/ssh,10800,0,0,0\n";
+    assert_eq!(csv, expected);
+    let table = asked(&[]);
+    let lines: Vec<&str> = table.lines().map(str::trim_end).collect();
+    assert!(lines[0].ends_with("over time"), "{table}");
+    assert!(lines[1].starts_with("/usr/bin/curl") && lines[1].ends_with(". #"), "{table}");
+    assert!(lines[2].ends_with(" #") && lines[3].ends_with("..#"), "{table}");
+    assert!(table.contains("over time: 3 steps of 1h from 1970-01-01 01:00:00 on"), "{table}");
+    let json: serde_json::Value = serde_json::from_str(&asked(&["--format", "json"])).unwrap();
+    assert_eq!(json.as_array().map(Vec::len), Some(6));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod places;
 mod privacy;
 mod programs;
 mod reload;
+mod retention;
 mod scripts;
 mod spaces;
 pub(crate) mod traffic;
@@ -153,5 +154,6 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "reload-refused": reload::refused,
     "reload-intervals": reload::intervals,
     "reload-nobody": reload::nobody_to_ask,
+    "retention": retention::by_age,
     "ignore-sha256": ignore::sha256,
 ];

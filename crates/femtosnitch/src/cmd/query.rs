@@ -3,6 +3,8 @@
 mod events;
 mod gaps;
 mod print;
+mod series;
+mod span;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -11,13 +13,13 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use femtosnitch_model::printable;
-use femtosnitch_store::{Answer, Dimension, Key, Query, Reader, StoreError, Users};
+use femtosnitch_store::{Answer, Cancel, Dimension, Key, Query, Reader, StoreError, Users};
 use jiff::tz::TimeZone;
 use nix::unistd::{Uid, User};
 
 use crate::cli::{QueryArgs, QueryFormat, Usage};
 use crate::config::Paths;
-use crate::text::{Style, terminal_width};
+use crate::text::{Sparks, Style, count, terminal_width};
 
 /// Lines of a table unless `--limit` says otherwise.
 const TABLE_LINES: usize = 50;
@@ -31,8 +33,7 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let limit = args.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let now = now();
     let mut query = ask(args, now)?;
-    // A table's last line sums up everything, so everything is asked for.
-    query.limit = limit.filter(|_| args.format != QueryFormat::Table);
+    query.limit = limit;
     let reader = Reader::open(&paths.database())?;
     if args.gaps {
         let gaps = gaps::find(&reader, paths, &query, now)?;
@@ -49,36 +50,87 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
             let message = "a tree has no lines for --format csv; use table or json";
             return Err(Usage(message.to_owned()).into());
         }
+        // For people it is cut where it is shown, which counts what that leaves out.
+        query.limit = limit.filter(|_| args.format != QueryFormat::Table);
         let nodes = reader.tree(&query, &SystemUsers).map_err(explained)?;
         tree::show(args.format, nodes, limit)?;
         if args.format == QueryFormat::Table {
             let mut out = io::stdout().lock();
+            let notes = span::notes_of_tree(&query, &reader.levels()?, &TimeZone::system());
+            write_notes(&mut out, &notes)?;
             write_gaps(&mut out, &gaps::find(&reader, paths, &query, now)?, now)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut answers = reader.query(&query, &SystemUsers).map_err(explained)?;
+    if args.format == QueryFormat::Table {
+        query.limit = Some(limit.unwrap_or(TABLE_LINES));
+    }
+    let never = Cancel::default();
+    let zone = TimeZone::system();
+    let levels = reader.levels()?;
+    let end = query.until.unwrap_or(now.saturating_add(1));
+    if args.every.is_some() {
+        // Steps of the rest of this day would be empty, and many.
+        query.until = Some(end);
+    }
+    let begin = query.since.or(levels.days.since).unwrap_or(end);
+    let bucket = args.every.map(|every| every.bucket(&zone, begin, end));
+    let mut report = reader.report(&query, bucket, &SystemUsers, &never).map_err(explained)?;
+    if let Some(series) = &mut report.series {
+        series::crop(series, query.since, end);
+    }
+    let step = report.series.as_ref().map(|series| series.width);
+    let notes = span::notes(&query, report.span, step, &levels, &zone);
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
         QueryFormat::Table => {
-            let lines = limit.unwrap_or(TABLE_LINES);
-            name_systems(&reader, &query.by, answers.iter_mut().take(lines))?;
-            let (table, left_out) = print::table(&args.by, &answers, lines, terminal_width());
+            name_systems(&reader, &query.by, report.answers.iter_mut())?;
+            let width = terminal_width();
+            let series = report.series.as_ref();
+            let column = series.map(|series| series::Column::of(series, Sparks::for_locale()));
+            let (table, left_out) =
+                print::table(&args.by, &report.answers, &report.total, column.as_ref(), width);
             out.write_all(table.render(Style::for_stdout()).as_bytes())?;
-            if let Some(more) = answers.len().checked_sub(lines).filter(|&more| more > 0) {
+            if report.others.groups > 0 {
+                let more = count(report.others.groups);
                 writeln!(out, "and {more} more, in the total; --limit shows more lines")?;
+            }
+            if let Some(series) = series {
+                writeln!(out, "{}", Style::for_stdout().dim(&series::legend(series, &zone)))?;
             }
             if !left_out.is_empty() {
                 let what = left_out.join(", ");
                 let line = format!("no room for {what}: widen the terminal, or use --format csv");
                 writeln!(out, "{}", Style::for_stdout().dim(&line))?;
             }
+            write_notes(&mut out, &notes)?;
             write_gaps(&mut out, &gaps::find(&reader, paths, &query, now)?, now)?;
         }
-        QueryFormat::Json => print::json(&mut out, &args.by, &answers)?,
-        QueryFormat::Csv => print::csv(&mut out, &args.by, &answers)?,
+        QueryFormat::Json => match &report.series {
+            Some(series) => series::json(&mut out, &args.by, &report.answers, series)?,
+            None => print::json(&mut out, &args.by, &report.answers)?,
+        },
+        QueryFormat::Csv => match &report.series {
+            Some(series) => series::csv(&mut out, &args.by, &report.answers, series)?,
+            None => print::csv(&mut out, &args.by, &report.answers)?,
+        },
     }
     out.flush()?;
+    drop(out);
+    if args.format != QueryFormat::Table {
+        // Programs read the answer, people what is to be said of it.
+        let mut err = io::stderr().lock();
+        for note in &notes {
+            writeln!(err, "femtosnitch: {}", printable(note))?;
+        }
+        if limit.is_none() && report.others.groups > 0 {
+            let more = count(report.others.groups);
+            writeln!(
+                err,
+                "femtosnitch: {more} smaller answers were left out: there are too many; filter more"
+            )?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,6 +161,12 @@ fn explained(error: StoreError) -> anyhow::Error {
         StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
         other => other.into(),
     }
+}
+
+/// Below a table: what is not as one would think.
+fn write_notes(out: &mut impl Write, notes: &[String]) -> io::Result<()> {
+    let style = Style::for_stdout();
+    notes.iter().try_for_each(|note| writeln!(out, "{}", style.warning(&printable(note))))
 }
 
 /// Below a table: when nobody looked.

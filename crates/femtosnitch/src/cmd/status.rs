@@ -1,5 +1,7 @@
 //! `femtosnitch status`: is it running, what does it see, what did it lose.
 
+mod history;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use crate::cli::StatusArgs;
 use crate::config::Paths;
 use crate::text::{self, Column, Style, Table, terminal_width};
+use history::History;
 
 /// A daemon that is up tells its status at once.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -21,8 +24,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// If no daemon is running, if it may not be asked, or if the output fails.
 pub fn run(paths: &Paths, args: &StatusArgs) -> anyhow::Result<ExitCode> {
     match ask(paths) {
-        Ok(status) if args.json => print(&running_json(&status)?),
-        Ok(status) => print(&render(&status, Style::for_stdout(), terminal_width())),
+        Ok(status) => {
+            let history = History::of(paths);
+            if args.json {
+                print(&running_json(&status, &history)?)
+            } else {
+                print(&render(&status, &history, Style::for_stdout(), terminal_width()))
+            }
+        }
         Err(error) if args.json => {
             let running = !matches!(error, ClientError::NotRunning { .. });
             let why = explain(error).to_string();
@@ -59,8 +68,12 @@ fn ask(paths: &Paths) -> Result<Status, ClientError> {
     Err(ClientError::NotRunning { path: socket })
 }
 
-fn running_json(status: &Status) -> serde_json::Result<String> {
+fn running_json(status: &Status, history: &History) -> serde_json::Result<String> {
     let mut object = serde_json::to_value(status)?;
+    if let Some(Value::Object(database)) = object.get_mut("database") {
+        database.insert("rows".to_owned(), json!(history.rows()));
+        database.insert("kept".to_owned(), history.json());
+    }
     if let Value::Object(fields) = &mut object {
         fields.insert("running".to_owned(), Value::Bool(true));
     }
@@ -73,12 +86,12 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-fn render(status: &Status, style: Style, width: Option<usize>) -> String {
+fn render(status: &Status, history: &History, style: Style, width: Option<usize>) -> String {
     let mut out = String::new();
     let running = format!("femtosnitch {} is running", printable(&status.version));
     out.push_str(&style.good(&running));
     out.push('\n');
-    for (name, value) in facts(status) {
+    for (name, value) in facts(status, history) {
         out.push_str(&format!("{}  {}\n", style.dim(&format!("{name:<9}")), printable(&value)));
     }
     for warning in config_warnings(status).iter().chain(&status.warnings) {
@@ -95,7 +108,7 @@ fn render(status: &Status, style: Style, width: Option<usize>) -> String {
     out
 }
 
-fn facts(status: &Status) -> Vec<(&'static str, String)> {
+fn facts(status: &Status, history: &History) -> Vec<(&'static str, String)> {
     let up = text::duration(seconds(status.now - status.since));
     let since = date(status.since);
     let database = &status.database;
@@ -104,7 +117,7 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         None => "nothing written yet".to_owned(),
     };
     let rows =
-        database.rows.map_or_else(String::new, |rows| format!(", {} rows", text::count(rows)));
+        history.rows().map_or_else(String::new, |rows| format!(", {} rows", text::count(rows)));
     let size = text::bytes(database.bytes);
     let (pss, rss) = (text::bytes(status.memory.pss), text::bytes(status.memory.rss));
     let flows = &status.flows;
@@ -118,6 +131,8 @@ fn facts(status: &Status) -> Vec<(&'static str, String)> {
         ("history", database.path.clone()),
         ("", format!("{}: {size}{rows}, {written}", database.state)),
     ];
+    let kept = history.lines().into_iter().enumerate();
+    facts.extend(kept.map(|(at, line)| (if at == 0 { "kept" } else { "" }, line)));
     facts.extend(places(&status.geoip));
     facts
 }
@@ -232,7 +247,7 @@ mod tests {
             database: Database {
                 path: "/var/lib/femtosnitch/femtosnitch.db".into(),
                 bytes: 2048,
-                rows: Some(1000),
+                rows: None,
                 last_write: Some(1_800_000_196.0),
                 state: "ok".into(),
             },
@@ -255,7 +270,8 @@ mod tests {
 
     #[test]
     fn everything_is_said_and_nothing_harmful() {
-        let text = render(&status(), Style::plain(), None);
+        let history = History::new(1_000, [Some(1_800_000_000), None, None, Some(1_799_971_200)]);
+        let text = render(&status(), &history, Style::plain(), None);
         for part in [
             "femtosnitch 1.2.3 is running\n",
             "(3m 20s)\n",
@@ -263,6 +279,7 @@ mod tests {
             "built-in defaults\n",
             "12 of at most 65,536\n",
             "ok: 2.0 KiB, 1,000 rows, written 4s ago\n",
+            "kept       connections since 2027-01-15 08:00 UTC\n",
             "countries  Countries of 2026-06-01, /srv/x.mmdb\n",
             "           Data by Example\n",
             "networks   no database (",
@@ -288,7 +305,8 @@ mod tests {
             at_next_start: vec!["capture.max_flows".into(), "access.group".into()],
             ..ConfigStatus::default()
         };
-        let text = render(&Status { config, ..status() }, Style::plain(), None);
+        let history = History::new(0, [None; 4]);
+        let text = render(&Status { config, ..status() }, &history, Style::plain(), None);
         for part in [
             "/etc/x.toml, read again 10s ago\n",
             "the one before holds: x.toml: 1 problem; x.toml:3: a.b: unknown\n",
@@ -302,7 +320,8 @@ mod tests {
     fn broken_times_do_not_break_it() {
         for value in [f64::NAN, f64::INFINITY, -1e300, 1e300] {
             let broken = Status { since: value, now: -value, ..status() };
-            assert!(render(&broken, Style::plain(), Some(40)).contains("is running"));
+            let history = History::new(0, [Some(i64::MIN), None, None, Some(i64::MAX)]);
+            assert!(render(&broken, &history, Style::plain(), Some(40)).contains("is running"));
         }
     }
 
@@ -325,8 +344,11 @@ mod tests {
             LiveServer::start(Path::new(&socket), "1.2.3", Limits::default(), 0o600, None).unwrap();
         server.set_status(status());
         assert_eq!(ask(&paths).unwrap(), status());
-        let line = running_json(&status()).unwrap();
+        let history = History::new(7, [Some(3), Some(3), None, Some(1)]);
+        let line = running_json(&status(), &history).unwrap();
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!((&object["running"], &object["pid"]), (&Value::Bool(true), &json!(42)));
+        let kept = json!({ "rows": 3, "minutes": 3, "hours": null, "days": 1 });
+        assert_eq!((&object["database"]["rows"], &object["database"]["kept"]), (&json!(7), &kept));
     }
 }

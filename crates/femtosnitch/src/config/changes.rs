@@ -45,10 +45,14 @@ mod tests {
     use crate::config::{Format, resolve};
 
     /// What the daemon changes while it runs.
-    const AT_ONCE: [&str; 5] = [
+    const AT_ONCE: [&str; 9] = [
         "capture.sample_interval",
         "store.write_interval",
         "store.retention",
+        "store.retention_minutes",
+        "store.retention_hours",
+        "store.retention_days",
+        "store.max_size",
         "names.resolvers",
         "names.ptr",
     ];

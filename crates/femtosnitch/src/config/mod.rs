@@ -13,6 +13,7 @@ mod node;
 mod paths;
 mod problem;
 mod resolve;
+mod retention;
 mod rules;
 mod section;
 mod suggest;
@@ -133,8 +134,16 @@ impl Default for Capture {
 pub struct Store {
     /// How often traffic is written to the database.
     pub write_interval: Duration,
-    /// How long history is kept; `None` for ever.
+    /// How long single rows are kept; `None` for ever.
     pub retention: Option<Duration>,
+    /// Likewise sums by minute; never shorter than rows.
+    pub retention_minutes: Option<Duration>,
+    /// Likewise sums by hour; never shorter than those by minute.
+    pub retention_hours: Option<Duration>,
+    /// Likewise sums by day; never shorter than those by hour.
+    pub retention_days: Option<Duration>,
+    /// Bytes that the history may take; `None` for any number.
+    pub max_size: Option<u64>,
     /// Rows kept in memory at most while the database cannot be written.
     pub spool_rows: usize,
 }
@@ -144,6 +153,10 @@ impl Default for Store {
         Self {
             write_interval: Duration::from_secs(10),
             retention: Some(Duration::from_secs(30 * 86_400)),
+            retention_minutes: Some(Duration::from_secs(30 * 86_400)),
+            retention_hours: Some(Duration::from_secs(400 * 86_400)),
+            retention_days: None,
+            max_size: Some(2 << 30),
             spool_rows: 200_000,
         }
     }

@@ -6,16 +6,14 @@ use std::time::Duration;
 use super::amount::show_size;
 use super::node::{Entry, Node, Value};
 use super::problem::Problem;
-use super::section::{Report, Section, read_duration, read_size, wrong_type};
+use super::section::{Report, Section, read_size, wrong_type};
 use super::{
     Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Live, Names, Senders,
     Splices, Store,
 };
-use super::{items, json_tree, rules, suggest, toml_tree};
+use super::{items, json_tree, retention, rules, suggest, toml_tree};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// A century: longer is meant to be for ever, and would overflow dates somewhere.
-const LONGEST_RETENTION: Duration = Duration::from_secs(36_525 * 86_400);
 
 pub(super) fn parse(text: &str, format: Format) -> Result<Config, Vec<Problem>> {
     // Some editors put a byte order mark in front.
@@ -143,13 +141,18 @@ fn capture(keys: &mut Section<'_>) -> Capture {
 
 fn store(keys: &mut Section<'_>) -> Store {
     let default = Store::default();
+    let mut levels = retention::Levels::default();
     Store {
         write_interval: keys.duration(
             "write_interval",
             default.write_interval,
             Duration::from_secs(1)..=HOUR,
         ),
-        retention: keys.value("retention", default.retention, retention),
+        retention: levels.next(keys, "retention", default.retention),
+        retention_minutes: levels.next(keys, "retention_minutes", default.retention_minutes),
+        retention_hours: levels.next(keys, "retention_hours", default.retention_hours),
+        retention_days: levels.next(keys, "retention_days", default.retention_days),
+        max_size: retention::max_size(keys, default.max_size),
         spool_rows: keys.number("spool_rows", default.spool_rows, 1_000..=10_000_000),
     }
 }
@@ -203,15 +206,6 @@ fn choice<T: Copy>(value: &Value, what: &str, choices: &[(&str, T)]) -> Result<T
             .ok_or_else(|| format!("{text:?} is not a {what}; write {names}")),
         other => Err(wrong_type(other, &names)),
     }
-}
-
-fn retention(value: &Value) -> Result<Option<Duration>, String> {
-    if matches!(value, Value::Text(text) if text == "forever") {
-        return Ok(None);
-    }
-    read_duration(value, Duration::from_secs(30 * 86_400), HOUR..=LONGEST_RETENTION)
-        .map(Some)
-        .map_err(|message| format!("{message}, or \"forever\" to delete nothing"))
 }
 
 /// What the kernel takes for the size of a ring.

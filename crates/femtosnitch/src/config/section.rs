@@ -177,18 +177,27 @@ pub(super) fn read_size(
     example: u32,
     range: RangeInclusive<u32>,
 ) -> Result<u32, String> {
+    let range = u64::from(*range.start())..=u64::from(*range.end());
+    let size = read_large_size(value, example.into(), range)?;
+    u32::try_from(size).map_err(|error| error.to_string())
+}
+
+/// Likewise, of sizes on disk.
+pub(super) fn read_large_size(
+    value: &Value,
+    example: u64,
+    range: RangeInclusive<u64>,
+) -> Result<u64, String> {
     let size = match value {
         Value::Text(text) => parse_size(text)?,
         // What does not fit into 64 bits is out of any range.
         Value::Integer(number) if *number >= 0 => u64::try_from(*number).unwrap_or(u64::MAX),
         other => {
-            let example = show_size(example.into());
+            let example = show_size(example);
             return Err(wrong_type(other, &format!("a size such as \"{example}\"")));
         }
     };
-    let range = u64::from(*range.start())..=u64::from(*range.end());
-    let size = within(size, &range, show_size)?;
-    u32::try_from(size).map_err(|error| error.to_string())
+    within(size, &range, show_size)
 }
 
 fn within<T: PartialOrd + Copy>(

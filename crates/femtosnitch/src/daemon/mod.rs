@@ -23,6 +23,7 @@ mod place;
 mod report;
 mod resolved;
 mod resolvers;
+mod retention;
 mod selftest;
 mod settings;
 mod walk;
@@ -53,10 +54,11 @@ use losses::Losses;
 use report::Report;
 use resolved::Listener;
 use resolvers::Resolvers;
+use retention::Keep;
 pub use settings::Hangup;
 use settings::{InForce, Loaded, Settings};
 use walk::Walk;
-use writer::{Retention, WriterHandle};
+use writer::WriterHandle;
 
 /// What the daemon keeps of root's powers: BPF, capture, other namespaces' files, fanotify, reading
 /// files as a user to whom alone they are served, other namespaces' mounts, and giving its own to the
@@ -183,8 +185,7 @@ impl Running {
         )?;
         let tellers = Tellers::start(&probe, &config, paths, (&messages, &waker), &report)?;
         helpers.extend(tellers.threads);
-        let writer =
-            writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
+        let writer = writer::start(sink, Keep::from(&config.store), locator, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
@@ -232,7 +233,7 @@ impl Running {
         let message = match Config::load(&self.paths) {
             Ok((config, path)) => {
                 let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
-                self.writer.set_retention(Retention(config.store.retention));
+                self.writer.set_retention(Keep::from(&config.store));
                 self.look.send(locations::search(&self.paths, &config.geoip));
                 Message::Settings(Box::new((Settings::of(&config), loaded)))
             }

@@ -1,6 +1,6 @@
 //! The writer thread: the only one that touches the database.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
 use super::report::Report;
+use super::retention::{Keep, Shared};
 
 /// Batches on their way. More wait in the engine, where they are summed up.
 const ON_THE_WAY: usize = 2;
@@ -29,10 +30,6 @@ const FAR_AHEAD: Duration = Duration::from_secs(24 * 3600);
 const LEAP: Duration = Duration::from_secs(3600);
 /// How long such a clock has to stand before history is deleted by it.
 const TRUST_AFTER: Duration = Duration::from_secs(3600);
-
-/// How long history is kept; `None` for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Retention(pub(super) Option<Duration>);
 
 /// The capture thread's end.
 pub(super) struct Batches {
@@ -65,7 +62,7 @@ impl Batches {
 pub(super) struct WriterHandle {
     thread: JoinHandle<anyhow::Result<()>>,
     batches: Mutex<Option<Batches>>,
-    retention: Arc<AtomicU64>,
+    keep: Shared,
 }
 
 impl WriterHandle {
@@ -83,8 +80,9 @@ impl WriterHandle {
         self.thread.is_finished()
     }
 
-    pub(super) fn set_retention(&self, retention: Retention) {
-        self.retention.store(seconds(retention), Ordering::Relaxed);
+    /// It is heeded when the next batch was written.
+    pub(super) fn set_retention(&self, keep: Keep) {
+        self.keep.set(keep);
     }
 
     /// Waits until everything is written. The capture thread has to be gone.
@@ -104,11 +102,6 @@ fn doubtful(state: &SinkState) -> bool {
     ahead && !clock::is_synchronized()
 }
 
-/// 0 stands for ever.
-fn seconds(retention: Retention) -> u64 {
-    retention.0.map_or(0, |keep| keep.as_secs().max(1))
-}
-
 fn wall_seconds() -> i64 {
     i64::try_from(clock::wall_ns() / 1_000_000_000).unwrap_or(i64::MAX)
 }
@@ -116,7 +109,7 @@ fn wall_seconds() -> i64 {
 /// Starts the thread.
 pub(super) fn start(
     mut sink: Sink,
-    retention: Retention,
+    keep: Keep,
     locator: Locator,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
@@ -125,20 +118,20 @@ pub(super) fn start(
     report.written(state);
     let (sender, inbox) = sync_channel(ON_THE_WAY);
     let waiting = Arc::new(AtomicUsize::new(0));
-    let retention = Arc::new(AtomicU64::new(seconds(retention)));
+    let keep = Shared::new(keep);
     let writer = Writer {
         sink,
         locator,
         inbox,
         waiting: Arc::clone(&waiting),
-        retention: Arc::clone(&retention),
+        keep: keep.clone(),
         report,
         clock: StepDetector::new(LEAP),
         distrust_until,
     };
     let thread = thread::spawn("writer", move || writer.run())?;
     let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
-    Ok(WriterHandle { thread, batches, retention })
+    Ok(WriterHandle { thread, batches, keep })
 }
 
 struct Writer {
@@ -146,7 +139,7 @@ struct Writer {
     locator: Locator,
     inbox: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
-    retention: Arc<AtomicU64>,
+    keep: Shared,
     report: Arc<Report>,
     clock: StepDetector,
     distrust_until: Option<Instant>,
@@ -155,6 +148,7 @@ struct Writer {
 impl Writer {
     fn run(mut self) -> anyhow::Result<()> {
         let mut next_step = Instant::now() + RETENTION_PAUSE;
+        let mut keep = self.keep.get();
         let mut retry = false;
         // So that `status` knows before the first batch. Nothing is cached that could be outdated.
         self.locator.lock().unwrap_or_else(PoisonError::into_inner).refresh();
@@ -172,8 +166,9 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.last_words(),
             }
-            if Instant::now() >= next_step {
-                let more = self.expire();
+            let changed = std::mem::replace(&mut keep, self.keep.get()) != keep;
+            if changed || Instant::now() >= next_step {
+                let more = self.expire(keep);
                 next_step = Instant::now() + if more { STEP_PAUSE } else { RETENTION_PAUSE };
             }
         }
@@ -201,20 +196,18 @@ impl Writer {
     }
 
     /// One step of retention. True if there is more to delete.
-    fn expire(&mut self) -> bool {
+    fn expire(&mut self, keep: Keep) -> bool {
         if let Some(step) = self.clock.check() {
             let hours = step / 3_600_000_000_000;
             self.report.warn(&format!(
-                "the clock was set by {hours} hours: nothing is deleted from the history for an hour"
+                "the clock was set by {hours} hours: for an hour no history is deleted as too old"
             ));
             self.distrust_until = Some(Instant::now() + TRUST_AFTER);
         }
-        let keep = self.retention.load(Ordering::Relaxed);
-        if keep == 0 || self.distrust_until.is_some_and(|until| Instant::now() < until) {
-            return false;
-        }
-        let before = wall_seconds().saturating_sub(i64::try_from(keep).unwrap_or(i64::MAX));
-        match self.sink.expire(before, STEP_ROWS) {
+        let doubted = self.distrust_until.is_some_and(|until| Instant::now() < until);
+        let now = (!doubted).then(wall_seconds);
+        let Some(keep) = keep.at(now) else { return false };
+        match self.sink.retain(&keep, STEP_ROWS) {
             Ok(step) => !step.done,
             Err(error) => {
                 self.report.warn(&format!("old history could not be deleted: {error}"));

@@ -22,14 +22,7 @@ impl Branches {
     /// For this locale: lines if its character set is UTF-8.
     #[must_use]
     pub fn for_locale() -> Self {
-        Self::decide(["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok()))
-    }
-
-    /// The first that is set counts (locale(7)).
-    fn decide(settings: [Option<String>; 3]) -> Self {
-        let locale = settings.into_iter().flatten().find(|value| !value.is_empty());
-        let locale = locale.unwrap_or_default().to_ascii_lowercase();
-        if locale.contains("utf-8") || locale.contains("utf8") { Self::LINES } else { Self::ASCII }
+        if locale_is_utf8() { Self::LINES } else { Self::ASCII }
     }
 
     /// What stands before an entry: for each level from the outermost, whether more entries follow
@@ -48,18 +41,29 @@ impl Branches {
     }
 }
 
+/// Whether the locale's character set is UTF-8.
+pub(super) fn locale_is_utf8() -> bool {
+    is_utf8(["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok()))
+}
+
+/// The first that is set counts (locale(7)).
+fn is_utf8(settings: [Option<String>; 3]) -> bool {
+    let locale = settings.into_iter().flatten().find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lines_need_a_locale_that_has_them() {
-        let decide =
-            |all: [&str; 3]| Branches::decide(all.map(|it| (it != "unset").then(|| it.to_owned())));
-        assert_eq!(decide(["unset", "unset", "de_DE.UTF-8"]), Branches::LINES);
-        assert_eq!(decide(["", "C.utf8", "C"]), Branches::LINES);
-        assert_eq!(decide(["C", "unset", "de_DE.UTF-8"]), Branches::ASCII);
-        assert_eq!(decide(["unset", "unset", "unset"]), Branches::ASCII);
+        let decide = |all: [&str; 3]| is_utf8(all.map(|it| (it != "unset").then(|| it.to_owned())));
+        assert!(decide(["unset", "unset", "de_DE.UTF-8"]));
+        assert!(decide(["", "C.utf8", "C"]));
+        assert!(!decide(["C", "unset", "de_DE.UTF-8"]));
+        assert!(!decide(["unset", "unset", "unset"]));
     }
 
     #[test]

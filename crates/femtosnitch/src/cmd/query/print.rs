@@ -3,24 +3,26 @@
 use std::io::{self, Write};
 
 use femtosnitch_model::{FlowKey, escape_harmful, protocol_name};
-use femtosnitch_store::{Answer, Dimension, Key};
+use femtosnitch_store::{Answer, Dimension, Key, Sums};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::series;
 use crate::cli::By;
 use crate::text::{Column, Table, bytes, count, json, micros};
 
-/// For people: the first `lines` answers, and the total of all. Amounts that do not fit into
+/// For people: the answers, and the total of these and all others. Amounts that do not fit into
 /// `width` terminal cells are left out, and named in the second half of the answer.
 pub(super) fn table(
     by: &[By],
     answers: &[Answer],
-    lines: usize,
+    total: &Sums,
+    series: Option<&series::Column>,
     width: Option<usize>,
 ) -> (Table, Vec<&'static str>) {
-    let mut shape = Shape::of(answers);
+    let mut shape = Shape::of(total);
     let mut left_out = Vec::new();
     loop {
-        let mut table = shaped(&shape, by, answers, lines);
+        let mut table = shaped(&shape, by, answers, total, series);
         table.fit(width);
         match table.overflows().then(|| shape.leave_out()).flatten() {
             Some(title) => left_out.push(title),
@@ -29,7 +31,13 @@ pub(super) fn table(
     }
 }
 
-fn shaped(shape: &Shape, by: &[By], answers: &[Answer], lines: usize) -> Table {
+fn shaped(
+    shape: &Shape,
+    by: &[By],
+    answers: &[Answer],
+    total: &Sums,
+    series: Option<&series::Column>,
+) -> Table {
     let mut columns: Vec<Column> = by
         .iter()
         .map(|by| {
@@ -37,40 +45,39 @@ fn shaped(shape: &Shape, by: &[By], answers: &[Answer], lines: usize) -> Table {
         })
         .collect();
     columns.extend(shape.titles().into_iter().map(Column::number));
+    columns.extend(series.map(|_| Column::text("over time")));
 
     let mut table = Table::new(columns);
-    for answer in answers.iter().take(lines) {
+    let mut lines = series.map(|series| series.lines.iter().cloned());
+    for answer in answers {
+        let line = lines.as_mut().and_then(Iterator::next);
         let keys = by.iter().zip(&answer.keys).map(|(by, key)| shown(by.dimension, key));
-        let mut amounts = shape.amounts(answer);
+        let mut amounts = shape.amounts(&sums(answer));
         if bytes_are_unknown(by, answer) {
             amounts.iter_mut().take(2).for_each(|bytes| "?".clone_into(bytes));
         }
-        table.row(keys.chain(amounts));
+        table.row(keys.chain(amounts).chain(line));
     }
-    let total = answers.iter().fold(Answer::default(), |sum, answer| Answer {
-        keys: Vec::new(),
-        send: sum.send.saturating_add(answer.send),
-        recv: sum.recv.saturating_add(answer.recv),
-        wire_send: plus(sum.wire_send, answer.wire_send),
-        wire_recv: plus(sum.wire_recv, answer.wire_recv),
-        events: sum.events.saturating_add(answer.events),
-        connections: sum.connections.saturating_add(answer.connections),
-        failed: sum.failed.saturating_add(answer.failed),
-        retrans: sum.retrans.saturating_add(answer.retrans),
-        rtt_us: sum.rtt_us.into_iter().chain(answer.rtt_us).min(),
-    });
     let mut label = vec![String::new(); by.len()];
     if let Some(first) = label.first_mut() {
         "total".clone_into(first);
     }
-    table.total(label.into_iter().chain(shape.amounts(&total)));
+    let line = series.map(|series| series.total.clone());
+    table.total(label.into_iter().chain(shape.amounts(total)).chain(line));
     table
 }
 
-fn plus(sum: Option<u64>, more: Option<u64>) -> Option<u64> {
-    match (sum, more) {
-        (Some(a), Some(b)) => Some(a.saturating_add(b)),
-        (a, b) => a.or(b),
+fn sums(answer: &Answer) -> Sums {
+    Sums {
+        send: answer.send,
+        recv: answer.recv,
+        wire_send: answer.wire_send,
+        wire_recv: answer.wire_recv,
+        events: answer.events,
+        connections: answer.connections,
+        failed: answer.failed,
+        retrans: answer.retrans,
+        rtt_us: answer.rtt_us,
     }
 }
 
@@ -84,14 +91,13 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(answers: &[Answer]) -> Self {
-        let any = |has: fn(&Answer) -> bool| answers.iter().any(has);
+    fn of(total: &Sums) -> Self {
         Self {
-            wire: any(|one| one.wire_send.is_some() || one.wire_recv.is_some()),
+            wire: total.wire_send.is_some() || total.wire_recv.is_some(),
             calls: true,
-            connections: any(|one| one.connections > 0),
-            failed: any(|one| one.failed > 0),
-            rtt: any(|one| one.rtt_us.is_some()),
+            connections: total.connections > 0,
+            failed: total.failed > 0,
+            rtt: total.rtt_us.is_some(),
         }
     }
 
@@ -120,7 +126,7 @@ impl Shape {
         titles
     }
 
-    fn amounts(&self, answer: &Answer) -> Vec<String> {
+    fn amounts(&self, answer: &Sums) -> Vec<String> {
         let measured =
             |n: Option<u64>, shown: fn(u64) -> String| n.map_or_else(|| "-".to_owned(), shown);
         let mut cells = vec![bytes(answer.send), bytes(answer.recv)];
@@ -242,12 +248,7 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
     }
     writeln!(out, "send,recv,wire_send,wire_recv,events,connections,failed,retrans,rtt_us")?;
     for answer in answers {
-        for key in &answer.keys {
-            match key {
-                Key::Number(number) => write!(out, "{number},")?,
-                Key::Text(text) => write!(out, "{},", quoted(text))?,
-            }
-        }
+        csv_keys(out, answer)?;
         let measured = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
         let Answer { send, recv, events, connections, failed, retrans, .. } = answer;
         let [sent, received, rtt] =
@@ -258,6 +259,14 @@ pub(super) fn csv(out: &mut impl Write, by: &[By], answers: &[Answer]) -> io::Re
         )?;
     }
     Ok(())
+}
+
+/// The fields of its keys, each with the comma that follows.
+pub(super) fn csv_keys(out: &mut impl Write, answer: &Answer) -> io::Result<()> {
+    answer.keys.iter().try_for_each(|key| match key {
+        Key::Number(number) => write!(out, "{number},"),
+        Key::Text(text) => write!(out, "{},", quoted(text)),
+    })
 }
 
 /// A CSV field, in quotes where it would not be one field otherwise. What could harm a terminal, and
@@ -277,8 +286,26 @@ mod tests {
     use super::*;
     use crate::text::Style;
 
-    fn table(by: &[By], answers: &[Answer], lines: usize) -> Table {
-        super::table(by, answers, lines, None).0
+    fn total(answers: &[Answer]) -> Sums {
+        let plus = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one + other),
+            (one, other) => one.or(other),
+        };
+        answers.iter().map(sums).fold(Sums::default(), |sum, more| Sums {
+            send: sum.send + more.send,
+            recv: sum.recv + more.recv,
+            wire_send: plus(sum.wire_send, more.wire_send),
+            wire_recv: plus(sum.wire_recv, more.wire_recv),
+            events: sum.events + more.events,
+            connections: sum.connections + more.connections,
+            failed: sum.failed + more.failed,
+            retrans: sum.retrans + more.retrans,
+            rtt_us: sum.rtt_us.into_iter().chain(more.rtt_us).min(),
+        })
+    }
+
+    fn table(by: &[By], answers: &[Answer]) -> Table {
+        super::table(by, answers, &total(answers), None, None).0
     }
 
     fn by(names: &[&str]) -> Vec<By> {
@@ -327,7 +354,9 @@ mod tests {
     #[test]
     fn a_table_totals_also_what_it_does_not_show() {
         let answers = [answer(&["/bin/a\x1b[2J"], 443, 2048, None), answer(&[""], 1, 1024, None)];
-        let printed = table(&by(&["exe", "rport"]), &answers, 1).render(Style::plain());
+        let (printed, _) =
+            super::table(&by(&["exe", "rport"]), &answers[..1], &total(&answers), None, None);
+        let printed = printed.render(Style::plain());
         assert_eq!(
             printed,
             "exe         rport     sent  received  calls\n\
@@ -339,7 +368,7 @@ mod tests {
     #[test]
     fn wire_columns_appear_once_something_was_measured() {
         let answers = [answer(&["a"], 1, 2, Some(9)), answer(&["b"], 1, 2, None)];
-        let printed = table(&by(&["exe", "rport"]), &answers, 9).render(Style::plain());
+        let printed = table(&by(&["exe", "rport"]), &answers).render(Style::plain());
         assert!(printed.contains("wire sent") && printed.contains("9 B"), "{printed}");
         assert!(printed.lines().nth(2).unwrap().contains('-'), "{printed}");
     }
@@ -347,7 +376,7 @@ mod tests {
     #[test]
     fn bytes_that_pass_no_call_are_not_said_to_be_none() {
         let xdp = Answer { recv: 0, ..answer(&["/usr/bin/xsk"], 44, 0, None) };
-        let printed = table(&by(&["exe", "family"]), &[xdp], 9).render(Style::plain());
+        let printed = table(&by(&["exe", "family"]), &[xdp]).render(Style::plain());
         let line = printed.lines().nth(1).unwrap();
         assert_eq!(line, "/usr/bin/xsk  xdp        ?         ?  1,000");
     }
@@ -369,13 +398,13 @@ mod tests {
         };
         let by = by(&["exe", "outcome"]);
         assert_eq!(
-            table(&by, &[web.clone(), scan], 9).render(Style::plain()),
+            table(&by, &[web.clone(), scan]).render(Style::plain()),
             "exe            outcome     sent  received  calls  conns  failed      rtt\n\
              /usr/bin/curl  -        2.0 KiB       0 B      0      1       0  12.3 ms\n\
              /usr/bin/nmap  refused      0 B       0 B      0  1,000   1,000        -\n\
              total                   2.0 KiB       0 B      0  1,001   1,000  12.3 ms\n"
         );
-        let printed = table(&by, std::slice::from_ref(&web), 9).render(Style::plain());
+        let printed = table(&by, std::slice::from_ref(&web)).render(Style::plain());
         assert!(printed.contains("conns") && !printed.contains("failed"), "{printed}");
         let line = text(|out| csv(out, &by, &[web]));
         assert!(line.ends_with("/usr/bin/curl,,2048,0,,,0,1,0,0,12345\n"), "{line}");
@@ -388,7 +417,10 @@ mod tests {
             connections: 1,
             ..answer(&["/usr/lib/firefox-esr/firefox-esr"], 443, 2_048, Some(9))
         }];
-        let fitted = |width| super::table(&by(&["exe", "rport"]), &answers, 9, Some(width));
+        let fitted = |width| {
+            let by = by(&["exe", "rport"]);
+            super::table(&by, &answers, &total(&answers), None, Some(width))
+        };
         let (all, left_out) = fitted(82);
         assert!(left_out.is_empty() && all.render(Style::plain()).contains("calls"));
         let (some, left_out) = fitted(75);
