@@ -23,6 +23,7 @@ mod facts;
 mod filter;
 mod gaps;
 mod group;
+mod import;
 mod intern;
 mod locate;
 mod migrate;
@@ -55,6 +56,9 @@ pub use facts::Described;
 pub use filter::{BadFilter, Filter};
 pub use gaps::{Gap, GapReason, Heartbeat};
 pub use group::Sums;
+pub use import::{
+    Blank, Import, ImportError, ImportMark, Imported, Keep, Picosnitch, Skip, Survey,
+};
 pub use locate::{Locate, Locator};
 pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;

@@ -1,0 +1,421 @@
+//! A picosnitch history is taken over once, as a whole, however often and however it is tried.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
+
+mod common;
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::picosnitch::*;
+use common::{assert_sound, number, open, total};
+use femtosnitch_model::escape_bytes;
+use femtosnitch_store::Blank;
+use femtosnitch_store::Import;
+use femtosnitch_store::ImportError;
+use femtosnitch_store::Imported;
+use femtosnitch_store::Keep;
+use femtosnitch_store::Picosnitch;
+use femtosnitch_store::Skip;
+use femtosnitch_store::Writer;
+use rusqlite::Connection;
+
+const NOW: i64 = 1_800_000_000;
+
+fn keep() -> Keep {
+    let cmdline = Box::new(|args: &[u8], cut: bool| {
+        let spaced: Vec<u8> =
+            args.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+        escape_bytes(&spaced) + if cut { "…" } else { "" }
+    });
+    Keep { addresses: true, ports: true, names: true, cmdline }
+}
+
+fn begin(from: &Path, writer: &Writer) -> Result<Import, ImportError> {
+    Import::begin(Picosnitch::open(from)?, writer, keep(), NOW)
+}
+
+fn take(from: &Path, into: &Path) -> Result<Imported, ImportError> {
+    let mut writer = open(into);
+    let mut import = begin(from, &writer)?;
+    while import.step(&mut writer)? {}
+    Ok(import.done())
+}
+
+/// Everything that both sides tell, a text a row, sorted.
+fn told(path: &Path) -> Vec<String> {
+    let conn = Connection::open(path).unwrap();
+    let mut lines: Vec<String> = conn
+        .prepare(
+            "SELECT contime || '|' || send || '|' || recv || '|' || events || '|' || uid || '|'
+               || family || '|' || protocol || '|' || lport || '|' || rport || '|' || netns || '|'
+               || l.addr || '|' || r.addr || '|' || domain || '|'
+               || e.exe || '|' || e.name || '|' || e.cmdline || '|' || e.sha256 || '|'
+               || p.exe || '|' || p.name || '|' || p.cmdline || '|' || p.sha256 || '|'
+               || g.exe || '|' || g.name || '|' || g.cmdline || '|' || g.sha256
+               || coalesce(wire_send, '') || coalesce(wire_recv, '') || pid || container
+             FROM connections AS c
+               JOIN executables AS e ON e.id = exe_id JOIN executables AS p ON p.id = pexe_id
+               JOIN executables AS g ON g.id = gpexe_id
+               JOIN addresses AS l ON l.id = laddr_id JOIN addresses AS r ON r.id = raddr_id
+               JOIN domains AS d ON d.id = domain_id",
+        )
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    lines.sort();
+    lines
+}
+
+/// What the history should tell of these.
+fn wanted(rows: &[Theirs], wide: bool) -> Vec<String> {
+    let line = |row: &Theirs| {
+        let mut row = row.clone();
+        if wide {
+            (row.events, row.protocol, row.netns, row.who[2]) = (0, 0, 0, nobody());
+        }
+        let texts: Vec<String> =
+            row.who.iter().map(|exe| exe.join("|").replace('\'', "")).collect();
+        let domain = if row.domain == row.raddr { "" } else { &row.domain };
+        format!(
+            "{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}0",
+            row.contime,
+            row.send,
+            row.recv,
+            row.events,
+            row.uid,
+            row.family,
+            row.protocol,
+            row.lport,
+            row.rport,
+            row.netns,
+            row.laddr,
+            row.raddr,
+            domain,
+            texts.join("|")
+        )
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+#[track_caller]
+fn assert_same(told: &[String], wanted: &[String]) {
+    assert_eq!(told.len(), wanted.len());
+    if let Some((told, wanted)) = told.iter().zip(wanted).find(|(told, wanted)| told != wanted) {
+        panic!("told   {told}\nwanted {wanted}");
+    }
+}
+
+#[test]
+fn every_column_of_both_versions_is_taken_over_once() {
+    let rows = some(50_000);
+    for wide in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+        let mut theirs = if wide { version_3(&from) } else { version_4(&from) };
+        let add = if wide { add_3 } else { add_4 };
+        add(&mut theirs, &rows);
+        let all = Imported { seen: 50_000, taken: 50_000, ..Imported::default() };
+        assert_eq!(take(&from, &into).unwrap(), all);
+        assert_same(&told(&into), &wanted(&rows, wide));
+        assert_sound(&into);
+
+        // Again: nothing. With some more: those.
+        assert_eq!(take(&from, &into).unwrap(), Imported::default());
+        let more: Vec<Theirs> =
+            some(20).into_iter().map(|row| Theirs { contime: 1_750_000_000, ..row }).collect();
+        add(&mut theirs, &more);
+        assert_eq!(take(&from, &into).unwrap().taken, 20);
+        let both: Vec<Theirs> = rows.iter().chain(&more).cloned().collect();
+        assert_same(&told(&into), &wanted(&both, wide));
+        assert_eq!(number(&into, "SELECT rows FROM imports WHERE finished"), 50_020);
+    }
+}
+
+#[test]
+fn a_database_is_known_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+    let mut theirs = version_4(&from);
+    let rows = some(300);
+    add_4(&mut theirs, &rows[..100]);
+    assert_eq!(take(&from, &into).unwrap().taken, 100);
+
+    // Its retention, and a tool that numbers rows anew, as `.dump` or `.recover`.
+    theirs.execute("DELETE FROM connections WHERE rowid <= 40", []).unwrap();
+    add_4(&mut theirs, &rows[100..200]);
+    theirs.execute("UPDATE connections SET rowid = rowid - 40", []).unwrap();
+    assert_eq!(number(&from, "SELECT min(rowid) FROM connections"), 1);
+    assert_eq!(take(&from, &into).unwrap().taken, 100);
+
+    // A copy elsewhere, under another name.
+    let copy = dir.path().join("copy");
+    theirs.execute("VACUUM INTO ?1", [copy.to_str()]).unwrap();
+    assert_eq!(take(&copy, &into).unwrap(), Imported::default());
+
+    // All that was taken is gone: what is there now is new.
+    theirs.execute("DELETE FROM connections", []).unwrap();
+    add_4(&mut theirs, &rows[200..]);
+    assert_eq!(number(&from, "SELECT min(rowid) FROM connections"), 1);
+    assert_eq!(take(&from, &into).unwrap().taken, 100);
+    assert_same(&told(&into), &wanted(&rows, false));
+}
+
+#[test]
+fn what_makes_no_sense_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+    let mut theirs = version_4(&from);
+    let good = some(1).remove(0);
+    let with = |change: &dyn Fn(&mut Theirs)| {
+        let mut row = good.clone();
+        change(&mut row);
+        row
+    };
+    let rows = [
+        with(&|row| (row.lport, row.rport, row.send, row.recv) = (-1, -1, 0, 0)),
+        with(&|row| row.contime = -5),
+        with(&|row| row.contime = NOW + 86_401),
+        with(&|row| row.send = -1),
+        with(&|row| row.rport = 65_536),
+        with(&|row| row.uid = 1 << 32),
+        with(&|row| row.raddr = "not an address".into()),
+        with(&|row| row.domain = "a b".into()),
+        with(&|row| row.who[0][3] = "no hash".into()),
+        with(&|row| row.who[0] = exe("bin/x", "x", "")),
+        with(&|row| {
+            row.who[0] = exe(
+                "/bin/y (deleted)",
+                "''",
+                "!!! FD Read Error !!! PID Read Error !!! FUSE Read Error",
+            );
+        }),
+        with(&|row| row.who[1] = ["", "", "''", ""].map(str::to_owned)),
+    ];
+    add_4(&mut theirs, &rows);
+    theirs.pragma_update(None, "foreign_keys", false).unwrap();
+    theirs.execute("UPDATE connections SET pexe_id = 12345 WHERE rowid = 12", []).unwrap();
+    let done = take(&from, &into).unwrap();
+    assert_eq!((done.seen, done.taken), (12, 6));
+    let skipped =
+        [(Skip::Exec, 1), (Skip::Time, 2), (Skip::Amount, 1), (Skip::Port, 1), (Skip::User, 1)];
+    assert_eq!(done.skipped, skipped);
+    let blanked = [
+        (Blank::Address, 1),
+        (Blank::Name, 1),
+        (Blank::Digest, 1),
+        (Blank::Reference, 1),
+        (Blank::Path, 1),
+    ];
+    assert_eq!(done.blanked, blanked);
+    let odd = "SELECT count(*) FROM connections JOIN executables ON id = exe_id WHERE";
+    for says in [
+        "exe = '/bin/y' AND name = 'y (deleted)' AND cmdline = '' AND sha256 = '(unreadable)'",
+        "exe = '(unknown)' AND name = 'x' AND sha256 = '(unknown)'",
+        "pexe_id = 0",
+    ] {
+        assert_eq!(number(&into, &format!("{odd} {says}")), 1, "{says}");
+    }
+    assert_sound(&into);
+    // Nor is it looked at again.
+    assert_eq!(take(&from, &into).unwrap(), Imported::default());
+}
+
+#[test]
+fn numbers_and_times_of_version_3_may_be_anything() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("snitch.db"), dir.path().join("f.db"));
+    let mut theirs = version_3(&from);
+    add_3(&mut theirs, &some(6));
+    for change in [
+        "contime = 'yesterday' WHERE rowid = 1",
+        "contime = x'00ff' WHERE rowid = 2",
+        "send = 'many' WHERE rowid = 3",
+        "lport = 1.5 WHERE rowid = 4",
+        "exe = NULL, name = x'ff', sha256 = 7, laddr = 5, domain = NULL WHERE rowid = 5",
+    ] {
+        assert_eq!(theirs.execute(&format!("UPDATE connections SET {change}"), []).unwrap(), 1);
+    }
+    let done = take(&from, &into).unwrap();
+    assert_eq!(done.skipped, [(Skip::Time, 2), (Skip::Amount, 1), (Skip::Port, 1)]);
+    assert_eq!(done.taken, 2);
+    assert_sound(&into);
+}
+
+#[test]
+fn what_is_no_picosnitch_database_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let into = dir.path().join("f.db");
+    let path = dir.path().join("p.db");
+    let said = || take(&path, &into).unwrap_err().to_string();
+    assert!(said().contains("no such file"), "{}", said());
+    for (bytes, says) in [(&[b'x'; 5000][..], "no SQLite database"), (b"", "empty")] {
+        std::fs::write(&path, bytes).unwrap();
+        assert!(said().contains(says), "{}", said());
+    }
+    std::fs::write(&path, [b"SQLite format 3\0".as_slice(), &[7; 5000]].concat()).unwrap();
+    assert!(said().contains("p.db: "), "{}", said());
+    let remade = |sql: &str| {
+        std::fs::remove_file(&path).unwrap();
+        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+    };
+    for (sql, says) in [
+        ("CREATE TABLE a(x)", "no table connections"),
+        ("CREATE TABLE connections(x); PRAGMA user_version = 4", "no column contime"),
+        ("CREATE TABLE connections(contime); PRAGMA user_version = 5", "version 5"),
+        ("CREATE TABLE connections(contime); PRAGMA user_version = 2", "version 2"),
+        ("CREATE TABLE connections(contime)", "tells no version"),
+        ("CREATE TABLE connections(contime, send); PRAGMA user_version = 3", "no column recv"),
+        ("CREATE VIEW connections AS SELECT 1; PRAGMA user_version = 4", "tables are none"),
+        ("CREATE TABLE x(y); PRAGMA application_id = 7", "other program"),
+    ] {
+        remade(sql);
+        assert!(said().contains(says), "{sql}: {}", said());
+    }
+    drop(version_4(&dir.path().join("q.db")));
+    let q = dir.path().join("q.db");
+    Connection::open(&q).unwrap().execute_batch("DROP TABLE executables").unwrap();
+    assert!(take(&q, &into).is_err());
+    let own = take(&into, &dir.path().join("g.db")).unwrap_err().to_string();
+    assert!(own.contains("femtosnitch's own"), "{own}");
+    assert!(take(dir.path(), &into).is_err());
+    assert_eq!(total(&into), (0, 0));
+}
+
+#[test]
+fn damage_ends_an_import_after_what_came_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("snitch.db");
+    let mut theirs = version_3(&from);
+    add_3(&mut theirs, &some(20_000));
+    drop(theirs);
+    let whole = std::fs::read(&from).unwrap();
+    let mut kinds = [0; 2];
+    for round in 0..40_usize {
+        let mut bytes = whole.clone();
+        let at = 4_096 + round * (whole.len() - 4_096) / 40;
+        let end = bytes.len().min(at + 1 + round * 97);
+        bytes[at..end].fill(if round % 2 == 0 { 0 } else { 0xfe });
+        std::fs::write(&from, &bytes).unwrap();
+        let into = dir.path().join(format!("{round}.db"));
+        match take(&from, &into) {
+            Ok(done) => {
+                assert!(done.taken <= 20_000);
+                kinds[0] += 1;
+            }
+            Err(ImportError::Damaged { .. }) => kinds[1] += 1,
+            Err(other) => panic!("{other}"),
+        }
+        assert_sound(&into);
+        // What is there was there: by the mark and by the rows.
+        let noted = "SELECT coalesce(sum(rows), 0) FROM imports";
+        if number(&into, "SELECT count(*) FROM sqlite_schema WHERE name = 'imports'") == 1 {
+            let rows = number(&into, "SELECT count(*) FROM traffic");
+            assert_eq!(number(&into, noted), rows);
+        }
+    }
+    assert!(kinds[1] > 5, "{kinds:?}");
+}
+
+#[test]
+fn a_read_only_directory_is_no_obstacle() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (backup, into) = (dir.path().join("back up?#%"), dir.path().join("f.db"));
+    std::fs::create_dir(&backup).unwrap();
+    let from = backup.join("picosnitch.db");
+    let mut theirs = version_4(&from);
+    add_4(&mut theirs, &some(10));
+    theirs.close().unwrap();
+    assert!(!backup.join("picosnitch.db-wal").exists());
+    std::fs::set_permissions(&backup, PermissionsExt::from_mode(0o555)).unwrap();
+    let done = take(&from, &into);
+    std::fs::set_permissions(&backup, PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(done.unwrap().taken, 10);
+}
+
+#[test]
+fn a_live_database_is_read_beside_its_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+    let mut theirs = version_4(&from);
+    let rows = some(12_000);
+    add_4(&mut theirs, &rows[..6_000]);
+    let mut writer = open(&into);
+    let mut import = begin(&from, &writer).unwrap();
+    assert!(import.step(&mut writer).unwrap());
+    add_4(&mut theirs, &rows[6_000..]);
+    while import.step(&mut writer).unwrap() {}
+    assert_eq!(import.done().taken, 12_000);
+    drop(writer);
+    assert_same(&told(&into), &wanted(&rows, false));
+}
+
+const SOURCE: &str = "FEMTOSNITCH_TEST_IMPORT_FROM";
+
+/// Takes over and says so, until killed or done.
+fn victim(from: &Path) {
+    let mut writer = open(&from.with_extension("taken"));
+    let mut import = begin(from, &writer).unwrap();
+    let mut out = std::io::stdout();
+    loop {
+        writeln!(out, "step").unwrap();
+        out.flush().unwrap();
+        if !import.step(&mut writer).unwrap() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn kill_9_and_go_on() {
+    if let Some(from) = std::env::var_os(SOURCE) {
+        victim(Path::new(&from));
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let from = dir.path().join("picosnitch.db");
+    let into = from.with_extension("taken");
+    let rows = some(60_000);
+    add_4(&mut version_4(&from), &rows);
+    let mut killed = 0;
+    let mut finished = 0;
+    for round in 0..1_000_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["kill_9_and_go_on", "--exact", "--nocapture"])
+            .env(SOURCE, &from)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.ends_with("step")));
+        // Not always at the same place of a step.
+        std::thread::sleep(Duration::from_millis(round * 37 % 160));
+        child.kill().unwrap();
+        finished += u32::from(child.wait().unwrap().success());
+        let noted = number(&into, "SELECT count(*) FROM sqlite_schema WHERE name = 'imports'");
+        if noted == 1 {
+            let rows = number(&into, "SELECT count(*) FROM traffic");
+            assert_eq!(number(&into, "SELECT sum(rows) FROM imports"), rows);
+        }
+        if finished > 0 {
+            break;
+        }
+        killed += 1;
+    }
+    assert!(killed >= 20, "only {killed} kills");
+    assert_eq!(finished, 1);
+    assert_same(&told(&into), &wanted(&rows, false));
+    let sums = "SELECT sum(send) + sum(recv) FROM connections";
+    assert_eq!(number(&into, sums), number(&from, sums));
+    assert_sound(&into);
+}
