@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer ends.
 
+mod import;
 mod when;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 use crate::cmd;
 use crate::config::Paths;
 
+pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -47,6 +49,8 @@ pub enum Command {
     Reload(ReloadArgs),
     /// Show what is moving right now, by executable
     Top(TopArgs),
+    /// Take over the history or configuration of another tool
+    Import(ImportArgs),
 }
 
 /// How much the daemon logs.
@@ -275,6 +279,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => cmd::check::run(&paths, args),
         Command::Reload(args) => cmd::reload::run(&paths, args),
         Command::Top(args) => cmd::top::run(&paths, args),
+        Command::Import(args) => cmd::import::run(&paths, args),
     }
 }
 

@@ -54,6 +54,7 @@ use report::Report;
 use resolved::Listener;
 use resolvers::Resolvers;
 pub use settings::Hangup;
+pub(crate) use settings::privacy;
 use settings::{InForce, Loaded, Settings};
 use walk::Walk;
 use writer::{Retention, WriterHandle};
@@ -338,7 +339,8 @@ fn start_capture(
     Ok(handle)
 }
 
-fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
+/// The group that may read, if the configuration names one and the system has it.
+pub(crate) fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
     let Some(name) = &config.access.group else { return Ok(None) };
     let file = PathBuf::from("/etc/group");
     match owner::group_id(&file, name) {

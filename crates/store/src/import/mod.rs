@@ -120,6 +120,12 @@ impl Import {
         Ok(!finished)
     }
 
+    /// Rows looked at so far.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// What was done so far.
     #[must_use]
     pub fn done(&self) -> Imported {
