@@ -56,9 +56,8 @@ pub use facts::Described;
 pub use filter::{BadFilter, Filter};
 pub use gaps::{Gap, GapReason, Heartbeat};
 pub use group::Sums;
-pub use import::{
-    Blank, Import, ImportError, ImportMark, Imported, Keep, Picosnitch, Skip, Survey,
-};
+pub use import::{Blank, CommandLine, Import, ImportError, ImportMark, Imported, Keep};
+pub use import::{Picosnitch, Skip, Survey};
 pub use locate::{Locate, Locator};
 pub use open::{OpenReport, Options};
 pub use quarantine::Quarantined;

@@ -20,6 +20,7 @@ pub use mark::ImportMark;
 pub use source::Picosnitch;
 pub use source::Survey;
 pub use translate::Blank;
+pub use translate::CommandLine;
 pub use translate::Keep;
 pub use translate::Skip;
 
@@ -129,8 +130,12 @@ impl Import {
     /// What was done so far.
     #[must_use]
     pub fn done(&self) -> Imported {
-        let (skipped, blanked) = self.translator.counts();
-        Imported { seen: self.seen, taken: self.taken, skipped, blanked }
+        Imported {
+            seen: self.seen,
+            taken: self.taken,
+            skipped: self.translator.skipped(),
+            blanked: self.translator.blanked(),
+        }
     }
 
     /// The database that is taken over.

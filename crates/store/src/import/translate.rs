@@ -37,6 +37,9 @@ const NOBODY_KNOWS: u32 = u32::MAX;
 const INET: u16 = 2;
 const INET6: u16 = 10;
 
+/// Makes a line of arguments that are separated by NUL; true if they were cut.
+pub type CommandLine = dyn Fn(&[u8], bool) -> String + Send;
+
 /// What of the rows is kept: the configuration's `[privacy]`.
 pub struct Keep {
     /// Addresses of both ends.
@@ -45,8 +48,8 @@ pub struct Keep {
     pub ports: bool,
     /// Remote names.
     pub names: bool,
-    /// Makes the line that is stored of arguments separated by NUL; true if they were cut.
-    pub cmdline: Box<dyn Fn(&[u8], bool) -> String + Send>,
+    /// What is stored of command lines.
+    pub cmdline: Box<CommandLine>,
 }
 
 impl fmt::Debug for Keep {
@@ -174,10 +177,14 @@ impl Translator {
         }
     }
 
-    pub(super) fn counts(&self) -> (Vec<(Skip, u64)>, Vec<(Blank, u64)>) {
-        let copy = |(key, count): (&Skip, &u64)| (*key, *count);
-        let skipped = self.skipped.iter().map(copy).collect();
-        (skipped, self.blanked.iter().map(|(key, count)| (*key, *count)).collect())
+    /// Rows that were left out, by the reason.
+    pub(super) fn skipped(&self) -> Vec<(Skip, u64)> {
+        self.skipped.iter().map(|(reason, rows)| (*reason, *rows)).collect()
+    }
+
+    /// What was left unknown.
+    pub(super) fn blanked(&self) -> Vec<(Blank, u64)> {
+        self.blanked.iter().map(|(what, times)| (*what, *times)).collect()
     }
 
     pub(super) fn blank(&mut self, what: Blank) {

@@ -107,7 +107,7 @@ fn translate(text: &str, from: &str) -> Result<Translation, String> {
     match Config::parse(&config, Format::Toml) {
         Ok(_) => Ok(Translation { config, lost: made.lost, different: made.different }),
         Err(problems) => {
-            let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let all: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
             Err(format!("the translation would be wrong ({}); please report this", all.join("; ")))
         }
     }

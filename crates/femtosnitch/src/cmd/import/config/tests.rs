@@ -96,7 +96,7 @@ fn what_has_none_is_told_and_no_secret_is() {
 #[test]
 fn bounds_and_wrong_values_do_what_picosnitch_did_or_less() {
     let store = |text: &str| config(&format!("[database]\n{text}\n")).store;
-    let days = |days| Some(std::time::Duration::from_secs(days * 86_400));
+    let days = |days: u64| Some(std::time::Duration::from_secs(days * 86_400));
     // Never shorter than it was, but for what deleted everything at each start.
     assert_eq!(store("retention_days = 0").retention, days(30));
     assert_eq!(store("retention_days = -7").retention, days(30));
