@@ -171,6 +171,35 @@ fn a_database_is_known_again() {
 }
 
 #[test]
+fn an_older_copy_is_refused() {
+    for wide in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+        let mut theirs = if wide { version_3(&from) } else { version_4(&from) };
+        let add = if wide { add_3 } else { add_4 };
+        let rows = some(2_000);
+        add(&mut theirs, &rows[..900]);
+        let copy = dir.path().join("copy.db");
+        theirs.execute("VACUUM INTO ?1", [copy.to_str()]).unwrap();
+        add(&mut theirs, &rows[900..]);
+        take(&from, &into).unwrap();
+        let error = take(&copy, &into).unwrap_err();
+        assert!(matches!(error, ImportError::Twice { .. }), "{error}");
+        assert_eq!(number(&into, "SELECT count(*) FROM traffic"), 2_000);
+
+        // Another machine's is another one.
+        let other = dir.path().join("other.db");
+        let others: Vec<Theirs> = some(500)
+            .into_iter()
+            .map(|row| Theirs { contime: row.contime + 3, recv: row.recv + 2, ..row })
+            .collect();
+        let mut theirs = if wide { version_3(&other) } else { version_4(&other) };
+        add(&mut theirs, &others);
+        assert_eq!(take(&other, &into).unwrap().taken, 500);
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
@@ -400,12 +429,13 @@ fn kill_9_and_go_on() {
                 .spawn()
                 .unwrap();
             let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-            let steps = lines.filter(|line| line.ends_with("step"));
-            steps.take(1 + killed % 3).for_each(drop);
+            let mut steps = lines.filter(|line| line.ends_with("step"));
+            steps.by_ref().take(1 + killed % 3).for_each(drop);
             // Not always at the same place of a step.
             std::thread::sleep(Duration::from_millis(killed as u64 * 37 % 130));
             child.kill().unwrap();
             ended = child.wait().unwrap().success();
+            drop(steps);
             killed += usize::from(!ended);
             let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'imports'";
             if number(&into, exists) == 1 {

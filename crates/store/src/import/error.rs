@@ -34,6 +34,15 @@ pub enum ImportError {
         /// What it says of itself.
         found: i64,
     },
+    /// Rows of it are in the history, but not its last one.
+    #[error(
+        "{path}: rows of it are in the history already, so it seems to be an older copy of a \
+         database that was taken over; take over the newest copy. Nothing was taken over"
+    )]
+    Twice {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file is damaged.
     #[error(
         "{path}: damaged ({reason}); what was taken over until here stays. `sqlite3 {path} .recover \

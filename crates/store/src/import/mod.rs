@@ -4,7 +4,10 @@
 //! schema; it is only ever read, and nothing that it says is trusted.
 
 mod error;
+mod find;
+mod layout;
 mod mark;
+mod overlap;
 mod source;
 mod translate;
 mod words;
@@ -61,7 +64,7 @@ impl Import {
     /// which rows are of a future that cannot be.
     ///
     /// # Errors
-    /// If either database cannot be read.
+    /// If either database cannot be read, and [`ImportError::Twice`].
     pub fn begin(
         source: Picosnitch,
         writer: &Writer,
@@ -70,6 +73,9 @@ impl Import {
     ) -> Result<Self, ImportError> {
         let marks = mark::all(&writer.db.conn).at(writer.path())?;
         let found = mark::find(&source, &marks)?;
+        if found.is_none() {
+            overlap::refuse(&source, &writer.db.conn, writer.path())?;
+        }
         let (position, mark) = found.map_or((i64::MIN, None), |(at, mark)| (at, Some(mark)));
         let translator = Translator::new(keep, now);
         Ok(Self { source, translator, position, mark, seen: 0, taken: 0 })

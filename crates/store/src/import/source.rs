@@ -1,6 +1,5 @@
 //! Reading a picosnitch database, whatever state it is in.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,57 +10,43 @@ use femtosnitch_model::Row;
 use rusqlite::Connection;
 use rusqlite::ErrorCode;
 use rusqlite::OpenFlags;
-use rusqlite::OptionalExtension;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
-use sha2::Digest as _;
-use sha2::Sha256;
 
 use super::ImportError;
 use super::error::of_source;
+use super::find::print;
+use super::layout;
+use super::layout::DOMAIN;
+use super::layout::LADDR;
+use super::layout::RADDR;
+use super::layout::WHO;
 use super::translate::Blank;
 use super::translate::Key;
 use super::translate::Raw;
 use super::translate::Texts;
 use super::translate::Translator;
-use super::words;
 use crate::classify::Sql;
 use crate::place;
-use crate::schema::APPLICATION_ID;
 
 /// picosnitch writes for milliseconds, every ten seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No text or row that picosnitch writes is longer (a command line may have 2 MiB).
 const LONGEST_VALUE: i32 = 16 << 20;
-/// Rows of one second that are compared to find the last one taken.
-const SAME_SECOND: u32 = 20_000;
-
-/// How a local time looks in version 3.
-const LOCAL_TIME: &str =
-    "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]";
-/// Columns of a page, in order; those of executables follow.
-const NUMBERS: [&str; 9] =
-    ["send", "recv", "events", "uid", "family", "protocol", "lport", "rport", "netns"];
-const WRITTEN: usize = 2;
-const LADDR: usize = 12;
-const RADDR: usize = 13;
-const DOMAIN: usize = 14;
-const WHO: usize = 15;
-
 /// A picosnitch database, opened read-only.
 #[derive(Debug)]
 pub struct Picosnitch {
-    conn: Connection,
-    path: PathBuf,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
     version: i64,
     /// What is selected of `connections`.
-    columns: String,
+    pub(super) columns: String,
     /// Executables are numbers that refer to a table of their own.
     interned: bool,
     tells_family: bool,
     /// Times are texts of the local time zone.
-    local_time: bool,
+    pub(super) local_time: bool,
 }
 
 /// What there is to take over.
@@ -118,15 +103,15 @@ impl Picosnitch {
             }
             _ => of_source(path, &error),
         })?;
-        let version = version(&conn, path)?;
-        let names = columns(&conn, path)?;
+        let version = layout::version(&conn, path)?;
+        let names = layout::columns(&conn, path)?;
         let foreign = |reason: &str| ImportError::Foreign {
             path: path.to_owned(),
             reason: reason.to_owned(),
         };
         let has = |name: &str| names.iter().any(|(column, _)| column == name);
         let interned = has("exe_id");
-        let columns = select(&names, interned).map_err(|missing| {
+        let columns = layout::select(&names, interned).map_err(|missing| {
             foreign(&format!("its table connections has no column {missing}"))
         })?;
         let local_time = names.iter().any(|(name, kind)| name == "contime" && kind == "TEXT");
@@ -167,7 +152,7 @@ impl Picosnitch {
 
     /// What comes after the row `after`.
     pub(super) fn survey(&self, after: i64, than: Option<i64>) -> Result<Survey, ImportError> {
-        let time = time(self.local_time);
+        let time = layout::time(self.local_time);
         let span = |which: &str| {
             let sql =
                 format!("SELECT {time} FROM (SELECT {which}(contime) AS contime FROM connections)");
@@ -289,81 +274,11 @@ impl Picosnitch {
             None => Ok(translator.executable(key, Some(texts))),
         }
     }
-
-    /// What the row of this number says, in few characters; `None` if there is none.
-    pub(super) fn fingerprint(&self, rowid: i64) -> Result<Option<String>, ImportError> {
-        let columns = &self.columns;
-        let sql = format!("SELECT {columns} FROM connections WHERE rowid = ?1");
-        let made = || -> Sql<Option<String>> {
-            self.conn.prepare_cached(&sql)?.query_row([rowid], print).optional()
-        };
-        made().map_err(|error| of_source(&self.path, &error))
-    }
-
-    /// Number of the last row that has this fingerprint, whatever number it had before.
-    pub(super) fn search(&self, mark: &str) -> Result<Option<i64>, ImportError> {
-        let Some(time) = mark.splitn(3, ' ').nth(2) else { return Ok(None) };
-        let same = "SELECT rowid FROM connections WHERE contime = ?1 ORDER BY rowid DESC LIMIT ?2";
-        let read = || -> Sql<Vec<i64>> {
-            let mut stmt = self.conn.prepare_cached(same)?;
-            // A number in version 4, which SQLite sees by the column.
-            stmt.query_map(rusqlite::params![time, SAME_SECOND], |row| row.get(0))?.collect()
-        };
-        for rowid in read().map_err(|error| of_source(&self.path, &error))? {
-            if self.fingerprint(rowid)?.as_deref() == Some(mark) {
-                return Ok(Some(rowid));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// `picosnitch DIGEST CONTIME`, of all that the row says but its number.
-fn print(row: &rusqlite::Row<'_>) -> Sql<String> {
-    let mut hash = Sha256::new();
-    // Not the unix second: local time is another one in another zone, but the row stays the same.
-    for index in WRITTEN..row.as_ref().column_count() {
-        feed(&mut hash, row.get_ref(index)?);
-    }
-    let mut out = "picosnitch ".to_owned();
-    for byte in hash.finalize().iter().take(16) {
-        // Writing to a String cannot fail.
-        write!(out, "{byte:02x}").ok();
-    }
-    match row.get_ref(WRITTEN)? {
-        ValueRef::Integer(time) => write!(out, " {time}").ok(),
-        ValueRef::Text(time) => {
-            write!(out, " {}", String::from_utf8_lossy(words::cut(time, 64).0)).ok()
-        }
-        _ => None,
-    };
-    Ok(out)
 }
 
 const EXECUTABLE: &str = "SELECT exe, name, cmdline, sha256 FROM executables WHERE id = ?1";
 
-fn feed(hash: &mut Sha256, value: ValueRef<'_>) {
-    let (kind, bytes): (u8, &[u8]) = match value {
-        ValueRef::Null => (0, &[]),
-        ValueRef::Integer(number) => {
-            hash.update([1]);
-            hash.update(number.to_le_bytes());
-            return;
-        }
-        ValueRef::Real(number) => {
-            hash.update([2]);
-            hash.update(number.to_le_bytes());
-            return;
-        }
-        ValueRef::Text(text) => (3, text),
-        ValueRef::Blob(bytes) => (4, bytes),
-    };
-    hash.update([kind]);
-    hash.update((bytes.len() as u64).to_le_bytes());
-    hash.update(bytes);
-}
-
-fn number(value: ValueRef<'_>) -> Option<i64> {
+pub(super) fn number(value: ValueRef<'_>) -> Option<i64> {
     match value {
         ValueRef::Integer(number) => Some(number),
         _ => None,
@@ -426,101 +341,4 @@ fn immutable(path: &Path) -> Option<String> {
     }
     uri.push_str("?immutable=1");
     Some(uri)
-}
-
-fn version(conn: &Connection, path: &Path) -> Result<i64, ImportError> {
-    let number = |sql: &str| {
-        let found = conn.query_row(sql, [], |row| row.get::<_, i64>(0));
-        found.map_err(|error| of_source(path, &error))
-    };
-    let foreign =
-        |reason: &str| ImportError::Foreign { path: path.to_owned(), reason: reason.to_owned() };
-    match number("PRAGMA application_id")? {
-        0 => {}
-        APPLICATION_ID => return Err(foreign("it is femtosnitch's own")),
-        _ => return Err(foreign("it is some other program's")),
-    }
-    if number("SELECT count(*) FROM sqlite_schema")? == 0 {
-        return Err(foreign("it is empty"));
-    }
-    let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'connections'";
-    if number(table)? == 0 {
-        return Err(foreign("it has no table connections"));
-    }
-    // Views and virtual tables may do anything.
-    let others = "SELECT count(*) FROM sqlite_schema WHERE (type = 'view' OR rootpage = 0)
-                  AND name IN ('connections', 'executables', 'domains', 'addresses')";
-    if number(others)? > 0 {
-        return Err(foreign("its tables are none"));
-    }
-    match number("PRAGMA user_version")? {
-        version @ (3 | 4) => Ok(version),
-        0 => Err(foreign("it tells no version")),
-        found => Err(ImportError::Version { path: path.to_owned(), found }),
-    }
-}
-
-/// Columns of `connections` and their types.
-fn columns(conn: &Connection, path: &Path) -> Result<BTreeSet<(String, String)>, ImportError> {
-    let read = || -> Sql<BTreeSet<(String, String)>> {
-        let columns = "SELECT lower(name), upper(type) FROM pragma_table_info('connections')";
-        let mut stmt = conn.prepare(columns)?;
-        stmt.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    };
-    read().map_err(|error| of_source(path, &error))
-}
-
-/// When a row was written, as a unix second.
-fn time(local: bool) -> String {
-    if local {
-        format!(
-            "CASE WHEN contime GLOB '{LOCAL_TIME}' AND length(contime) = 19
-               THEN unixepoch(contime, 'utc') END"
-        )
-    } else {
-        "contime".to_owned()
-    }
-}
-
-/// What to select of `connections`, or which column it lacks.
-fn select(names: &BTreeSet<(String, String)>, interned: bool) -> Result<String, String> {
-    let has = |name: &str| names.iter().any(|(column, _)| column == name);
-    let local = names.iter().any(|(name, kind)| name == "contime" && kind == "TEXT");
-    if !has("contime") {
-        return Err("contime".to_owned());
-    }
-    let mut out = vec!["rowid".to_owned(), time(local), "contime".to_owned()];
-    for name in NUMBERS {
-        let may_lack = matches!(name, "events" | "family" | "protocol" | "netns");
-        match (has(name), may_lack) {
-            (true, _) => out.push(name.to_owned()),
-            (false, true) => out.push("NULL".to_owned()),
-            (false, false) => return Err(name.to_owned()),
-        }
-    }
-    for (name, table, column) in [
-        ("laddr", "addresses", "addr"),
-        ("raddr", "addresses", "addr"),
-        ("domain", "domains", "domain"),
-    ] {
-        if has(&format!("{name}_id")) {
-            out.push(format!("(SELECT {column} FROM {table} WHERE id = {name}_id)"));
-        } else if has(name) {
-            out.push(name.to_owned());
-        } else {
-            return Err(name.to_owned());
-        }
-    }
-    for (prefix, may_lack) in [("", false), ("p", false), ("gp", true)] {
-        let ids = [format!("{prefix}exe_id")];
-        let texts = ["exe", "name", "cmdline", "sha256"].map(|text| format!("{prefix}{text}"));
-        for name in if interned { &ids[..] } else { &texts[..] } {
-            match (has(name), may_lack) {
-                (true, _) => out.push(name.clone()),
-                (false, true) => out.push("NULL".to_owned()),
-                (false, false) => return Err(name.clone()),
-            }
-        }
-    }
-    Ok(out.join(", "))
 }
