@@ -280,6 +280,55 @@ fn numbers_and_times_of_version_3_may_be_anything() {
     assert_sound(&into);
 }
 
+/// Versions between releases had these: executables apart, other texts in their rows.
+#[test]
+fn what_lay_between_the_versions_is_taken_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
+    Connection::open(&from)
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE executables(id integer primary key, exe text, name text, cmdline text,
+               sha256 text);
+             CREATE TABLE connections(contime integer, send integer, recv integer, exe_id integer,
+               pexe_id integer, uid integer, lport integer, rport integer, laddr text, raddr text,
+               domain text);
+             INSERT INTO executables VALUES (1, '/bin/a', 'a', 'a', ''), (2, '/bin/sh', 'sh', '', '');
+             INSERT INTO connections VALUES
+               (1700000000, 5, 6, 1, 2, 7, 8, 9, '::1', '2001:db8::7', 'org.example');
+             PRAGMA user_version = 3;",
+        )
+        .unwrap();
+    assert_eq!(take(&from, &into).unwrap(), Imported { seen: 1, taken: 1, ..Imported::default() });
+    let hash = "(unknown)";
+    let line = format!(
+        "1700000000|5|6|0|7|10|0|8|9|0|::1|2001:db8::7|org.example|/bin/a|a|a|{hash}|/bin/sh|sh||\
+         {hash}||||0"
+    );
+    assert_eq!(told(&into), [line]);
+}
+
+#[test]
+fn texts_without_end_take_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, into) = (dir.path().join("snitch.db"), dir.path().join("f.db"));
+    let mut theirs = version_3(&from);
+    let rows: Vec<Theirs> = some(40)
+        .into_iter()
+        .map(|mut row| {
+            row.who[0] = exe("/bin/x", &"x ".repeat(1 << 19), "");
+            row.who[1] = exe(&format!("/{}", "y".repeat(1 << 19)), "", &"z".repeat(1 << 19));
+            row.domain = "a.".repeat(1 << 18);
+            row
+        })
+        .collect();
+    add_3(&mut theirs, &rows);
+    assert_eq!(take(&from, &into).unwrap().taken, 40);
+    assert_eq!(number(&into, "SELECT max(length(cmdline)) FROM executables"), 4_097);
+    assert_eq!(number(&into, "SELECT max(length(exe)) FROM executables"), 4_096);
+    assert_eq!(number(&into, "SELECT max(length(domain)) FROM domains"), 0);
+}
+
 #[test]
 fn what_is_no_picosnitch_database_is_told() {
     let dir = tempfile::tempdir().unwrap();

@@ -263,12 +263,7 @@ impl Picosnitch {
             return Ok(translator.executable(key, texts));
         }
         let texts = texts(row, WHO + which * 4)?;
-        let mut key = Vec::new();
-        for text in [texts.exe, texts.name, texts.cmdline, texts.sha256] {
-            key.extend_from_slice(text);
-            key.push(0);
-        }
-        let key = Key::Texts(key);
+        let key = Key::Texts(texts.key());
         match translator.known(&key) {
             Some(known) => Ok(known),
             None => Ok(translator.executable(key, Some(texts))),

@@ -27,6 +27,8 @@ const LONGEST_PATH: usize = 4_096;
 const LONGEST_CMDLINE: usize = 4_096;
 /// The kernel's names have 15 bytes.
 const LONGEST_NAME: usize = 64;
+/// Of a hash, which may be the text of an error.
+const LONGEST_HASH: usize = 256;
 /// Executables remembered; a forgotten one is looked up again.
 const REMEMBERED: usize = 4_096;
 /// Clocks may differ by a day, and by no more.
@@ -143,6 +145,24 @@ pub(super) struct Texts<'a> {
     pub(super) name: &'a [u8],
     pub(super) cmdline: &'a [u8],
     pub(super) sha256: &'a [u8],
+}
+
+impl Texts<'_> {
+    /// What they are remembered by: as much of them as makes a difference.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        for (text, longest) in [
+            (self.exe, LONGEST_PATH),
+            (self.name, LONGEST_NAME),
+            (self.cmdline, LONGEST_CMDLINE),
+            (self.sha256, LONGEST_HASH),
+        ] {
+            let (start, was_cut) = words::cut(text, longest);
+            key.extend_from_slice(start);
+            key.extend_from_slice(&[0, u8::from(was_cut)]);
+        }
+        key
+    }
 }
 
 /// What an executable is remembered by.
