@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use femtosnitch_engine::Privacy;
+use femtosnitch_model::printable;
 use femtosnitch_store::{
     Import, ImportError, Imported, Keep, OpenReport, Options, Picosnitch, StoreError, Survey,
     Writer,
@@ -148,14 +149,21 @@ fn plan(import: &Import, version: i64, survey: &Survey, local: bool) -> String {
     }
     out.push('\n');
     if local {
-        let zone = jiff::tz::TimeZone::system();
-        let zone = zone.iana_name().unwrap_or("this machine's");
         out.push_str(&format!(
-            "its times are local and do not say where; read as of time zone {zone} (TZ=ZONE \
-             changes that)\n"
+            "its times are local and do not say where; read as of time zone {} (TZ=ZONE changes \
+             that)\n",
+            zone()
         ));
     }
     out
+}
+
+/// The zone by which SQLite reads local times, too: the C library's.
+fn zone() -> String {
+    match std::env::var("TZ") {
+        Ok(zone) if !zone.is_empty() => printable(&zone),
+        _ => jiff::tz::TimeZone::system().iana_name().unwrap_or("of this machine").to_owned(),
+    }
 }
 
 fn day(second: i64) -> String {
