@@ -29,17 +29,9 @@ pub struct ImportMark {
     pub(super) finished: bool,
 }
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS imports(
-    source TEXT PRIMARY KEY,
-    position INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    finished INTEGER NOT NULL
-) STRICT";
-
 /// Notes it in the transaction that writes the rows.
 pub(crate) fn write(tx: &Transaction<'_>, mark: Option<&ImportMark>) -> Sql<()> {
     let Some(mark) = mark else { return Ok(()) };
-    tx.execute(TABLE, [])?;
     let rows = i64::try_from(mark.rows).unwrap_or(i64::MAX);
     let before: i64 = match &mark.replaces {
         Some(source) => tx
@@ -65,10 +57,6 @@ pub(crate) fn write(tx: &Transaction<'_>, mark: Option<&ImportMark>) -> Sql<()> 
 
 /// All that are noted, by source and position.
 pub(super) fn all(conn: &Connection) -> Sql<Vec<(String, i64)>> {
-    let exists = "SELECT count(*) FROM sqlite_schema WHERE name = 'imports'";
-    if conn.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-        return Ok(Vec::new());
-    }
     conn.prepare("SELECT source, position FROM imports")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()

@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use rusqlite::Connection;
-use rusqlite::OptionalExtension;
-use rusqlite::params;
 
 use super::ImportError;
 use super::Picosnitch;
+use crate::blocks;
 use crate::classify::At;
+use crate::classify::Sql;
 
 /// Rows that are looked for, spread over the database.
 const SAMPLES: i128 = 8;
@@ -46,9 +46,17 @@ fn samples(source: &Picosnitch) -> Result<Vec<Sample>, ImportError> {
 }
 
 /// No daemon writes rows of no process.
-fn is_there(history: &Connection, (time, send, recv, events): Sample) -> rusqlite::Result<bool> {
-    let same = "SELECT 1 FROM connections WHERE contime = ?1 AND send = ?2 AND recv = ?3
-                AND events = ?4 AND pid = 0 LIMIT 1";
-    let found = history.prepare(same)?.query_row(params![time, send, recv, events], |_| Ok(()));
-    Ok(found.optional()?.is_some())
+fn is_there(history: &Connection, (time, send, recv, events): Sample) -> Sql<bool> {
+    let same = "SELECT count(*) FROM recent WHERE contime = ?1 AND send = ?2 AND recv = ?3
+                AND events = ?4 AND process_id = 0 AND pid = 0";
+    let mut found: i64 = history.query_row(same, [time, send, recv, events], |row| row.get(0))?;
+    blocks::scan(history, time..time.saturating_add(1), |block| {
+        block.each(|row| {
+            let is_same = (row.contime, row.send, row.recv, row.events)
+                == (time, send, recv, events)
+                && (row.process, row.pid) == (0, Some(0));
+            found += i64::from(is_same);
+        })
+    })?;
+    Ok(found > 0)
 }
