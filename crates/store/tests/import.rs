@@ -28,6 +28,7 @@ use rusqlite::Connection;
 /// Rows by the marks of imports, and as the writer counts them.
 const NOTED: &str = "SELECT coalesce(sum(rows), 0) FROM imports";
 const ROWS: &str = "SELECT value FROM totals WHERE name = 'rows'";
+const SUMS: &str = "SELECT sum(send) + sum(recv) FROM connections";
 const NOW: i64 = 1_800_000_000;
 
 fn keep() -> Keep {
@@ -120,14 +121,16 @@ fn assert_same(told: &[String], wanted: &[String]) {
 
 #[test]
 fn every_column_of_both_versions_is_taken_over_once() {
-    let rows = some(50_000);
-    for wide in [false, true] {
+    // More than wait to be put into blocks, so that some are in some and some are not.
+    for (count, wide) in [(19_000_u32, false), (3_000, true)] {
+        let rows = some(count.into());
         let dir = tempfile::tempdir().unwrap();
         let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
         let mut theirs = if wide { version_3(&from) } else { version_4(&from) };
         let add = if wide { add_3 } else { add_4 };
         add(&mut theirs, &rows);
-        let all = Imported { seen: 50_000, taken: 50_000, ..Imported::default() };
+        let all = u64::from(count);
+        let all = Imported { seen: all, taken: all, ..Imported::default() };
         assert_eq!(take(&from, &into).unwrap(), all);
         assert_same(&told(&into), &wanted(&rows, wide));
         assert_sound(&into);
@@ -138,9 +141,8 @@ fn every_column_of_both_versions_is_taken_over_once() {
             some(20).into_iter().map(|row| Theirs { contime: 1_750_000_000, ..row }).collect();
         add(&mut theirs, &more);
         assert_eq!(take(&from, &into).unwrap().taken, 20);
-        let both: Vec<Theirs> = rows.iter().chain(&more).cloned().collect();
-        assert_same(&told(&into), &wanted(&both, wide));
-        assert_eq!(number(&into, "SELECT rows FROM imports WHERE finished"), 50_020);
+        assert_eq!(number(&into, NOTED), i64::from(count) + 20);
+        assert_eq!(number(&into, ROWS), i64::from(count) + 20);
     }
 }
 
@@ -425,14 +427,14 @@ fn a_live_database_is_read_beside_its_writer() {
     let dir = tempfile::tempdir().unwrap();
     let (from, into) = (dir.path().join("picosnitch.db"), dir.path().join("f.db"));
     let mut theirs = version_4(&from);
-    let rows = some(12_000);
+    let rows = some(7_000);
     add_4(&mut theirs, &rows[..6_000]);
     let mut writer = open(&into);
     let mut import = begin(&from, &writer).unwrap();
     assert!(import.step(&mut writer).unwrap());
     add_4(&mut theirs, &rows[6_000..]);
     while import.step(&mut writer).unwrap() {}
-    assert_eq!(import.done().taken, 12_000);
+    assert_eq!(import.done().taken, 7_000);
     drop(writer);
     assert_same(&told(&into), &wanted(&rows, false));
 }
@@ -462,7 +464,7 @@ fn kill_9_and_go_on() {
     }
     let dir = tempfile::tempdir().unwrap();
     let from = dir.path().join("picosnitch.db");
-    let rows = some(25_000);
+    let rows = some(11_000);
     add_4(&mut version_4(&from), &rows);
     let mut killed = 0;
     for target in 0.. {
@@ -488,11 +490,12 @@ fn kill_9_and_go_on() {
             assert_eq!(number(&into, NOTED), number(&into, ROWS));
         }
         take(&from, &into).unwrap();
-        assert_same(&told(&into), &wanted(&rows, false));
-        let sums = "SELECT sum(send) + sum(recv) FROM connections";
-        assert_eq!(number(&into, sums), number(&from, sums));
-        assert_sound(&into);
+        let (sent, received) = total(&into);
+        assert_eq!(i64::try_from(sent + received).unwrap(), number(&from, SUMS));
+        assert_eq!(number(&into, ROWS), i64::try_from(rows.len()).unwrap());
         if killed >= 24 {
+            assert_same(&told(&into), &wanted(&rows, false));
+            assert_sound(&into);
             break;
         }
     }
