@@ -36,7 +36,8 @@ impl Default for Privacy {
 
 impl Privacy {
     /// Arguments, separated by NUL, as a person types them, as far as they may be kept.
-    pub(crate) fn command_line(&self, args: &[u8], cut: bool) -> String {
+    #[must_use]
+    pub fn command_line(&self, args: &[u8], cut: bool) -> String {
         let args = args.strip_suffix(&[0]).unwrap_or(args);
         if !self.cmdlines || args.is_empty() {
             return String::new();

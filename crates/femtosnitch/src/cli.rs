@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how the answer ends.
 
 mod every;
+mod import;
 mod when;
 
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ use crate::cmd;
 use crate::config::Paths;
 
 pub use every::Every;
+pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -49,6 +51,8 @@ pub enum Command {
     Reload(ReloadArgs),
     /// Show what is moving right now, by executable
     Top(TopArgs),
+    /// Take over the history or configuration of another tool
+    Import(ImportArgs),
 }
 
 /// How much the daemon logs.
@@ -287,6 +291,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => cmd::check::run(&paths, args),
         Command::Reload(args) => cmd::reload::run(&paths, args),
         Command::Top(args) => cmd::top::run(&paths, args),
+        Command::Import(args) => cmd::import::run(&paths, args),
     }
 }
 

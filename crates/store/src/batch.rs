@@ -8,6 +8,7 @@ use femtosnitch_model::Row;
 use crate::Described;
 use crate::Gap;
 use crate::Heartbeat;
+use crate::ImportMark;
 use crate::Note;
 
 /// Rows and news about earlier rows, written in one transaction.
@@ -27,6 +28,8 @@ pub struct Batch {
     pub notes: Vec<Note>,
     /// Until when this batch, and those before it, tell all that was seen.
     pub heartbeat: Option<Heartbeat>,
+    /// How far an import has come with these rows.
+    pub import: Option<ImportMark>,
 }
 
 impl Batch {
@@ -38,6 +41,7 @@ impl Batch {
             && self.gaps.is_empty()
             && self.extras() == 0
             && self.heartbeat.is_none()
+            && self.import.is_none()
     }
 
     /// Pieces of news that are neither rows nor digests nor gaps.

@@ -22,7 +22,7 @@ impl<T> At<T> for Sql<T> {
     }
 }
 
-fn classify(path: &Path, error: &rusqlite::Error) -> StoreError {
+pub(crate) fn classify(path: &Path, error: &rusqlite::Error) -> StoreError {
     let reason = error.to_string();
     let path = path.to_owned();
     let Some(sqlite) = error.sqlite_error() else {

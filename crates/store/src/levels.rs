@@ -52,8 +52,8 @@ fn read(conn: &Connection) -> Sql<Levels> {
     let number = |sql: &str| {
         conn.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional().map(Option::flatten)
     };
-    let waiting = number("SELECT min(contime) FROM recent")?;
-    let sealed = number("SELECT min(first) FROM blocks")?;
+    let waiting = number("SELECT min(first) FROM blocks WHERE sealed = 0")?;
+    let sealed = number("SELECT min(first) FROM blocks WHERE sealed = 1")?;
     // What the floor has passed may be there for some steps more.
     let oldest = [waiting, sealed].into_iter().flatten().min();
     let rows = Kept { since: oldest.map(|time| time.max(floors.row)), let_go: passed(floors.row) };

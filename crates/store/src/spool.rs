@@ -55,6 +55,7 @@ impl Spool {
             last.containers.extend(batch.containers);
             last.notes.extend(batch.notes);
             last.heartbeat = batch.heartbeat.or(last.heartbeat);
+            last.import = batch.import.or(last.import.take());
             self.drop_extras();
             return;
         }

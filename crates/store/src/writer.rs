@@ -243,6 +243,7 @@ impl Writer {
         facts::name_containers(&tx, &mut self.interner, &batch.containers, at)?;
         report.events += events::note(&tx, &batch.notes)?;
         gaps::note(&tx, &batch.gaps, batch.heartbeat)?;
+        crate::import::write_mark(&tx, batch.import.as_ref())?;
         tx.commit()?;
         Ok(report)
     }

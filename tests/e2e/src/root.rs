@@ -130,8 +130,17 @@ impl<'a> Root<'a> {
 
     /// `femtosnitch reload`: its exit code and all that it said.
     pub(crate) fn reload(&self) -> Result<(Option<i32>, String)> {
+        self.told(&["reload"])
+    }
+
+    /// `femtosnitch import picosnitch`, likewise.
+    pub(crate) fn import(&self) -> Result<(Option<i32>, String)> {
+        self.told(&["import", "picosnitch"])
+    }
+
+    fn told(&self, args: &[&str]) -> Result<(Option<i32>, String)> {
         let mut command = std::process::Command::new(&self.world.femtosnitch);
-        command.arg("reload").arg("--root").arg(self.dir.path());
+        command.args(args).arg("--root").arg(self.dir.path());
         let done = command::run(command, self.world.patience(30))?;
         Ok((done.status.code(), done.stdout + &done.stderr))
     }

@@ -11,6 +11,7 @@ mod download;
 mod geoip;
 mod identity;
 mod ignore;
+mod import;
 mod kernel;
 mod life;
 mod lineage;
@@ -55,6 +56,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "gaps": life::gaps,
     "second-instance": life::second_instance,
     "sighup": life::sighup,
+    "import": import::beside_our_own,
     "clock-step": life::clock_step,
     "many-flows": bounds::many_flows,
     "many-processes": bounds::many_processes,

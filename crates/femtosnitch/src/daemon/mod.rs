@@ -56,6 +56,7 @@ use resolved::Listener;
 use resolvers::Resolvers;
 use retention::Keep;
 pub use settings::Hangup;
+pub(crate) use settings::privacy;
 use settings::{InForce, Loaded, Settings};
 use walk::Walk;
 use writer::WriterHandle;
@@ -339,7 +340,8 @@ fn start_capture(
     Ok(handle)
 }
 
-fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
+/// The group that may read, if the configuration names one and the system has it.
+pub(crate) fn reader_group(paths: &Paths, config: &Config) -> anyhow::Result<Option<u32>> {
     let Some(name) = &config.access.group else { return Ok(None) };
     let file = PathBuf::from("/etc/group");
     match owner::group_id(&file, name) {

@@ -21,20 +21,25 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(super) fn of(config: &Config) -> Self {
-        let keep = &config.privacy;
         Self {
             filters: Filters::new(config.ignore.clone(), config.only.clone()),
-            privacy: Privacy {
-                addresses: keep.addresses,
-                ports: keep.ports,
-                names: keep.names,
-                cmdlines: keep.cmdlines,
-                redactor: keep.redact.then(|| Redactor::new(&keep.redact_patterns)),
-            },
+            privacy: privacy(config),
             sample_interval: config.capture.sample_interval,
             write_interval: config.store.write_interval,
             names: config.names.clone(),
         }
+    }
+}
+
+/// What is kept of what is recorded.
+pub(crate) fn privacy(config: &Config) -> Privacy {
+    let keep = &config.privacy;
+    Privacy {
+        addresses: keep.addresses,
+        ports: keep.ports,
+        names: keep.names,
+        cmdlines: keep.cmdlines,
+        redactor: keep.redact.then(|| Redactor::new(&keep.redact_patterns)),
     }
 }
 
