@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and how the answer ends.
 
+mod export;
 mod when;
 
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use femtosnitch_store::{Dimension, EventKind, Filter, UnknownDimension};
 use crate::cmd;
 use crate::config::Paths;
 
+pub use export::{ExportArgs, ExportFormat};
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -39,6 +41,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show history, summed up by what you choose
     Query(QueryArgs),
+    /// Write the recorded rows to a file or standard output: CSV, NDJSON, Parquet
+    Export(ExportArgs),
     /// Say whether the daemon runs, what it sees and what it lost
     Status(StatusArgs),
     /// Check a configuration file
@@ -271,6 +275,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Daemon(args) => cmd::daemon::run(&paths, args),
         Command::Run(args) => cmd::run::run(&paths, args),
         Command::Query(args) => cmd::query::run(&paths, args),
+        Command::Export(args) => cmd::export::run(&paths, args),
         Command::Status(args) => cmd::status::run(&paths, args),
         Command::Check(args) => cmd::check::run(&paths, args),
         Command::Reload(args) => cmd::reload::run(&paths, args),

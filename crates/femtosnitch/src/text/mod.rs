@@ -2,11 +2,13 @@
 
 mod branches;
 pub mod json;
+mod progress;
 mod style;
 mod table;
 mod units;
 
 pub use branches::Branches;
+pub use progress::Progress;
 pub use style::Style;
 pub use table::{Column, Table, terminal_width};
 pub use units::{bytes, count, duration, micros, rate};
