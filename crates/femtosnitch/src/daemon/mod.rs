@@ -25,6 +25,7 @@ mod resolved;
 mod resolvers;
 mod selftest;
 mod settings;
+mod textlog;
 mod walk;
 mod writer;
 
@@ -55,6 +56,7 @@ use resolved::Listener;
 use resolvers::Resolvers;
 pub use settings::Hangup;
 use settings::{InForce, Loaded, Settings};
+use textlog::TextLog;
 use walk::Walk;
 use writer::{Retention, WriterHandle};
 
@@ -183,8 +185,9 @@ impl Running {
         )?;
         let tellers = Tellers::start(&probe, &config, paths, (&messages, &waker), &report)?;
         helpers.extend(tellers.threads);
-        let writer =
-            writer::start(sink, Retention(config.store.retention), locator, Arc::clone(&report))?;
+        let log = TextLog::new(&paths.log_dir(), gid, config.log.clone(), &report);
+        let retention = Retention(config.store.retention);
+        let writer = writer::start(sink, retention, locator, log, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
@@ -225,14 +228,15 @@ impl Running {
         self.report.summary()
     }
 
-    /// Reads the configuration again. Filters, privacy, resolvers, databases of places, retention and
-    /// intervals change at once; the rest waits for a restart, which is told. A broken file changes
+    /// Reads the configuration again. Filters, privacy, resolvers, databases of places, the log of
+    /// connections, retention and intervals change at once; the rest waits for a restart, which is told. A broken file changes
     /// nothing.
     pub fn reload(&self) {
         let message = match Config::load(&self.paths) {
             Ok((config, path)) => {
                 let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
                 self.writer.set_retention(Retention(config.store.retention));
+                self.writer.set_log(config.log.clone());
                 self.look.send(locations::search(&self.paths, &config.geoip));
                 Message::Settings(Box::new((Settings::of(&config), loaded)))
             }

@@ -12,6 +12,8 @@ use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
 use super::report::Report;
+use super::textlog::{TextLog, TextLogAsks};
+use crate::config;
 
 /// Batches on their way. More wait in the engine, where they are summed up.
 const ON_THE_WAY: usize = 2;
@@ -66,6 +68,7 @@ pub(super) struct WriterHandle {
     thread: JoinHandle<anyhow::Result<()>>,
     batches: Mutex<Option<Batches>>,
     retention: Arc<AtomicU64>,
+    log: TextLogAsks,
 }
 
 impl WriterHandle {
@@ -85,6 +88,11 @@ impl WriterHandle {
 
     pub(super) fn set_retention(&self, retention: Retention) {
         self.retention.store(seconds(retention), Ordering::Relaxed);
+    }
+
+    /// The log of connections changes with the next batch.
+    pub(super) fn set_log(&self, log: config::Log) {
+        self.log.send(log);
     }
 
     /// Waits until everything is written. The capture thread has to be gone.
@@ -118,6 +126,7 @@ pub(super) fn start(
     mut sink: Sink,
     retention: Retention,
     locator: Locator,
+    log: TextLog,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
     let state = sink.begin_watch(wall_seconds());
@@ -126,9 +135,11 @@ pub(super) fn start(
     let (sender, inbox) = sync_channel(ON_THE_WAY);
     let waiting = Arc::new(AtomicUsize::new(0));
     let retention = Arc::new(AtomicU64::new(seconds(retention)));
+    let asks = log.asks();
     let writer = Writer {
         sink,
         locator,
+        log,
         inbox,
         waiting: Arc::clone(&waiting),
         retention: Arc::clone(&retention),
@@ -138,12 +149,13 @@ pub(super) fn start(
     };
     let thread = thread::spawn("writer", move || writer.run())?;
     let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
-    Ok(WriterHandle { thread, batches, retention })
+    Ok(WriterHandle { thread, batches, retention, log: asks })
 }
 
 struct Writer {
     sink: Sink,
     locator: Locator,
+    log: TextLog,
     inbox: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
     retention: Arc<AtomicU64>,
@@ -182,7 +194,11 @@ impl Writer {
     /// Writes a batch, or what waits. True if something still waits.
     fn write(&mut self, batch: Option<Batch>) -> bool {
         let state = match batch {
-            Some(batch) => self.sink.push(batch),
+            Some(batch) => {
+                // First: it does not wait for the database.
+                self.log.append(&batch.rows, &self.locator);
+                self.sink.push(batch)
+            }
             None => self.sink.flush(),
         };
         let waits = state.waiting.is_some();
