@@ -22,7 +22,8 @@ pub use when::When;
 #[command(name = "femtosnitch", version, max_term_width = 100, subcommand_required = true)]
 #[command(after_help = "Examples:
   sudo femtosnitch run
-  femtosnitch query --since 1h --by exe,domain")]
+  femtosnitch query --since 1h --by exe,domain
+  femtosnitch export --since 7d --output week.csv")]
 pub struct Cli {
     /// Directory below which configuration, history and sockets are looked for
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
@@ -132,7 +133,7 @@ pub struct CheckArgs {
 #[command(after_help = "Example:
   sudo femtosnitch reload
 
-Filters, privacy, [geoip], retention and intervals change at once, without losing a byte; keys that
+Filters, privacy, [geoip], [log], retention and intervals change at once, without losing a byte; keys that
 wait for the next start of the daemon are named. A configuration that is not entirely right is refused with
 the reason, and the one before stays in force. Exits with 1 then, and if no daemon is running.")]
 pub struct ReloadArgs {}
