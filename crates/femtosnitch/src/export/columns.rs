@@ -24,7 +24,6 @@ enum Get {
 
 /// Of what kind a column's values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "Parquet alone asks"))]
 pub(super) enum Kind {
     Time,
     Number,
