@@ -211,14 +211,14 @@ fn nothing_comes_of_nothing() {
 /// More than are looked at in one go, many of them within one second.
 #[test]
 fn long_histories_come_in_order_and_once() {
-    const ROWS: u64 = 150_000;
+    const ROWS: u64 = 60_000;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f.db");
     let mut writer = open(&path);
     let exes = [exe(1, "/bin/a", sha(1)), exe(2, "/bin/b", sha(2))];
     let made = |at: u64| {
-        let rare = usize::from(at == 140_000);
-        Row { send: at, ..row(i64::try_from(at / 70_000).unwrap() * 100, &exes[rare]) }
+        let rare = usize::from(at == 50_000);
+        Row { send: at, ..row(i64::try_from(at / 25_000).unwrap() * 100, &exes[rare]) }
     };
     for first in (0..ROWS).step_by(10_000) {
         writer.write(&rows((first..first + 10_000).map(made).collect())).unwrap();
@@ -227,9 +227,9 @@ fn long_histories_come_in_order_and_once() {
     assert!(found.iter().map(|row| row.send).eq(0..ROWS));
     assert!(Arc::ptr_eq(&found[0].exe, &found[1].exe), "texts are shared");
     let rare = all(&path, &filtered(&["exe=/bin/b"]));
-    assert_eq!(rare.iter().map(|row| row.send).collect::<Vec<_>>(), [140_000]);
+    assert_eq!(rare.iter().map(|row| row.send).collect::<Vec<_>>(), [50_000]);
     let part = all(&path, &Query { since: Some(1), until: Some(200), ..Query::default() });
-    assert!(part.iter().map(|row| row.send).eq(70_000..140_000));
+    assert!(part.iter().map(|row| row.send).eq(25_000..50_000));
 
     // Whoever has enough ends it.
     let mut slices = 0;
@@ -241,6 +241,116 @@ fn long_histories_come_in_order_and_once() {
         })
         .unwrap();
     assert!(!exported.complete && exported.rows < ROWS, "{exported:?}");
+}
+
+/// As `all` tells rows that were written so: oldest first, of a second in the order of `send`.
+fn told(rows: &[Row]) -> Vec<ExportRow> {
+    let place = Location::default();
+    let mut told: Vec<_> = rows.iter().map(|row| ExportRow::of(row, place.clone())).collect();
+    told.sort_by_key(|row| (row.contime, row.send));
+    told
+}
+
+/// Rows of every kind that come late and in no order, most of them in blocks by now.
+#[test]
+fn rows_of_blocks_are_whole() {
+    const ROWS: u64 = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    let mut writer = open(&path);
+    let other = row(0, &exe(9, "/bin/b", sha(9)));
+    let (one, other) = (full(0), Row { domain: "org.badexample".into(), ..other });
+    let made = |at: u64| {
+        // Any numbers will do that repeat late.
+        let by = |times: u64, of: u64| at.wrapping_mul(times) >> 7 & of;
+        let port = |number: u64| u16::try_from(number & 0xffff).unwrap();
+        let base = if at.is_multiple_of(3) { other.clone() } else { one.clone() };
+        Row {
+            contime: i64::try_from(at / 10).unwrap() * 60 - i64::try_from(by(7_919, 255)).unwrap()
+                + 90_000,
+            send: at,
+            recv: by(104_729, 0xff_ffff),
+            wire_send: (!at.is_multiple_of(5)).then_some(at * 2),
+            wire_recv: (at.is_multiple_of(7)).then_some(1),
+            direction: Direction::ALL[usize::try_from(at % 4).unwrap()],
+            connections: Connections {
+                begun: 1,
+                ended: 0,
+                failed: u32::from(at.is_multiple_of(11)),
+                error: 0,
+            },
+            quality: Quality { rtt_us: (at.is_multiple_of(2)).then_some(7), retrans: at % 4 },
+            lport: port(by(15_485_863, u64::MAX)),
+            rport: port(by(32_452_843, u64::MAX)),
+            pid: if at.is_multiple_of(13) { 77 } else { base.pid },
+            ..base
+        }
+    };
+    let rows: Vec<Row> = (0..ROWS).map(made).collect();
+    for part in rows.chunks(5_000) {
+        writer.write(&common::rows(part.to_vec())).unwrap();
+    }
+    assert!(number(&path, "SELECT sum(rows) FROM blocks") > 10_000);
+    let ordered = |query: &Query| {
+        let mut found = all(&path, query);
+        assert!(found.is_sorted_by_key(|row| row.contime));
+        found.sort_by_key(|row| (row.contime, row.send));
+        found
+    };
+    let expected = told(&rows);
+    let found = ordered(&Query::default());
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+    type Holds = fn(&ExportRow) -> bool;
+    let is: [(&str, Holds); 6] = [
+        ("pid=77", |row| row.pid == 77),
+        ("exe=/bin/b", |row| row.exe.exe == "/bin/b"),
+        ("domain!=example.org", |row| !row.domain.ends_with(".example.org")),
+        ("lport=80..30000", |row| (80..=30_000).contains(&row.lport)),
+        ("rport=80..60000", |row| (80..=60_000).contains(&row.rport)),
+        ("outcome=aborted", |row| row.failed > 0),
+    ];
+    for (filter, holds) in is {
+        let some: Vec<_> = expected.iter().filter(|row| holds(row)).cloned().collect();
+        assert!(ordered(&filtered(&[filter])) == some && !some.is_empty(), "{filter}");
+    }
+    let (since, until) = (Some(120_000), Some(130_000));
+    let some: Vec<_> =
+        expected.iter().filter(|row| (120_000..130_000).contains(&row.contime)).cloned().collect();
+    assert!(ordered(&Query { since, until, ..Query::default() }) == some && some.len() > 1_000);
+}
+
+/// What waited when it began is in a block before it is handed out.
+#[test]
+fn rows_that_move_meanwhile_come_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    let mut writer = open(&path);
+    let exe = exe(1, "/bin/a", sha(1));
+    let mut write = |sent: std::ops::Range<u64>| {
+        let made = |at: u64| Row { send: at, ..row(1_000 + i64::try_from(at / 10).unwrap(), &exe) };
+        writer.write(&rows(sent.map(made).collect())).unwrap();
+    };
+    write(0..20_000);
+    write(20_000..28_000);
+    let sealed = number(&path, "SELECT max(id) FROM blocks");
+    let waits = number(&path, "SELECT count(*) FROM recent");
+    assert!(waits >= 4_000, "{waits} rows wait");
+    let (mut sent, mut first) = (Vec::new(), true);
+    let reader = Reader::open(&path).unwrap();
+    reader
+        .rows(&Query::default(), &NoUsers, &mut |slice| {
+            sent.extend(slice.rows.iter().map(|row| row.send));
+            if std::mem::take(&mut first) {
+                write(28_000..40_000);
+                assert!(number(&path, "SELECT max(id) FROM blocks") > sealed);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(sent.iter().copied().eq(0..28_000), "{} rows", sent.len());
 }
 
 #[test]

@@ -39,7 +39,7 @@ const KEPT: usize = 131_072;
 const USERS: usize = 4_096;
 
 /// Where a block is in the order of `blocks_by_time`: first and last second, id.
-type At3 = [i64; 3];
+type Order = [i64; 3];
 
 /// A walk over the rows.
 pub(super) struct Export<'a> {
@@ -51,7 +51,7 @@ pub(super) struct Export<'a> {
     /// The last block that is handed out.
     newest: i64,
     /// All blocks up to here were read.
-    after: At3,
+    after: Order,
     /// No older row comes any more; `None` once all blocks were read.
     frontier: Option<i64>,
     /// Read and not handed out, the oldest last; with a number that tells which of a second came
@@ -152,7 +152,7 @@ impl<'a> Export<'a> {
 
     /// Reads the next blocks.
     fn blocks(&mut self, conn: &Connection) -> Sql<()> {
-        let found: Vec<At3> = conn
+        let found: Vec<Order> = conn
             .prepare_cached(
                 "SELECT first, last, id FROM blocks WHERE (first, last, id) > (?1, ?2, ?3)
                    AND first < ?4 ORDER BY first, last, id LIMIT ?5",
