@@ -334,8 +334,10 @@ fn rows_that_move_meanwhile_come_once() {
         writer.write(&rows(sent.map(made).collect())).unwrap();
     };
     write(0..20_000);
-    write(20_000..28_000);
+    write(20_000..40_000);
+    write(40_000..48_000);
     let sealed = number(&path, "SELECT max(id) FROM blocks");
+    assert!(sealed > 64, "all {sealed} blocks are read at once");
     let waits = number(&path, "SELECT count(*) FROM recent");
     assert!(waits >= 4_000, "{waits} rows wait");
     let (mut sent, mut first) = (Vec::new(), true);
@@ -344,13 +346,13 @@ fn rows_that_move_meanwhile_come_once() {
         .rows(&Query::default(), &NoUsers, &mut |slice| {
             sent.extend(slice.rows.iter().map(|row| row.send));
             if std::mem::take(&mut first) {
-                write(28_000..40_000);
+                write(48_000..68_000);
                 assert!(number(&path, "SELECT max(id) FROM blocks") > sealed);
             }
             ControlFlow::Continue(())
         })
         .unwrap();
-    assert!(sent.iter().copied().eq(0..28_000), "{} rows", sent.len());
+    assert!(sent.iter().copied().eq(0..48_000), "{} rows", sent.len());
 }
 
 #[test]
