@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and how the answer ends.
 
 mod every;
+mod export;
 mod import;
 mod when;
 
@@ -16,6 +17,7 @@ use crate::cmd;
 use crate::config::Paths;
 
 pub use every::Every;
+pub use export::{ExportArgs, ExportFormat};
 pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
 pub use when::When;
 
@@ -24,7 +26,8 @@ pub use when::When;
 #[command(name = "femtosnitch", version, max_term_width = 100, subcommand_required = true)]
 #[command(after_help = "Examples:
   sudo femtosnitch run
-  femtosnitch query --since 1h --by exe,domain")]
+  femtosnitch query --since 1h --by exe,domain
+  femtosnitch export --since 7d --output week.csv")]
 pub struct Cli {
     /// Directory below which configuration, history and sockets are looked for
     #[arg(long, global = true, value_name = "DIR", default_value = "/")]
@@ -43,6 +46,8 @@ pub enum Command {
     Run(RunArgs),
     /// Show history, summed up by what you choose
     Query(QueryArgs),
+    /// Write the recorded rows to a file or standard output: CSV, NDJSON, Parquet
+    Export(ExportArgs),
     /// Say whether the daemon runs, what it sees and what it lost
     Status(StatusArgs),
     /// Check a configuration file
@@ -134,7 +139,7 @@ pub struct CheckArgs {
 #[command(after_help = "Example:
   sudo femtosnitch reload
 
-Filters, privacy, [geoip], retention and intervals change at once, without losing a byte; keys that
+Filters, privacy, [geoip], [log], retention and intervals change at once, without losing a byte; keys that
 wait for the next start of the daemon are named. A configuration that is not entirely right is refused with
 the reason, and the one before stays in force. Exits with 1 then, and if no daemon is running.")]
 pub struct ReloadArgs {}
@@ -287,6 +292,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Daemon(args) => cmd::daemon::run(&paths, args),
         Command::Run(args) => cmd::run::run(&paths, args),
         Command::Query(args) => cmd::query::run(&paths, args),
+        Command::Export(args) => cmd::export::run(&paths, args),
         Command::Status(args) => cmd::status::run(&paths, args),
         Command::Check(args) => cmd::check::run(&paths, args),
         Command::Reload(args) => cmd::reload::run(&paths, args),

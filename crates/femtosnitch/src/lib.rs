@@ -8,5 +8,6 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod daemon;
+pub mod export;
 pub mod live_view;
 pub mod text;

@@ -3,6 +3,7 @@
 mod axis;
 mod cells;
 mod groups;
+mod pick;
 mod plan;
 mod rows;
 mod run;
@@ -17,6 +18,7 @@ pub(crate) use axis::Axis;
 pub(crate) use axis::Cache;
 pub(crate) use groups::Groupings;
 pub(crate) use groups::Groups;
+pub(crate) use pick::Pick;
 pub(crate) use plan::Need;
 pub(crate) use run::Question;
 pub(crate) use run::Sink;

@@ -58,6 +58,33 @@ pub fn set_file(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<()> {
     set(path, libc::O_NONBLOCK, mode, gid)
 }
 
+/// Opens a regular file for reading and appending. One that is made has this mode (and group, if one
+/// is given); one that is there keeps what it has.
+///
+/// # Errors
+/// As `open(2)`; `ELOOP` when it is a symbolic link, and an error also when it is anything else but
+/// a file.
+pub fn append_to(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).append(true).mode(mode).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let made = options.clone().create_new(true).open(path);
+    let file = match made {
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => options.open(path)?,
+        made => {
+            let file = made?;
+            if let Some(gid) = gid {
+                fchown(&file, None, Some(gid))?;
+            }
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file
+        }
+    };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}
+
 /// Through a descriptor: nobody can put a link in its place between two steps.
 fn set(path: &Path, flags: i32, mode: u32, gid: Option<u32>) -> io::Result<()> {
     let file = File::options().read(true).custom_flags(flags | libc::O_NOFOLLOW).open(path)?;
@@ -102,6 +129,27 @@ mod tests {
         set_file(&file, 0o640, Some(4242)).unwrap();
         let meta = std::fs::metadata(&file).unwrap();
         assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o640, 4242));
+    }
+
+    #[test]
+    fn files_are_appended_to_and_nothing_else_is() {
+        use std::io::Write;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        append_to(&path, 0o640, Some(4242)).unwrap().write_all(b"one").unwrap();
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o640, 4242));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        append_to(&path, 0o640, Some(4243)).unwrap().write_all(b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"onetwo");
+        let meta = std::fs::metadata(&path).unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.gid()), (0o600, 4242), "as somebody wanted it");
+        let (link, fifo) = (dir.path().join("link"), dir.path().join("fifo"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        for wrong in [&link, &fifo, &dir.path().to_owned(), &dir.path().join("no/such")] {
+            assert!(append_to(wrong, 0o640, None).is_err(), "{}", wrong.display());
+        }
     }
 
     #[test]

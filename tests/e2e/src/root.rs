@@ -113,6 +113,11 @@ impl<'a> Root<'a> {
         serde_json::from_str(&text).with_context(|| format!("query printed {text:?}"))
     }
 
+    /// `femtosnitch export` with further arguments.
+    pub(crate) fn export(&self, args: &[&str]) -> Result<String> {
+        self.run(&[&["export"], args].concat())
+    }
+
     /// The times in which nobody looked, as far as they are over: (seconds, reason), oldest first.
     pub(crate) fn gaps(&self) -> Result<Vec<(i64, String)>> {
         let text = self.run(&["query", "--since", "all", "--gaps", "--format", "json"])?;

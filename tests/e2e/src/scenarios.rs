@@ -8,6 +8,7 @@ mod connections;
 mod container;
 mod disk;
 mod download;
+mod export;
 mod geoip;
 mod identity;
 mod ignore;
@@ -158,4 +159,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "reload-nobody": reload::nobody_to_ask,
     "retention": retention::by_age,
     "ignore-sha256": ignore::sha256,
+    "export": export::adds_up,
+    "log-changes": export::log_changes,
+    "log-full-disk": export::log_on_a_full_disk,
 ];

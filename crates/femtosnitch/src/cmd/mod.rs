@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod daemon;
+pub mod export;
 pub mod import;
 pub mod query;
 pub mod reload;

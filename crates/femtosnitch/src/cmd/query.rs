@@ -156,7 +156,7 @@ fn name_systems<'a>(
 }
 
 /// A question without sense is wrong usage.
-fn explained(error: StoreError) -> anyhow::Error {
+pub(super) fn explained(error: StoreError) -> anyhow::Error {
     match error {
         StoreError::BadQuery(message) => anyhow::Error::new(Usage(message)),
         other => other.into(),
@@ -220,7 +220,7 @@ fn ask(args: &QueryArgs, now: i64) -> Result<Query, Usage> {
 }
 
 /// Seconds since 1970-01-01 UTC; the epoch itself for a clock set before it.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
 }
@@ -229,7 +229,7 @@ fn now() -> i64 {
 const NO_USER: u32 = u32::MAX;
 
 /// Names as this system has them, from wherever it gets them.
-struct SystemUsers;
+pub(super) struct SystemUsers;
 
 impl Users for SystemUsers {
     fn name(&self, uid: u32) -> Option<String> {

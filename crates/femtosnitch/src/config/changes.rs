@@ -64,7 +64,7 @@ mod tests {
         for (section, key) in resolve::known_keys() {
             let name = format!("{section}.{key}");
             let at_once = AT_ONCE.contains(&name.as_str())
-                || ["ignore", "only", "privacy", "geoip"].contains(&section);
+                || ["ignore", "only", "privacy", "geoip", "log"].contains(&section);
             assert_ne!(at_once, fixed.contains(&name.as_str()), "{name}");
         }
     }

@@ -102,7 +102,7 @@ fn its_bounds_are_the_real_ones() {
             tried += 1;
         }
     }
-    assert_eq!(tried, 10, "keys with bounds in the file");
+    assert_eq!(tried, 12, "keys with bounds in the file");
 }
 
 /// A number, alone or in a quoted amount, moved by one.

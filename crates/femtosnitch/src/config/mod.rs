@@ -54,6 +54,8 @@ pub struct Config {
     pub identity: Identity,
     /// What remote hosts are called.
     pub names: Names,
+    /// The log of connections.
+    pub log: Log,
     /// The live feed.
     pub live: Live,
     /// Who may read.
@@ -244,6 +246,35 @@ pub struct Names {
 impl Default for Names {
     fn default() -> Self {
         Self { capture: true, buffer: 512 << 10, resolvers: Vec::new(), ptr: false }
+    }
+}
+
+/// How connections are logged besides the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Not at all.
+    #[default]
+    Off,
+    /// Comma-separated values.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Whether connections are logged, and how.
+    pub connections: LogFormat,
+    /// Bytes of a file before another is begun.
+    pub max_size: u32,
+    /// Files kept besides the one that is written.
+    pub keep: u32,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { connections: LogFormat::Off, max_size: 64 << 20, keep: 5 }
     }
 }
 

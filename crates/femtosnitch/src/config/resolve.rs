@@ -8,8 +8,8 @@ use super::node::{Entry, Node, Value};
 use super::problem::Problem;
 use super::section::{Report, Section, read_size, wrong_type};
 use super::{
-    Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Live, Names, Senders,
-    Splices, Store,
+    Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Live, Log, LogFormat, Names,
+    Senders, Splices, Store,
 };
 use super::{items, json_tree, retention, rules, suggest, toml_tree};
 
@@ -97,6 +97,16 @@ fn config(tree: Node, report: &mut Report) -> Config {
     };
     unasked.push(keys.finish());
 
+    let entries = section("log", report);
+    let mut keys = Section::new("log", entries, report);
+    let default = Log::default();
+    let log = Log {
+        connections: keys.value("connections", default.connections, log_format),
+        max_size: keys.size("max_size", default.max_size, 64 << 10..=1 << 30),
+        keep: keys.number("keep", default.keep, 0..=1_000),
+    };
+    unasked.push(keys.finish());
+
     let entries = section("live", report);
     let mut keys = Section::new("live", entries, report);
     let default = Live::default();
@@ -112,7 +122,7 @@ fn config(tree: Node, report: &mut Report) -> Config {
     unasked.push(keys.finish());
 
     suggest::unknown(rest, unasked, report);
-    Config { capture, store, ignore, only, privacy, geoip, identity, names, live, access }
+    Config { capture, store, ignore, only, privacy, geoip, identity, names, log, live, access }
 }
 
 fn capture(keys: &mut Section<'_>) -> Capture {
@@ -189,6 +199,14 @@ fn senders(value: &Value) -> Result<Senders, String> {
 
 fn splices(value: &Value) -> Result<Splices, String> {
     choice(value, "choice", &[("auto", Splices::Auto), ("always", Splices::Always)])
+}
+
+fn log_format(value: &Value) -> Result<LogFormat, String> {
+    choice(
+        value,
+        "choice",
+        &[("off", LogFormat::Off), ("csv", LogFormat::Csv), ("ndjson", LogFormat::Ndjson)],
+    )
 }
 
 /// One of a few words.

@@ -26,6 +26,7 @@ mod resolvers;
 mod retention;
 mod selftest;
 mod settings;
+mod textlog;
 mod walk;
 mod writer;
 
@@ -58,6 +59,7 @@ use retention::Keep;
 pub use settings::Hangup;
 pub(crate) use settings::privacy;
 use settings::{InForce, Loaded, Settings};
+use textlog::TextLog;
 use walk::Walk;
 use writer::WriterHandle;
 
@@ -186,7 +188,9 @@ impl Running {
         )?;
         let tellers = Tellers::start(&probe, &config, paths, (&messages, &waker), &report)?;
         helpers.extend(tellers.threads);
-        let writer = writer::start(sink, Keep::from(&config.store), locator, Arc::clone(&report))?;
+        let log = TextLog::new(&paths.log_dir(), gid, config.log.clone(), &report);
+        let keep = Keep::from(&config.store);
+        let writer = writer::start(sink, keep, locator, log, Arc::clone(&report))?;
         let capture = Capture {
             probe,
             engine,
@@ -227,14 +231,15 @@ impl Running {
         self.report.summary()
     }
 
-    /// Reads the configuration again. Filters, privacy, resolvers, databases of places, retention and
-    /// intervals change at once; the rest waits for a restart, which is told. A broken file changes
+    /// Reads the configuration again. Filters, privacy, resolvers, databases of places, the log of
+    /// connections, retention and intervals change at once; the rest waits for a restart, which is told. A broken file changes
     /// nothing.
     pub fn reload(&self) {
         let message = match Config::load(&self.paths) {
             Ok((config, path)) => {
                 let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
                 self.writer.set_retention(Keep::from(&config.store));
+                self.writer.set_log(config.log.clone());
                 self.look.send(locations::search(&self.paths, &config.geoip));
                 Message::Settings(Box::new((Settings::of(&config), loaded)))
             }

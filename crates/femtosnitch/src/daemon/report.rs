@@ -49,6 +49,8 @@ pub(super) struct Report {
     changes_lost: AtomicU64,
     executables_lost: AtomicU64,
     resolved_garbled: AtomicU64,
+    log_rows: AtomicU64,
+    log_rows_lost: AtomicU64,
     slots_lost: AtomicU64,
     retires_failed: AtomicU64,
     trials: AtomicU64,
@@ -93,6 +95,8 @@ impl Report {
             changes_lost: AtomicU64::new(0),
             executables_lost: AtomicU64::new(0),
             resolved_garbled: AtomicU64::new(0),
+            log_rows: AtomicU64::new(0),
+            log_rows_lost: AtomicU64::new(0),
             slots_lost: AtomicU64::new(0),
             retires_failed: AtomicU64::new(0),
             trials: AtomicU64::new(0),
@@ -269,6 +273,26 @@ impl Report {
         self.resolved_garbled.load(Ordering::Relaxed)
     }
 
+    /// Rows that reached the log of connections.
+    pub(super) fn logged(&self, rows: u64) {
+        self.log_rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Rows that did not.
+    pub(super) fn log_rows_lost(&self, rows: u64) {
+        self.log_rows_lost.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn log_counts(&self) -> (u64, u64) {
+        (self.log_rows.load(Ordering::Relaxed), self.log_rows_lost.load(Ordering::Relaxed))
+    }
+
+    #[cfg(test)]
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.state().warnings.iter().cloned().collect()
+    }
+
     pub(super) fn slot_lost(&self, error: &std::io::Error) {
         if self.slots_lost.fetch_add(1, Ordering::Relaxed) == 0 {
             self.warn(&format!("a flow could not be given back to the kernel: {error}"));
@@ -415,6 +439,8 @@ impl Report {
             ("names_garbled", names.garbled),
             ("resolved_garbled", load(&self.resolved_garbled)),
             ("names_known", names.known as u64),
+            ("log_rows", load(&self.log_rows)),
+            ("log_rows_lost", load(&self.log_rows_lost)),
             ("live_readers", live.readers() as u64),
             ("live_events_missed", live.missed()),
         ];

@@ -13,6 +13,8 @@ use femtosnitch_sys::thread;
 
 use super::report::Report;
 use super::retention::{Keep, Shared};
+use super::textlog::{TextLog, TextLogAsks};
+use crate::config;
 
 /// Batches on their way. More wait in the engine, where they are summed up.
 const ON_THE_WAY: usize = 2;
@@ -63,6 +65,7 @@ pub(super) struct WriterHandle {
     thread: JoinHandle<anyhow::Result<()>>,
     batches: Mutex<Option<Batches>>,
     keep: Shared,
+    log: TextLogAsks,
 }
 
 impl WriterHandle {
@@ -83,6 +86,11 @@ impl WriterHandle {
     /// It is heeded when the next batch was written.
     pub(super) fn set_retention(&self, keep: Keep) {
         self.keep.set(keep);
+    }
+
+    /// The log of connections changes with the next batch.
+    pub(super) fn set_log(&self, log: config::Log) {
+        self.log.send(log);
     }
 
     /// Waits until everything is written. The capture thread has to be gone.
@@ -111,6 +119,7 @@ pub(super) fn start(
     mut sink: Sink,
     keep: Keep,
     locator: Locator,
+    log: TextLog,
     report: Arc<Report>,
 ) -> std::io::Result<WriterHandle> {
     let state = sink.begin_watch(wall_seconds());
@@ -119,9 +128,11 @@ pub(super) fn start(
     let (sender, inbox) = sync_channel(ON_THE_WAY);
     let waiting = Arc::new(AtomicUsize::new(0));
     let keep = Shared::new(keep);
+    let asks = log.asks();
     let writer = Writer {
         sink,
         locator,
+        log,
         inbox,
         waiting: Arc::clone(&waiting),
         keep: keep.clone(),
@@ -131,12 +142,13 @@ pub(super) fn start(
     };
     let thread = thread::spawn("writer", move || writer.run())?;
     let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
-    Ok(WriterHandle { thread, batches, keep })
+    Ok(WriterHandle { thread, batches, keep, log: asks })
 }
 
 struct Writer {
     sink: Sink,
     locator: Locator,
+    log: TextLog,
     inbox: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
     keep: Shared,
@@ -177,7 +189,11 @@ impl Writer {
     /// Writes a batch, or what waits. True if something still waits.
     fn write(&mut self, batch: Option<Batch>) -> bool {
         let state = match batch {
-            Some(batch) => self.sink.push(batch),
+            Some(batch) => {
+                // First: it does not wait for the database.
+                self.log.append(&batch.rows, &self.locator);
+                self.sink.push(batch)
+            }
             None => self.sink.flush(),
         };
         let waits = state.waiting.is_some();

@@ -2,12 +2,14 @@
 
 mod branches;
 pub mod json;
+mod progress;
 mod sparks;
 mod style;
 mod table;
 mod units;
 
 pub use branches::Branches;
+pub use progress::Progress;
 pub use sparks::Sparks;
 pub use style::Style;
 pub use table::{Column, Table, terminal_width};

@@ -198,7 +198,8 @@ CREATE TABLE staged(
 ) STRICT;
 
 CREATE TABLE blocks(
-    id INTEGER PRIMARY KEY,
+    -- Never given to another: exports know by it what came later.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     -- 1 once its rows are in sums.
     sealed INTEGER NOT NULL,
     rows INTEGER NOT NULL,

@@ -18,10 +18,10 @@ use crate::world::World;
 use femtosnitch_harness::command;
 
 /// A small file system in memory, unmounted when dropped. Large enough for the traffic of others.
-struct Small(PathBuf);
+pub(super) struct Small(PathBuf);
 
 impl Small {
-    fn mount(at: PathBuf) -> Result<Self> {
+    pub(super) fn mount(at: PathBuf) -> Result<Self> {
         fs::create_dir_all(&at).context("making the mount point")?;
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"]).arg(&at);
@@ -31,7 +31,7 @@ impl Small {
     }
 
     /// Fills all space that is left.
-    fn fill(&self) -> Result<()> {
+    pub(super) fn fill(&self) -> Result<()> {
         let mut file = File::create(self.0.join("ballast")).context("making the ballast")?;
         let full = [vec![0; 65_536], vec![0; 512]];
         for block in full {
@@ -40,7 +40,7 @@ impl Small {
         Ok(())
     }
 
-    fn make_room(&self) -> Result<()> {
+    pub(super) fn make_room(&self) -> Result<()> {
         fs::remove_file(self.0.join("ballast")).context("removing the ballast")
     }
 }
