@@ -46,6 +46,7 @@ mod sink;
 mod spool;
 mod texts;
 mod tree;
+mod verify;
 mod writer;
 
 pub use ask::Cancel;
@@ -72,4 +73,7 @@ pub use schema::SCHEMA_VERSION;
 pub use sink::{Sink, SinkState};
 pub use spool::{Dropped, Spool};
 pub use tree::{Node, keep_largest};
+pub use verify::Finding;
+pub use verify::Progress;
+pub use verify::Verdict;
 pub use writer::Writer;

@@ -16,6 +16,7 @@ use crate::group::Sums;
 
 pub(crate) use cells::Cells;
 pub(crate) use cells::Chunk;
+pub(crate) use pack::BadPack;
 
 /// How long the time is that a sum covers. Codes are those of the table `levels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +135,8 @@ pub(crate) struct Summand {
 }
 
 impl Summand {
-    fn cell(&self, cube: Cube) -> [u64; 2] {
+    /// Where it is in a cube.
+    pub(crate) fn cell(&self, cube: Cube) -> [u64; 2] {
         let number = |value: i64| value.cast_unsigned();
         let row = &self.row;
         match cube {

@@ -111,6 +111,21 @@ impl<'a> Block<'a> {
         time.contains(&self.first) && time.contains(&self.last)
     }
 
+    /// When it begins, and the second after its last row.
+    pub(crate) fn time(&self) -> (i64, i64) {
+        (self.first, self.last.saturating_add(1))
+    }
+
+    /// True if its first row is of this time.
+    pub(crate) fn begins_in(&self, time: &Range<i64>) -> bool {
+        time.contains(&self.first)
+    }
+
+    /// True if it may have rows of this second.
+    pub(crate) fn has(&self, contime: i64) -> bool {
+        (self.first..=self.last).contains(&contime)
+    }
+
     /// Fills `into` with one number a row.
     pub(crate) fn read(&self, field: Field, into: &mut Vec<u64>) -> Sql<()> {
         into.clear();

@@ -1,0 +1,271 @@
+//! A day at a time.
+
+use rusqlite::Connection;
+
+use crate::Cancel;
+use crate::ask::Stop;
+use crate::blocks;
+use crate::blocks::BLOCK_ROWS;
+use crate::rollups::Cube;
+use crate::rollups::Floors;
+use crate::rollups::Level;
+use crate::rollups::Summand;
+
+use super::Verdict;
+use super::bucket;
+use super::bucket::Against;
+use super::bucket::Cells;
+use super::bucket::Differences;
+use super::bucket::Part;
+use super::bucket::Room;
+use super::refer::Known;
+
+const HOUR: i64 = Level::Hour.span();
+const DAY: i64 = Level::Day.span();
+/// A day has fewer cells than fit so many times.
+const MOST_PARTS: u64 = 1 << 12;
+/// Cubes, by their code.
+const CUBES: usize = 6;
+
+/// Looks at everything that is kept of the day that begins at `day`.
+pub(super) fn check(
+    conn: &Connection,
+    day: i64,
+    floors: &Floors,
+    known: &Known,
+    verdict: &mut Verdict,
+    cancel: &Cancel,
+) -> Result<(), Stop> {
+    let (mut at, mut of) = (0, 1);
+    let mut looked = Look {
+        conn,
+        day,
+        floors,
+        known,
+        cancel,
+        differences: Differences::default(),
+        blocks: Vec::new(),
+        counts: [0; 3],
+    };
+    while at < of {
+        match looked.part(Part { at, of }) {
+            Ok(()) => at += 1,
+            Err(Stop::Crowded) if of < MOST_PARTS => {
+                (at, of) = (0, of * 4);
+                looked.forget();
+            }
+            Err(stop) => {
+                looked.tell(verdict);
+                return Err(stop);
+            }
+        }
+    }
+    looked.margins()?;
+    looked.tell(verdict);
+    Ok(())
+}
+
+struct Look<'a> {
+    conn: &'a Connection,
+    day: i64,
+    floors: &'a Floors,
+    known: &'a Known,
+    cancel: &'a Cancel,
+    differences: Differences,
+    /// What is wrong with blocks.
+    blocks: Vec<((i64, i64), String)>,
+    counts: [u64; 3],
+}
+
+impl Look<'_> {
+    fn forget(&mut self) {
+        self.differences = Differences::default();
+        self.blocks.clear();
+        self.counts = [0; 3];
+    }
+
+    fn tell(self, verdict: &mut Verdict) {
+        let [rows, blocks, sums] = self.counts;
+        verdict.rows += rows;
+        verdict.blocks += blocks;
+        verdict.sums += sums;
+        for (time, what) in self.blocks {
+            verdict.find(Some(time), what);
+        }
+        self.differences.tell(verdict);
+    }
+
+    /// All rows of the day are there.
+    fn by_rows(&self) -> bool {
+        self.day >= self.floors.row
+    }
+
+    /// Compares some of the cells.
+    fn part(&mut self, part: Part) -> Result<(), Stop> {
+        let mut room = Room::new(part);
+        let mut whole: [Cells; CUBES] = Default::default();
+        for hour in (self.day..self.day.saturating_add(DAY)).step_by(3_600) {
+            if self.cancel.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            self.hour(hour, &mut room, &mut whole)?;
+        }
+        if self.day < self.floors.day {
+            return Ok(());
+        }
+        let (by_rows, by_hours) = (self.by_rows(), self.day >= self.floors.hour);
+        let mut of = Against { known: self.known, part, differences: &mut self.differences };
+        let passing =
+            Cube::PASSING.into_iter().filter(|_| self.day.saturating_add(DAY) > self.floors.row);
+        for cube in Cube::LASTING.into_iter().chain(passing) {
+            let expected = whole
+                .get_mut(cube as usize)
+                .filter(|_| by_rows || by_hours && Cube::LASTING.contains(&cube));
+            let read =
+                of.compare(self.conn, (Level::Day, cube), self.day, expected, |_, _| Ok(()))?;
+            if part.at == 0 {
+                self.counts[2] += read;
+            }
+        }
+        Ok(())
+    }
+
+    fn hour(&mut self, hour: i64, room: &mut Room, whole: &mut [Cells; CUBES]) -> Result<(), Stop> {
+        let mut own: [Cells; CUBES] = Default::default();
+        let mut proven: &[Cube] = &[];
+        if hour >= self.floors.row {
+            self.rows(hour, room, &mut own, whole)?;
+            proven = &Cube::LASTING;
+        } else if hour >= self.floors.minute {
+            for minute in (hour..hour.saturating_add(HOUR)).step_by(60) {
+                self.minute(minute, room, &mut own)?;
+            }
+            proven = &[Cube::Pair];
+        }
+        if hour >= self.floors.hour {
+            let by_rows = self.by_rows();
+            let part = room.part;
+            let mut of = Against { known: self.known, part, differences: &mut self.differences };
+            for cube in Cube::LASTING {
+                let expected = own.get_mut(cube as usize).filter(|_| proven.contains(&cube));
+                let Some(sum) = whole.get_mut(cube as usize) else { continue };
+                let read =
+                    of.compare(self.conn, (Level::Hour, cube), hour, expected, |cell, sums| {
+                        if by_rows { Ok(()) } else { room.add(sum, cell, sums) }
+                    })?;
+                if part.at == 0 {
+                    self.counts[2] += read;
+                }
+            }
+        }
+        own.iter_mut().for_each(|cells| room.clear(cells));
+        Ok(())
+    }
+
+    /// Adds up the rows of an hour, for it and for the day.
+    fn rows(
+        &mut self,
+        hour: i64,
+        room: &mut Room,
+        own: &mut [Cells; CUBES],
+        whole: &mut [Cells; CUBES],
+    ) -> Result<(), Stop> {
+        let time = hour..hour.saturating_add(HOUR);
+        let (by_rows, first) = (self.by_rows(), room.part.at == 0);
+        let (known, conn) = (self.known, self.conn);
+        let (found, counts) = (&mut self.blocks, &mut self.counts);
+        blocks::scan(conn, time.clone(), |block| {
+            // A block is told of where it begins.
+            let here = first && block.begins_in(&time);
+            let mut lost = 0_u64;
+            let mut outside = 0_u64;
+            let mut full: Result<(), Stop> = Ok(());
+            let read = block.each(|row| {
+                if here {
+                    lost += u64::from(known.lacks(row.actor, row.peer, row.process));
+                    outside += u64::from(!block.has(row.contime));
+                    counts[0] += 1;
+                }
+                if full.is_err() || !time.contains(&row.contime) {
+                    return;
+                }
+                let (lport, rport) = known.ports(row.peer, row.port);
+                let summand = Summand { row: *row, lport, rport };
+                let sums = crate::Sums::from(row);
+                for cube in Cube::LASTING.into_iter().chain(Cube::PASSING) {
+                    let cell = summand.cell(cube);
+                    let mut add = |to: &mut [Cells; CUBES]| match to.get_mut(cube as usize) {
+                        Some(to) => room.add(to, cell, sums),
+                        None => Ok(()),
+                    };
+                    if Cube::LASTING.contains(&cube) && full.is_ok() {
+                        full = add(own);
+                    }
+                    if by_rows && full.is_ok() {
+                        full = add(whole);
+                    }
+                }
+            });
+            full?;
+            if !here {
+                return Ok(());
+            }
+            counts[1] += 1;
+            let time = block.time();
+            if let Err(error) = read {
+                found.push((time, format!("{} rows cannot be read: {error}", block.rows)));
+            }
+            if block.rows == 0 || block.rows > BLOCK_ROWS {
+                found.push((time, "a block of rows has an impossible number of them".to_owned()));
+            }
+            if outside > 0 {
+                found.push((time, format!("{outside} rows of a block are not of its time")));
+            }
+            if lost > 0 {
+                found.push((time, format!("{lost} rows refer to things that are not there")));
+            }
+            Ok::<(), Stop>(())
+        })
+    }
+
+    fn minute(
+        &mut self,
+        minute: i64,
+        room: &mut Room,
+        own: &mut [Cells; CUBES],
+    ) -> Result<(), Stop> {
+        let part = room.part;
+        let mut of = Against { known: self.known, part, differences: &mut self.differences };
+        let Some(own) = own.get_mut(Cube::Pair as usize) else { return Ok(()) };
+        let which = (Level::Minute, Cube::Pair);
+        let read =
+            of.compare(self.conn, which, minute, None, |cell, sums| room.add(own, cell, sums))?;
+        if part.at == 0 {
+            self.counts[2] += read;
+        }
+        Ok(())
+    }
+
+    /// Compares, where rows are gone, sums by one thing with those by another.
+    fn margins(&mut self) -> Result<(), Stop> {
+        let mut all = Vec::new();
+        if self.day >= self.floors.day && self.day < self.floors.row {
+            all.push((Level::Day, self.day));
+        }
+        let hours = (self.day..self.day.saturating_add(DAY)).step_by(3_600);
+        let hours = hours.filter(|hour| *hour >= self.floors.hour && *hour < self.floors.row);
+        all.extend(hours.map(|hour| (Level::Hour, hour)));
+        for (level, start) in all {
+            for (cube, second) in [(Cube::Actor, false), (Cube::Peer, true)] {
+                let single = bucket::margin(self.conn, (level, cube), start, false)?;
+                let pairs = bucket::margin(self.conn, (level, Cube::Pair), start, second)?;
+                if let (Some(single), Some(pairs)) = (single, pairs)
+                    && !bucket::agree(&single, &pairs)
+                {
+                    self.differences.disagree(start, (level, cube), single.is_empty());
+                }
+            }
+        }
+        Ok(())
+    }
+}
