@@ -24,7 +24,8 @@ const KEEP_FREE_PAGES: i64 = 256;
 const VACUUM_PAGES: i64 = 256;
 
 /// What is kept of the history: what is older than these unix seconds goes. Rows and minutes go by
-/// full hours, hours and days by full days (UTC), so that what is left is complete.
+/// full hours, hours and days by full days (UTC), so that what is left is complete. Sums of hours are
+/// kept at least as long as rows and minutes, those of days as long as those of hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// Single rows.

@@ -90,7 +90,11 @@ impl Cut {
         if floors.minute != i64::MAX {
             floors.minute = floors.minute.max(self.wanted.minute.min(floors.row));
         }
-        (floors.hour, floors.day) = (self.wanted.hour, self.wanted.day);
+        // Coarser sums are kept at least as long, by whole days, or a day's beginning would be told
+        // by nothing.
+        let finer = down(floors.row.min(floors.minute), DAY);
+        floors.hour = self.wanted.hour.min(finer).max(self.now.hour);
+        floors.day = self.wanted.day.min(floors.hour).max(self.now.day);
         floors.write(tx)?;
         let blocks = max_rows.div_euclid(BLOCK_ROWS).max(1);
         report.connections = delete_blocks(tx, floors.row, blocks)?;
@@ -176,11 +180,14 @@ fn squeeze(conn: &Connection, wanted: &mut Floors) -> Sql<()> {
         let (Some(oldest), Some(newest)) = (end("ASC")?, end("DESC")?) else { continue };
         if rollups::start(oldest) < rollups::start(newest) - DAY {
             let cut = down(rollups::start(oldest), DAY) + DAY;
-            let floor = match level {
-                Level::Minute => &mut wanted.minute,
-                Level::Hour => &mut wanted.hour,
-                Level::Day => &mut wanted.day,
+            let (floor, most) = match level {
+                Level::Minute => (&mut wanted.minute, i64::MAX),
+                Level::Hour => (&mut wanted.hour, down(wanted.row, DAY)),
+                Level::Day => (&mut wanted.day, down(wanted.row, DAY)),
             };
+            if cut > most {
+                continue;
+            }
             *floor = cut.max(*floor);
             return Ok(());
         }
