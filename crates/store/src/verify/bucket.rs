@@ -119,6 +119,7 @@ impl Differences {
                 Cube::Lport => "local port",
                 Cube::Rport => "remote port",
                 Cube::Run => "process",
+                Cube::Clock => "minute",
             };
             let of = match level {
                 Level::Minute => "minute",

@@ -100,7 +100,7 @@ impl Known {
             Cube::Peer => !self.peers.has(first),
             Cube::Pair => !self.actors.has(first) || !self.peers.has(second),
             Cube::Run => !self.processes.has(first),
-            Cube::Lport | Cube::Rport => false,
+            Cube::Lport | Cube::Rport | Cube::Clock => false,
         }
     }
 
@@ -126,7 +126,7 @@ const REFERENCES: &[(&str, &str, &str)] = &[
     ("actors", "script_id", "executables"),
     ("actors", "container_id", "containers"),
     ("peers", "raddr_id", "addresses"),
-    ("peers", "laddr_id", "addresses"),
+    ("actors", "laddr_id", "addresses"),
     ("peers", "domain_id", "domains"),
     ("addresses", "location_id", "locations"),
     ("processes", "boot", "boots"),
