@@ -95,6 +95,9 @@ impl Writer {
         let report = self.step(keep, max_rows.max(1));
         if !matches!(report, Ok(ExpireReport { names: 0, .. })) {
             self.interner.clear();
+            if let Some(salvage) = &mut self.salvage {
+                salvage.forget();
+            }
             self.waiting.undecided.forget_processes();
         }
         report.at(&self.path)

@@ -49,11 +49,11 @@ pub(crate) struct Mover {
 
 /// What the row of a run refers to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Refers {
-    exe: i64,
-    script: i64,
-    parent: i64,
-    place: i64,
+pub(crate) struct Refers {
+    pub(crate) exe: i64,
+    pub(crate) script: i64,
+    pub(crate) parent: i64,
+    pub(crate) place: i64,
 }
 
 /// A run's row as it was found.
@@ -342,7 +342,7 @@ fn better(tx: &Transaction<'_>, stored: i64, now: i64) -> Sql<i64> {
 }
 
 /// Keeps ancestors that only the history knows as long as their descendants.
-fn touch_above(tx: &Transaction<'_>, mut id: i64, last: i64) -> Sql<()> {
+pub(crate) fn touch_above(tx: &Transaction<'_>, mut id: i64, last: i64) -> Sql<()> {
     for _ in 0..MAX_CLIMB {
         let found = tx
             .prepare_cached(
@@ -367,7 +367,7 @@ fn touch_above(tx: &Transaction<'_>, mut id: i64, last: i64) -> Sql<()> {
     Ok(())
 }
 
-fn touch_names(tx: &Transaction<'_>, refers: Refers, last: i64) -> Sql<()> {
+pub(crate) fn touch_names(tx: &Transaction<'_>, refers: Refers, last: i64) -> Sql<()> {
     for id in [refers.exe, refers.script] {
         tx.prepare_cached(
             "UPDATE executables SET last_seen = ?2 WHERE id = ?1 AND id <> 0 AND last_seen < ?2",

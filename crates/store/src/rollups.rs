@@ -77,6 +77,11 @@ pub(crate) fn keys(level: Level, cube: Cube, time: &Range<i64>) -> Range<i64> {
     base | minute(time.start)..base | minute(time.end)
 }
 
+/// Level and cube of a key, by their codes.
+pub(crate) fn which(key: i64) -> (i64, i64) {
+    (key >> 43, key >> 40 & 7)
+}
+
 /// The time at which what has this key begins.
 pub(crate) fn start(key: i64) -> i64 {
     (key & ((1 << 40) - 1)) * 60
@@ -197,17 +202,23 @@ pub(crate) fn add_to(
                 same.first().map(|(_, cell, _)| (*cell, sums))
             })
             .collect();
-        let stored: Option<Vec<u8>> = tx
-            .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
-            .query_row([key], |row| row.get(0))
-            .optional()?;
-        let merged = match &stored {
-            Some(stored) => cells::merge(stored, &added).map_err(damaged)?,
-            None => cells::pack(added.into_iter()),
-        };
-        tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
-            .execute(rusqlite::params![key, merged])?;
+        add_cells(tx, *key, &added)?;
     }
+    Ok(())
+}
+
+/// Adds cells, which have to be sorted and different, to what has this key.
+pub(crate) fn add_cells(tx: &Transaction<'_>, key: i64, added: &[([u64; 2], Sums)]) -> Sql<()> {
+    let stored: Option<Vec<u8>> = tx
+        .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    let merged = match &stored {
+        Some(stored) => cells::merge(stored, added).map_err(damaged)?,
+        None => cells::pack(added.iter().copied()),
+    };
+    tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
+        .execute(rusqlite::params![key, merged])?;
     Ok(())
 }
 

@@ -11,10 +11,14 @@ use crate::OpenReport;
 use crate::Options;
 use crate::Quarantined;
 use crate::Retention;
+use crate::Salvaged;
 use crate::Spool;
 use crate::StoreError;
 use crate::WriteReport;
 use crate::Writer;
+
+/// After so many damaged histories it is the disk, and nothing is taken over any more.
+const MOST_SALVAGED: u64 = 3;
 
 /// How the sink is doing after a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct SinkState {
     pub quarantines: u64,
     /// The latest of them.
     pub quarantined: Option<Quarantined>,
+    /// What was saved of the latest of them, or one before, so far; `None` if there was none.
+    pub salvaged: Option<Salvaged>,
     /// When nobody looked before this sink did; `None` also while that is not known yet.
     pub unwatched: Option<Gap>,
 }
@@ -146,6 +152,28 @@ impl Sink {
         result
     }
 
+    /// Takes over some more of what can still be read of a damaged history ([`Writer::salvage`]).
+    /// True if there is more; the state tells how far it is. Does nothing while the sink waits.
+    ///
+    /// # Errors
+    /// As [`Writer::salvage`]. A damaged database has been replaced when this returns.
+    pub fn salvage(&mut self, max_rows: usize) -> Result<bool, StoreError> {
+        let Some(writer) = self.writer.as_mut() else { return Ok(false) };
+        match writer.salvage(max_rows) {
+            Ok(None) => Ok(false),
+            Ok(salvaged) => {
+                self.state.salvaged = salvaged;
+                Ok(writer.salvage.is_some())
+            }
+            Err(error) => {
+                if let StoreError::Corrupt { reason, .. } = &error {
+                    self.replace(reason)?;
+                }
+                Err(error)
+            }
+        }
+    }
+
     fn drain(&mut self) -> Result<(), StoreError> {
         let mut replaced = false;
         while self.watch_from.is_some() || !self.spool.is_empty() {
@@ -184,7 +212,10 @@ impl Sink {
 
     fn replace(&mut self, reason: &str) -> Result<(), StoreError> {
         if let Some(writer) = self.writer.take() {
-            let (writer, report) = writer.replace(reason)?;
+            let (mut writer, report) = writer.replace(reason)?;
+            if self.state.quarantines >= MOST_SALVAGED {
+                writer.salvage = None;
+            }
             self.writer = Some(writer);
             self.note(&report);
         }

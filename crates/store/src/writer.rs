@@ -35,6 +35,7 @@ use crate::parties::Peer;
 use crate::pending;
 use crate::pending::Known;
 use crate::pending::Waiting;
+use crate::salvage::Salvage;
 use crate::seal;
 
 /// Statements kept compiled.
@@ -50,6 +51,8 @@ pub struct Writer {
     pub(crate) waiting: Waiting,
     /// Rows that are in no block and no sum yet.
     pub(crate) unsealed: seal::Waiting,
+    /// A damaged history from which something is still to be taken over.
+    pub(crate) salvage: Option<Salvage>,
     known: Known,
     options: Options,
     /// Dropped last: as long as this lives no other writer opens.
@@ -105,9 +108,14 @@ impl Writer {
             sweep: Sweep::default(),
             waiting: Waiting::default(),
             unsealed,
+            salvage: None,
             known,
             options,
             lock,
+        };
+        writer.salvage = match &report.quarantined {
+            Some(quarantined) => Some(writer.begin_salvage(&quarantined.path)),
+            None => Salvage::pending(&writer.db.conn, path).at(path)?,
         };
         writer.adopt()?;
         Ok((writer, report))
@@ -119,7 +127,8 @@ impl Writer {
         let Self { db, path, known, options, lock, .. } = self;
         drop(db);
         let quarantined = crate::quarantine::move_aside(&path, reason)?;
-        let (writer, report) = Self::with_lock(&path, options, lock, known)?;
+        let (mut writer, report) = Self::with_lock(&path, options, lock, known)?;
+        writer.salvage = Some(writer.begin_salvage(&quarantined.path));
         Ok((writer, OpenReport { quarantined: Some(quarantined), ..report }))
     }
 

@@ -127,7 +127,8 @@ pub(crate) struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Those of a stored sum.
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: Unpack(bytes) }
     }
 
