@@ -3,6 +3,7 @@
 mod every;
 mod export;
 mod import;
+mod verify;
 mod when;
 
 use std::io::{self, Write};
@@ -19,6 +20,7 @@ use crate::config::Paths;
 pub use every::Every;
 pub use export::{ExportArgs, ExportFormat};
 pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
+pub use verify::VerifyArgs;
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -58,6 +60,8 @@ pub enum Command {
     Top(TopArgs),
     /// Take over the history or configuration of another tool
     Import(ImportArgs),
+    /// Check that what is recorded agrees with itself
+    Verify(VerifyArgs),
 }
 
 /// How much the daemon logs.
@@ -298,6 +302,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Reload(args) => cmd::reload::run(&paths, args),
         Command::Top(args) => cmd::top::run(&paths, args),
         Command::Import(args) => cmd::import::run(&paths, args),
+        Command::Verify(args) => cmd::verify::run(&paths, args),
     }
 }
 

@@ -10,7 +10,7 @@ use femtosnitch_api::{Database, Event, Flows, GeoIp, Hook, HookState, LiveHandle
 use femtosnitch_engine::Engine;
 use femtosnitch_model::Unhashed;
 use femtosnitch_probe::{self as probe, Probe, SnapshotReport};
-use femtosnitch_store::{OpenReport, Quarantined, SinkState};
+use femtosnitch_store::{OpenReport, Quarantined, Salvaged, SinkState};
 use femtosnitch_sys::{clock, mem};
 
 use super::settings::{InForce, Loaded};
@@ -326,6 +326,11 @@ impl Report {
             {
                 news.push(damaged(quarantined));
             }
+            if sink.salvaged != state.sink.salvaged
+                && let Some(salvaged) = sink.salvaged.as_ref().filter(|it| it.finished)
+            {
+                news.push(saved(salvaged));
+            }
             if sink.dropped.rows > state.sink.dropped.rows {
                 news.push(format!(
                     "{} rows in all had to be dropped because the history could not be written",
@@ -433,6 +438,8 @@ impl Report {
             ("bytes_dropped", sink.dropped.bytes.saturating_add(gauges.bytes_lost)),
             ("news_dropped", sink.dropped.news),
             ("changes_undecided", sink.written.undecided),
+            ("rows_salvaged", sink.salvaged.as_ref().map_or(0, |it| it.rows)),
+            ("pieces_unreadable", sink.salvaged.as_ref().map_or(0, |it| it.lost)),
             ("name_replies", names.replies),
             ("name_hellos", names.hellos),
             ("name_lookups", names.lookups),
@@ -476,6 +483,17 @@ fn damaged(quarantined: &Quarantined) -> String {
         quarantined.reason,
         quarantined.path.display()
     )
+}
+
+fn saved(salvaged: &Salvaged) -> String {
+    let Salvaged { path, rows, lost, given_up, .. } = salvaged;
+    let path = path.display();
+    match given_up {
+        Some(reason) => {
+            format!("{rows} rows were saved of {path}; the rest is unreadable: {reason}")
+        }
+        None => format!("{rows} rows were saved of {path}; {lost} pieces of it are unreadable"),
+    }
 }
 
 /// Size on disk with the write-ahead log.

@@ -20,6 +20,8 @@ use crate::config;
 const ON_THE_WAY: usize = 2;
 /// Rows deleted in one step of retention: some milliseconds.
 const STEP_ROWS: usize = 2_000;
+/// Rows of a damaged history taken over in one step: some tens of milliseconds.
+const SALVAGE_ROWS: usize = 2_000;
 /// Between two steps while there is more to delete.
 const STEP_PAUSE: Duration = Duration::from_millis(250);
 /// Between two looks at whether there is anything to delete.
@@ -161,11 +163,13 @@ impl Writer {
     fn run(mut self) -> anyhow::Result<()> {
         let mut next_step = Instant::now() + RETENTION_PAUSE;
         let mut keep = self.keep.get();
+        // Something may be left to take over of a history that was damaged.
+        let mut salvage = Instant::now() + STEP_PAUSE;
         let mut retry = false;
         // So that `status` knows before the first batch. Nothing is cached that could be outdated.
         self.locator.lock().unwrap_or_else(PoisonError::into_inner).refresh();
         loop {
-            let mut pause = next_step.saturating_duration_since(Instant::now());
+            let mut pause = next_step.min(salvage).saturating_duration_since(Instant::now());
             if retry {
                 pause = pause.min(RETRY);
             }
@@ -177,6 +181,10 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) if retry => retry = self.write(None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.last_words(),
+            }
+            if Instant::now() >= salvage {
+                let more = self.salvage();
+                salvage = Instant::now() + if more { STEP_PAUSE } else { RETENTION_PAUSE };
             }
             let changed = std::mem::replace(&mut keep, self.keep.get()) != keep;
             if changed || Instant::now() >= next_step {
@@ -208,6 +216,22 @@ impl Writer {
         match waiting {
             Some(reason) if rows > 0 => bail!("{rows} rows could not be written: {reason}"),
             _ => Ok(()),
+        }
+    }
+
+    /// Takes over some more of a damaged history. True if there is more.
+    fn salvage(&mut self) -> bool {
+        match self.sink.salvage(SALVAGE_ROWS) {
+            Ok(more) => {
+                if self.sink.state().salvaged.is_some() {
+                    self.report.written(self.sink.state());
+                }
+                more
+            }
+            Err(error) => {
+                self.report.warn(&format!("a damaged history is taken over later: {error}"));
+                false
+            }
         }
     }
 
