@@ -261,3 +261,46 @@ fn what_is_no_history_is_given_up_once() {
     assert!(!sink.salvage(10).unwrap() && sink.state().salvaged.is_none());
     assert_sound(&path);
 }
+
+#[test]
+fn whichever_page_is_damaged_the_rest_is_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("model.db");
+    fill(&model);
+    let before = total(&model).0;
+    let bytes = fs::read(&model).unwrap();
+    let pages = bytes.len() / 4096;
+    let mut saved = Vec::new();
+    // The first is needed to read anything at all.
+    for page in (1..pages).step_by(pages / 11) {
+        let path = dir.path().join(format!("{page}.db"));
+        let mut bytes = bytes.clone();
+        let start = page * 4096;
+        for (at, byte) in bytes[start..start + 4096].iter_mut().enumerate() {
+            *byte = byte.wrapping_mul(31).wrapping_add(u8::try_from(at % 251).unwrap());
+        }
+        fs::write(&path, &bytes).unwrap();
+        let (mut sink, report) = Sink::open(&path, &Options::default(), 1000).unwrap();
+        if report.unwrap().quarantined.is_none() {
+            // A page that is free.
+            continue;
+        }
+        let salvaged = salvage(&mut sink, 300);
+        assert!(salvaged.finished && salvaged.given_up.is_none(), "{salvaged:?}");
+        assert_eq!(sink.push(rows(vec![traffic(0, 5 * DAY)])).waiting, None);
+        drop(sink);
+        assert_sound(&path);
+        let verdict =
+            Reader::open(&path).unwrap().verify(true, &mut |_| {}, &Cancel::default()).unwrap();
+        // Sums that were lost are missed by those of other levels.
+        let sums = verdict.findings.iter().filter(|it| it.what.starts_with("the sums of")).count();
+        assert_eq!(sums, verdict.findings.len(), "{verdict:?}");
+        assert!(salvaged.lost > 0 || sums == 0, "{verdict:?}");
+        saved.push(total(&path).0);
+    }
+    println!("{saved:?} of {before}");
+    assert!(saved.len() > 5);
+    assert!(saved.iter().all(|sent| *sent <= before));
+    let whole = saved.iter().filter(|sent| **sent == before).count();
+    assert!(whole > saved.len() / 3, "{whole} of {} lost nothing", saved.len());
+}

@@ -67,7 +67,7 @@ fn tell(out: &mut impl Write, verdict: &Verdict, style: Style, zone: &TimeZone) 
 fn line(finding: &Finding, zone: &TimeZone) -> String {
     let at = |second: i64| {
         let at = Timestamp::from_second(second).ok()?;
-        Some(at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
+        Some(at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
     };
     match (finding.since.and_then(at), finding.until.and_then(at)) {
         (Some(since), Some(until)) => format!("{since} to {until}: {}", finding.what),
