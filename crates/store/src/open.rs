@@ -29,7 +29,7 @@ const JOURNAL_LIMIT: i64 = 16 << 20;
 const FULL_CHECK_BYTES: u64 = 8 << 20;
 
 /// How every SQLite database begins (https://www.sqlite.org/fileformat.html, 1.3).
-const MAGIC: &[u8] = b"SQLite format 3\0";
+pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// How to open the history.
 #[derive(Debug, Clone, Default)]

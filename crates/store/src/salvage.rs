@@ -25,6 +25,8 @@ use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
 use crate::migrate;
+use crate::open::MAGIC;
+use crate::place;
 use crate::rollups::Floors;
 use crate::schema::SCHEMA_VERSION;
 use crate::seal;
@@ -162,6 +164,10 @@ impl Salvage {
     /// Opens the damaged history, which is not changed by that.
     fn open(&self) -> Result<Connection, String> {
         let path = &self.report.path;
+        // SQLite would delete the journal of an empty file.
+        if !place::begins_with(path, MAGIC).map_err(|error| error.to_string())? {
+            return Err("it does not begin like a database".to_owned());
+        }
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let conn = Connection::open_with_flags(path, flags)?;
