@@ -199,7 +199,7 @@ impl Salvage {
     fn count(&mut self, kind: Kind, saved: i64) {
         let saved = u64::try_from(saved).unwrap_or(0);
         match kind {
-            Kind::Recent | Kind::Blocks => self.report.rows += saved,
+            Kind::Blocks => self.report.rows += saved,
             _ => self.report.others += saved,
         }
     }
@@ -236,12 +236,13 @@ impl Salvage {
                 )?
                 .execute(params![self.key(LOST), taken.lost])?;
             }
-            if matches!(kind, Kind::Recent | Kind::Blocks) && taken.saved > 0 {
+            if kind == Kind::Blocks && taken.saved > 0 {
                 tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
                     .execute([taken.saved])?;
-                unsealed.rows += taken.saved;
+                *unsealed = seal::Waiting::read(tx)?;
                 if unsealed.is_due() {
-                    *unsealed = seal::seal(tx, i64::MAX - 1, *unsealed)?;
+                    seal::seal(tx)?;
+                    *unsealed = seal::Waiting::default();
                 }
             }
             return Ok(Taken { kind: Some(kind), ..taken });

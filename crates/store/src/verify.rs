@@ -97,6 +97,7 @@ impl Reader {
         }
         self.look(&mut verdict, "what rows refer to", refer::tables)?;
         self.look(&mut verdict, "the number of rows", count)?;
+        self.look(&mut verdict, "rows that are in no sum yet", day::waiting)?;
         let total = self.consistently(pieces).unwrap_or(0);
         let mut from = i64::MIN;
         loop {
@@ -172,9 +173,7 @@ fn pages(conn: &Connection, verdict: &mut Verdict) -> Sql<()> {
 fn count(conn: &Connection, verdict: &mut Verdict) -> Sql<()> {
     let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
     let noted = number("SELECT coalesce(max(value), -1) FROM totals WHERE name = 'rows'")?;
-    let found = number(
-        "SELECT (SELECT count(*) FROM recent) + coalesce((SELECT sum(rows) FROM blocks), 0)",
-    )?;
+    let found = number("SELECT coalesce(sum(rows), 0) FROM blocks")?;
     if noted != found {
         verdict.find(None, format!("{noted} rows should be there, {found} are"));
     }
@@ -194,7 +193,8 @@ fn next_day(conn: &Connection, from: i64) -> Sql<Option<i64>> {
         conn.prepare_cached(sql)?.query_row([from, to], |row| row.get::<_, i64>(0)).optional()
     };
     let mut begins = vec![first(
-        "SELECT first FROM blocks WHERE first >= ?1 AND first < ?2 ORDER BY first LIMIT 1",
+        "SELECT first FROM blocks WHERE sealed = 1 AND first >= ?1 AND first < ?2
+           ORDER BY first LIMIT 1",
         from,
         i64::MAX,
     )?];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 
 use crate::blocks;
+use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::classify::Sql;
 use crate::group::Sums;
@@ -30,21 +31,13 @@ pub(super) enum Kind {
     Versions,
     Gaps,
     Events,
-    Recent,
     Blocks,
     Sums,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 7] = [
-        Self::Programs,
-        Self::Versions,
-        Self::Gaps,
-        Self::Events,
-        Self::Recent,
-        Self::Blocks,
-        Self::Sums,
-    ];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Programs, Self::Versions, Self::Gaps, Self::Events, Self::Blocks, Self::Sums];
 
     /// As `imports` has it.
     pub(super) fn name(self) -> &'static str {
@@ -53,7 +46,6 @@ impl Kind {
             Self::Versions => "versions",
             Self::Gaps => "gaps",
             Self::Events => "events",
-            Self::Recent => "recent",
             Self::Blocks => "blocks",
             Self::Sums => "sums",
         }
@@ -66,7 +58,6 @@ impl Kind {
             Self::Versions => "SELECT id FROM versions WHERE id > ?1 ORDER BY id LIMIT 1",
             Self::Gaps => "SELECT began FROM gaps WHERE began > ?1 ORDER BY began LIMIT 1",
             Self::Events => "SELECT id FROM event_log WHERE id > ?1 ORDER BY id LIMIT 1",
-            Self::Recent => "SELECT id FROM recent WHERE id > ?1 ORDER BY id LIMIT 1",
             Self::Blocks => "SELECT id FROM blocks WHERE id > ?1 ORDER BY id LIMIT 1",
             Self::Sums => "SELECT key FROM rollups WHERE key > ?1 ORDER BY key LIMIT 1",
         }
@@ -103,6 +94,8 @@ struct Step<'a> {
     kept: Floors,
     /// What the damaged one kept.
     had: Option<Floors>,
+    /// Rows on their way.
+    rows: Vec<Stored>,
     /// Cells on their way, by the key of their sum.
     sums: BTreeMap<i64, BTreeMap<[u64; 2], Sums>>,
     taken: Taken,
@@ -121,7 +114,8 @@ pub(super) fn take(
     let kept = Floors::read(it.tx)?;
     let had = floors(it.source);
     let taken = Taken { position, ..Taken::default() };
-    let mut step = Step { it, names, kept, had, sums: BTreeMap::new(), taken, work: 0 };
+    let mut step =
+        Step { it, names, kept, had, rows: Vec::new(), sums: BTreeMap::new(), taken, work: 0 };
     let gone = step.had.is_some_and(|had| had.row > 0);
     if kind == Kind::Sums && !gone {
         // All that it sums is there.
@@ -158,6 +152,13 @@ pub(super) fn take(
             }
         }
     }
+    step.rows.sort_by_key(|row| row.contime);
+    step.taken.oldest = step.rows.first().map(|row| row.contime);
+    let mut blocks = Builder::new(false);
+    for row in &step.rows {
+        blocks.push(it.tx, row)?;
+    }
+    blocks.finish(it.tx)?;
     for (key, cells) in step.sums {
         let cells: Vec<([u64; 2], Sums)> = cells.into_iter().collect();
         rollups::add_cells(it.tx, key, &cells)?;
@@ -172,7 +173,6 @@ impl Step<'_> {
             Kind::Versions => self.version(id)?,
             Kind::Gaps => self.gaps(id)?,
             Kind::Events => self.event(id)?,
-            Kind::Recent => self.recent(id)?,
             Kind::Blocks => self.block(id)?,
             Kind::Sums => self.sum(id)?,
         };
@@ -303,14 +303,6 @@ impl Step<'_> {
         Ok(Some(1))
     }
 
-    fn recent(&mut self, id: i64) -> Sql<Option<i64>> {
-        let sql = format!("SELECT {} FROM recent WHERE id = ?1", Stored::COLUMNS);
-        match self.it.read(&sql, id, |row| Stored::read(row, 0)) {
-            Some(row) => self.row(&row),
-            None => Ok(None),
-        }
-    }
-
     fn block(&mut self, id: i64) -> Sql<Option<i64>> {
         let mut rows: Vec<Stored> = Vec::new();
         let read = blocks::one(self.it.source, id, |block| block.each(|row| rows.push(*row)));
@@ -318,31 +310,30 @@ impl Step<'_> {
             return Ok(None);
         }
         self.work += i64::try_from(rows.len()).unwrap_or(0);
-        // Older ones are in sums, and on their way out.
-        let since = self.had.map_or(i64::MIN, |had| had.row);
+        let sealed = "SELECT sealed FROM blocks WHERE id = ?1";
+        let Some(sealed) = self.it.read(sealed, id, |row| row.get::<_, bool>(0)) else {
+            return Ok(None);
+        };
+        // Older ones are in sums then, and on their way out.
+        let since = self.had.filter(|_| sealed).map_or(i64::MIN, |had| had.row);
         let mut saved = 0;
         for row in rows.iter().filter(|row| row.contime >= since) {
-            saved += self.row(row)?.unwrap_or(0);
+            saved += self.row(row)?;
         }
         Ok(Some(saved))
     }
 
-    /// Inserts a row, if so old a one is kept.
-    fn row(&mut self, row: &Stored) -> Sql<Option<i64>> {
-        let Stored { contime, send, recv, events, .. } = *row;
-        if contime < 0 || send < 0 || recv < 0 || events < 0 {
-            return Ok(None);
-        }
+    /// Takes a row, if so old a one is kept.
+    fn row(&mut self, row: &Stored) -> Sql<i64> {
         let Floors { minute, hour, day, row: rows } = self.kept;
-        if contime < minute.min(hour).min(day).min(rows) {
-            return Ok(Some(0));
+        if row.contime < minute.min(hour).min(day).min(rows) {
+            return Ok(0);
         }
         let actor = self.names.actor(self.it, row.actor)?;
         let peer = self.names.peer(self.it, row.peer)?;
         let process = self.names.process(self.it, row.process)?;
-        Stored { actor, peer, process, ..*row }.insert(self.it.tx)?;
-        self.taken.oldest = Some(self.taken.oldest.map_or(contime, |oldest| oldest.min(contime)));
-        Ok(Some(1))
+        self.rows.push(Stored { actor, peer, process, ..*row });
+        Ok(1)
     }
 
     /// Adds a sum of a time whose rows are gone to what is summed of it already.

@@ -6,6 +6,10 @@ use crate::Cancel;
 use crate::ask::Stop;
 use crate::blocks;
 use crate::blocks::BLOCK_ROWS;
+use crate::blocks::Block;
+use crate::blocks::Stored;
+use crate::blocks::Which;
+use crate::classify::Sql;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
@@ -174,18 +178,11 @@ impl Look<'_> {
         let (by_rows, first) = (self.by_rows(), room.part.at == 0);
         let (known, conn) = (self.known, self.conn);
         let (found, counts) = (&mut self.blocks, &mut self.counts);
-        blocks::scan(conn, time.clone(), |block| {
+        blocks::scan(conn, (time.clone(), Which::Sealed), |block| {
             // A block is told of where it begins.
             let here = first && block.begins_in(&time);
-            let mut lost = 0_u64;
-            let mut outside = 0_u64;
             let mut full: Result<(), Stop> = Ok(());
-            let read = block.each(|row| {
-                if here {
-                    lost += u64::from(known.lacks(row.actor, row.peer, row.process));
-                    outside += u64::from(!block.has(row.contime));
-                    counts[0] += 1;
-                }
+            let look = look(block, known, |row| {
                 if full.is_err() || !time.contains(&row.contime) {
                     return;
                 }
@@ -207,22 +204,10 @@ impl Look<'_> {
                 }
             });
             full?;
-            if !here {
-                return Ok(());
-            }
-            counts[1] += 1;
-            let time = block.time();
-            if let Err(error) = read {
-                found.push((time, format!("{} rows cannot be read: {error}", block.rows)));
-            }
-            if block.rows == 0 || block.rows > BLOCK_ROWS {
-                found.push((time, "a block of rows has an impossible number of them".to_owned()));
-            }
-            if outside > 0 {
-                found.push((time, format!("{outside} rows of a block are not of its time")));
-            }
-            if lost > 0 {
-                found.push((time, format!("{lost} rows refer to things that are not there")));
+            if here {
+                counts[0] += u64::try_from(block.rows).unwrap_or(0);
+                counts[1] += 1;
+                found.extend(look.into_iter().map(|what| (block.time(), what)));
             }
             Ok::<(), Stop>(())
         })
@@ -268,4 +253,41 @@ impl Look<'_> {
         }
         Ok(())
     }
+}
+
+/// Shows `each` row of a block, and says what is wrong with it.
+fn look(block: &Block<'_>, known: &Known, mut each: impl FnMut(&Stored)) -> Vec<String> {
+    let (mut lost, mut outside) = (0_u64, 0_u64);
+    let read = block.each(|row| {
+        lost += u64::from(known.lacks(row.actor, row.peer, row.process));
+        outside += u64::from(!block.has(row.contime));
+        each(row);
+    });
+    let mut wrong = Vec::new();
+    if let Err(error) = read {
+        wrong.push(format!("{} rows cannot be read: {error}", block.rows));
+    }
+    if block.rows == 0 || block.rows > BLOCK_ROWS {
+        wrong.push("a block of rows has an impossible number of them".to_owned());
+    }
+    if outside > 0 {
+        wrong.push(format!("{outside} rows of a block are not of its time"));
+    }
+    if lost > 0 {
+        wrong.push(format!("{lost} rows refer to things that are not there"));
+    }
+    wrong
+}
+
+/// Looks at rows that are in no sum yet.
+pub(super) fn waiting(conn: &Connection, verdict: &mut Verdict) -> Sql<()> {
+    let known = Known::read(conn)?;
+    blocks::scan(conn, (i64::MIN..i64::MAX, Which::Waiting), |block| {
+        verdict.blocks += 1;
+        verdict.rows += u64::try_from(block.rows).unwrap_or(0);
+        for what in look(block, &known, |_| {}) {
+            verdict.find(Some(block.time()), what);
+        }
+        Ok(())
+    })
 }

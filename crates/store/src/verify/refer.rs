@@ -117,9 +117,6 @@ impl Known {
 
 /// Tables, columns, and whose ids those are.
 const REFERENCES: &[(&str, &str, &str)] = &[
-    ("recent", "actor_id", "actors"),
-    ("recent", "peer_id", "peers"),
-    ("recent", "process_id", "processes"),
     ("actors", "exe_id", "executables"),
     ("actors", "pexe_id", "executables"),
     ("actors", "gpexe_id", "executables"),
