@@ -3,6 +3,7 @@
 
 mod kinds;
 mod names;
+mod parties;
 
 use std::path::Path;
 use std::path::PathBuf;

@@ -271,7 +271,7 @@ fn check(
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 60,
+        cases: 150,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         ..ProptestConfig::default()
     })]

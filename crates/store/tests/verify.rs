@@ -77,7 +77,7 @@ fn after(change: &str, since: i64, expected: &str) {
 
 /// The key of a sum: level and cube by their codes.
 fn key(level: i64, cube: i64, start: i64) -> i64 {
-    (level * 8 + cube) << 40 | start / 60
+    ((level * 8 + cube) << 40) + start / 60
 }
 
 #[test]
