@@ -534,3 +534,31 @@ fn check_judges_the_file_named_or_the_one_in_use() {
     assert_eq!(femtosnitch(root.path(), &["check", &json]).status.code(), Some(0));
     assert_eq!(femtosnitch(root.path(), &["check", "/nowhere.toml"]).status.code(), Some(1));
 }
+
+#[test]
+fn verify_says_whether_all_is_well() {
+    let rows = (0..500).map(|at| row(at * 60, executable(1, "/usr/bin/curl"), 7)).collect();
+    let root = history(rows);
+    let database = Paths::new(root.path()).database();
+    let output = femtosnitch(root.path(), &["verify"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("500 rows in "), "{}", stdout(&output));
+    assert!(stdout(&output).ends_with("all is well\n") && stderr(&output).is_empty());
+    let output = femtosnitch(root.path(), &["verify", "--json", "--quick"]);
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&told["fine"], &told["rows"]), (&true.into(), &500.into()));
+
+    // The number of rows that should be there, as it is written.
+    let mut bytes = fs::read(&database).unwrap();
+    let count = [b"rows".as_slice(), &500_u16.to_be_bytes()].concat();
+    let at = bytes.windows(count.len()).position(|window| window == count).unwrap();
+    bytes[at + 5] += 1;
+    fs::write(&database, bytes).unwrap();
+    let output = femtosnitch(root.path(), &["verify"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).starts_with("501 rows should be there, 500 are\n"));
+    let output = femtosnitch(root.path(), &["verify", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((output.status.code(), &told["fine"]), (Some(1), &false.into()));
+    assert_eq!(told["findings"][0]["what"], "501 rows should be there, 500 are");
+}
