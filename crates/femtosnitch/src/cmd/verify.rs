@@ -1,17 +1,17 @@
 //! `femtosnitch verify`: is what is recorded still what was written?
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use femtosnitch_model::printable;
-use femtosnitch_store::{Cancel, Finding, Progress, Reader, Verdict};
+use femtosnitch_store::{Cancel, Finding, Reader, Verdict};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::cli::VerifyArgs;
 use crate::config::Paths;
-use crate::text::{Style, json};
+use crate::text::{Progress, Style, json};
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -27,10 +27,14 @@ struct Told<'a> {
 /// If there is no history or it cannot be opened, or if the answer cannot be printed.
 pub fn run(paths: &Paths, args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let reader = Reader::open(&paths.database())?;
-    let mut bar = Bar::new();
-    let verdict =
-        reader.verify(!args.quick, &mut |progress| bar.show(progress), &Cancel::default());
-    bar.clear();
+    let mut bar = Progress::new();
+    let mut tell_bar = |at: femtosnitch_store::Progress| {
+        let thousandths = at.done.saturating_mul(1_000) / at.total.max(1);
+        let done = f64::from(u32::try_from(thousandths).unwrap_or(1_000)) / 1_000.0;
+        bar.tell(done, at.done, "blocks and sums");
+    };
+    let verdict = reader.verify(!args.quick, &mut tell_bar, &Cancel::default());
+    drop(bar);
     let verdict = verdict?;
     let mut out = io::stdout().lock();
     if args.json {
@@ -72,33 +76,6 @@ fn line(finding: &Finding, zone: &TimeZone) -> String {
     match (finding.since.and_then(at), finding.until.and_then(at)) {
         (Some(since), Some(until)) => format!("{since} to {until}: {}", finding.what),
         _ => finding.what.clone(),
-    }
-}
-
-/// How far it is, on a terminal.
-struct Bar {
-    shown: Option<u64>,
-    wanted: bool,
-}
-
-impl Bar {
-    fn new() -> Self {
-        Self { shown: None, wanted: io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        let percent = progress.done.saturating_mul(100) / progress.total.max(1);
-        if self.wanted && self.shown != Some(percent) {
-            self.shown = Some(percent);
-            // Without standard error there is nobody to tell.
-            drop(write!(io::stderr(), "\r{percent} %"));
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.shown.take().is_some() {
-            drop(write!(io::stderr(), "\r     \r"));
-        }
     }
 }
 
