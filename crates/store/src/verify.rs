@@ -79,9 +79,9 @@ impl Verdict {
 impl Reader {
     /// Adds up all rows again and compares that with the sums that are kept; where rows are gone,
     /// sums of minutes, hours and days with each other. Looks whether everything can be read and
-    /// what it refers to is there; with `whole_file`, has SQLite look at every page as well. Takes
-    /// about a minute for 20 million rows and 100 MB at most; the daemon may write meanwhile, as
-    /// each day is looked at as it is then.
+    /// what it refers to is there; with `whole_file`, has SQLite look at every page as well. It
+    /// takes some 20 µs a row, and memory for 250,000 cells and the numbers of all there is; the
+    /// daemon may write meanwhile, as each day is looked at as it is then.
     ///
     /// # Errors
     /// As [`Reader::open`], but for damage, which is a finding; and [`StoreError::Cancelled`].
