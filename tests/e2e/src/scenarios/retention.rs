@@ -52,20 +52,23 @@ pub(super) fn by_age(world: &World) -> Result<Outcome> {
 /// Makes many old rows of those that are there, as if the same had gone on for three days.
 fn multiply(root: &Root<'_>) -> Result<()> {
     let history = Connection::open(root.database()).context("opening the history")?;
-    let others =
-        "actor_id, process_id, pid, peer_id, port, send, recv, wire_send, wire_recv, events,
-        begun, ended, failed, error, rtt_us, retrans";
+    let columns = history
+        .prepare("SELECT name FROM pragma_table_info('blocks')")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let others = columns.iter().filter(|name| !["id", "first", "last"].contains(&name.as_str()));
+    let others = others.map(String::as_str).collect::<Vec<_>>().join(", ");
     let number = |sql: &str| history.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let there = number("SELECT count(*) FROM recent")?;
+    let there = number("SELECT coalesce(sum(rows), 0) FROM blocks WHERE sealed = 0")?;
     ensure!(there > 0, "no row waits to be sealed");
     let times = ROWS / there + 1;
     // The newest is two hours old, and so in any case too old.
     let sql = format!(
-        "WITH RECURSIVE ago(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM ago WHERE n + 1 < {times})
-         INSERT INTO recent(contime, {others})
-         SELECT contime - 7200 - (n * 259200) / {times}, {others} FROM recent, ago
-         ORDER BY n DESC, contime;
-         UPDATE totals SET value = (SELECT count(*) FROM recent) WHERE name = 'rows';"
+        "WITH RECURSIVE ago(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM ago WHERE n + 1 < {times}),
+           long(s) AS (SELECT 7200 + (n * 259200) / {times} FROM ago)
+         INSERT INTO blocks(first, last, {others})
+         SELECT first - s, last - s, {others} FROM blocks, long ORDER BY s DESC, first;
+         UPDATE totals SET value = (SELECT sum(rows) FROM blocks) WHERE name = 'rows';"
     );
     history.execute_batch(&sql).context("making old rows")
 }
