@@ -241,7 +241,8 @@ impl Writer {
             let added = i64::try_from(batch.rows.len()).unwrap_or(i64::MAX);
             tx.prepare_cached("UPDATE totals SET value = value + ?1 WHERE name = 'rows'")?
                 .execute([added])?;
-            *unsealed = seal::Waiting::read(&tx)?;
+            unsealed.rows += added;
+            unsealed.blocks += blocks.blocks;
         }
         if unsealed.is_due() {
             seal::seal(&tx)?;

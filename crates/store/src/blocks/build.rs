@@ -112,12 +112,14 @@ pub(crate) fn fitted(row: &Stored) -> Stored {
 pub(crate) struct Builder {
     sealed: bool,
     rows: Vec<Coded>,
+    /// Blocks written.
+    pub(crate) blocks: i64,
 }
 
 impl Builder {
     /// For blocks whose rows are in sums, or are not yet.
     pub(crate) fn new(sealed: bool) -> Self {
-        Self { sealed, rows: Vec::new() }
+        Self { sealed, rows: Vec::new(), blocks: 0 }
     }
 
     /// Adds a row that is [`fitted`], not older than the one before.
@@ -176,6 +178,7 @@ impl Builder {
         tx.prepare_cached(&format!("INSERT INTO blocks({COLUMNS}) VALUES ({places})"))?
             .execute(values.as_slice())?;
         self.rows.clear();
+        self.blocks += 1;
         Ok(())
     }
 }
