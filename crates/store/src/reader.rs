@@ -24,8 +24,8 @@ use crate::schema::SCHEMA_VERSION;
 /// A reader only ever waits for the moment in which a journal is recovered or reset.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pages kept for the next question: 16 MB (negative: in KiB).
-const CACHE: i64 = -16_384;
+/// Pages kept for the next question: 8 MB (negative: in KiB).
+const CACHE: i64 = -8_192;
 
 /// What the history amounts to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

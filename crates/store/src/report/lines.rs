@@ -20,6 +20,8 @@ const WIDTHS: [i64; 12] =
     [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
 /// Points that are good to look at.
 const POINTS: i64 = 120;
+const DAY: i64 = 86_400;
+const WEEKS: i64 = 14 * DAY;
 
 impl Bucket {
     /// The first step, the width of all, and how many there are.
@@ -28,7 +30,9 @@ impl Bucket {
             Self::Seconds { width, offset } => (width.max(1), offset),
             Self::Auto => {
                 let long = span.until.saturating_sub(span.since);
-                let fits = |width: &&i64| long / **width < POINTS;
+                // Of some weeks days are enough, and all dimensions have sums by day.
+                let least = if long >= WEEKS { DAY } else { 0 };
+                let fits = |width: &&i64| **width >= least && long / **width < POINTS;
                 (WIDTHS.iter().find(fits).copied().unwrap_or(31_536_000), 0)
             }
         };

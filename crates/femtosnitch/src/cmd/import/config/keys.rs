@@ -154,7 +154,12 @@ fn database(it: &mut Section<'_>) {
         }
     }
     if it.switch("text_log") == Some(true) {
-        it.lost("text_log", "there is no text log; `femtosnitch query --format csv` prints one");
+        it.write("log", "connections", "csv");
+        it.different(
+            "text_log",
+            "var/log/femtosnitch/connections.csv has other columns, named in its first line, and is \
+             renamed when it is large",
+        );
     }
     if let Some(Value::Table(remote)) = it.keys.remove("remote")
         && !remote.is_empty()

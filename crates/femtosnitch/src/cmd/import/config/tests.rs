@@ -64,8 +64,17 @@ fn what_has_a_counterpart_is_carried() {
 }
 
 #[test]
+fn a_text_log_goes_on_in_csv() {
+    let theirs = "[database]\ntext_log = true\n";
+    let made = made(theirs);
+    assert!(tells(&made.different, "database.text_log", "connections.csv"), "{:?}", made.different);
+    assert!(made.lost.is_empty(), "{:?}", made.lost);
+    assert_ne!(config(theirs).log, Config::default().log);
+}
+
+#[test]
 fn what_has_none_is_told_and_no_secret_is() {
-    let theirs = "[database]\nenabled = false\ntext_log = true\n[database.remote]\n\
+    let theirs = "[database]\nenabled = false\n[database.remote]\n\
         client = \"pymysql\"\npassword = \"s3cret\"\n[data]\nowner = \"alice\"\ngroup = \"1000\"\n\
         [log]\nignore_ports = [-1, 0]\n[desktop]\nuser = \"alice\"\n[monitoring]\n\
         every_exe = true\nperf_ring_buffer_pages = 512\nrlimit_nofile = 4096\nst_dev_mask = 0\n\
@@ -73,7 +82,6 @@ fn what_has_none_is_told_and_no_secret_is() {
     let made = made(theirs);
     for key in [
         "database.enabled",
-        "database.text_log",
         "database.remote",
         "data.owner",
         "data.group",
