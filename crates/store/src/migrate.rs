@@ -68,6 +68,8 @@ pub(crate) fn migrate(
     let backup = if from > 0 { Some(back_up(conn, path, from)?) } else { None };
     let done = usize::try_from(from).unwrap_or(usize::MAX);
     add_functions(conn).at(path)?;
+    // A history of years is sorted on the way: on disk, not in the memory that a daemon has.
+    conn.pragma_update(None, "temp_store", "FILE").at(path)?;
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
     for step in steps.iter().skip(done) {
         tx.execute_batch(step.sql).at(path)?;
@@ -75,6 +77,7 @@ pub(crate) fn migrate(
     tx.pragma_update(None, "application_id", APPLICATION_ID).at(path)?;
     tx.pragma_update(None, "user_version", target).at(path)?;
     tx.commit().at(path)?;
+    conn.pragma_update(None, "temp_store", "MEMORY").at(path)?;
     Ok(Migrated { from, backup })
 }
 
