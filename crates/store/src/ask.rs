@@ -1,6 +1,7 @@
 //! One way to ask: any number of groupings of filtered traffic, from the coarsest sums that tell.
 
 mod axis;
+mod batch;
 mod cells;
 mod groups;
 mod pick;
@@ -9,6 +10,7 @@ mod rows;
 mod run;
 mod seen;
 mod sets;
+mod table;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,6 +18,11 @@ use std::sync::atomic::Ordering;
 
 pub(crate) use axis::Axis;
 pub(crate) use axis::Cache;
+pub(crate) use batch::Batch;
+pub(crate) use batch::Column;
+pub(crate) use batch::SumColumns;
+pub(crate) use batch::at;
+pub(crate) use batch::wire;
 pub(crate) use groups::Groupings;
 pub(crate) use groups::Groups;
 pub(crate) use pick::Pick;
@@ -25,7 +32,6 @@ pub(crate) use run::Sink;
 pub(crate) use run::Stop;
 pub(crate) use run::Told;
 pub(crate) use seen::Lookups;
-pub(crate) use seen::Seen;
 
 /// Ends a question from elsewhere: another thread, or somebody who went away. Clones are one.
 #[derive(Debug, Clone, Default)]

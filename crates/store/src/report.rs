@@ -78,6 +78,10 @@ pub struct Point {
     pub send: u64,
     /// Application bytes received.
     pub recv: u64,
+    /// Bytes sent at the IP layer, `None` where not measured.
+    pub wire_send: Option<u64>,
+    /// Bytes received at the IP layer, `None` where not measured.
+    pub wire_recv: Option<u64>,
     /// Connections begun.
     pub connections: u64,
 }

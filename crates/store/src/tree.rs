@@ -127,9 +127,9 @@ impl Reader {
             let mut groupings = Groupings(vec![Groups::new(axes)]);
             let mut builder = Builder::new(question.conn());
             question.group(&mut groupings, &Cancel::default(), |groups| {
-                for (key, sums) in groups.iter() {
-                    if let [process, actor] = groups.values(key).as_slice() {
-                        builder.add(i64::from(*process), i64::from(*actor), *sums)?;
+                for (place, key) in groups.keys().iter().enumerate() {
+                    if let [process, actor] = groups.values(*key).as_slice() {
+                        builder.add(i64::from(*process), i64::from(*actor), groups.sums(place))?;
                     }
                 }
                 Ok(())

@@ -5,10 +5,20 @@ use crate::rollups::Chunk;
 use crate::rollups::Cube;
 use crate::rollups::damaged;
 
+use super::batch::Batch;
+use super::batch::Column;
+use super::batch::SumColumns;
+use super::batch::at;
 use super::plan::Of;
 use super::run::Run;
 use super::run::Stop;
-use super::seen::Seen;
+use super::seen::Columns;
+
+impl SumColumns for Chunk<'_> {
+    fn read(&self, column: Column, into: &mut Vec<u64>) -> Result<(), Stop> {
+        Ok(self.read_column(column as usize, into).map_err(damaged)?)
+    }
+}
 
 impl Run<'_> {
     /// Adds the cells of a cube that are meant.
@@ -17,54 +27,61 @@ impl Run<'_> {
         (cube, of): (Cube, Of),
         time: i64,
         mut cells: Cells<'_>,
+        batch: &mut Batch,
     ) -> Result<(), Stop> {
         self.check()?;
         let mut chunk = Chunk::default();
-        let mut picked: Vec<(usize, Seen)> = Vec::new();
         while cells.next(&mut chunk).map_err(damaged)? {
-            picked.clear();
-            let (first, second) = chunk.columns();
-            for (at, (first, second)) in first.iter().zip(second).enumerate() {
-                let mut seen = seen(cube, *first, *second);
-                seen.time = seen.time.saturating_add(time);
-                if self.takes(cube, of, &seen) {
-                    picked.push((at, seen));
-                }
-            }
-            if picked.is_empty() {
-                continue;
-            }
-            chunk.read_sums().map_err(damaged)?;
-            for (at, seen) in &picked {
-                self.add(seen, chunk.sums(*at))?;
+            batch.renew();
+            batch.rows.clear();
+            batch.rows.extend(0..u32::try_from(chunk.len()).unwrap_or(0));
+            show(&mut batch.seen, cube, time, &chunk);
+            self.pick(cube, of, batch);
+            if !batch.rows.is_empty() {
+                self.take(batch, &chunk)?;
             }
         }
         Ok(())
     }
 
-    fn takes(&self, cube: Cube, of: Of, seen: &Seen) -> bool {
+    fn pick(&self, cube: Cube, of: Of, batch: &mut Batch) {
         let has_actor = matches!(cube, Cube::Actor | Cube::Pair);
         let has_peer = matches!(cube, Cube::Peer | Cube::Pair);
+        let (seen, sets, lookups) = (&batch.seen, self.sets, &self.lookups);
         // A cube that lacks a party is only read where no filter asks for it.
-        if has_actor && self.sets.actors.as_ref().is_some_and(|actors| !actors.has(seen.actor)) {
-            return false;
+        if let (true, Some(actors)) = (has_actor, &sets.actors) {
+            batch.rows.retain(|row| actors.has(at(&seen.actor, *row)));
         }
-        if has_peer && self.lookups.leaves_out(self.sets, of, seen.peer) {
-            return false;
+        if has_peer && (of != Of::All || sets.peers.is_some()) {
+            batch.rows.retain(|row| !lookups.leaves_out(sets, of, at(&seen.peer, *row)));
         }
-        self.lookups.holds(self.sets, seen)
+        if sets.ask_rows() {
+            batch.rows.retain(|row| lookups.holds(sets, &seen.row(*row)));
+        }
     }
 }
 
-fn seen(cube: Cube, first: u64, second: u64) -> Seen {
-    let none = Seen::default();
+/// What the two numbers of each cell say.
+fn show(seen: &mut Columns, cube: Cube, time: i64, chunk: &Chunk<'_>) {
+    let (first, second) = chunk.columns();
+    seen.clear();
+    seen.begin = time;
     match cube {
-        Cube::Actor => Seen { actor: first, outcome: second, ..none },
-        Cube::Peer => Seen { peer: first, ..none },
-        Cube::Pair => Seen { actor: first, peer: second, ..none },
-        Cube::Lport => Seen { ports: Some((first, 0)), ..none },
-        Cube::Rport => Seen { ports: Some((0, first)), ..none },
-        Cube::Run => Seen { process: first, pid: second, ..none },
-        Cube::Clock => Seen { time: first.cast_signed().saturating_mul(60), ..none },
+        Cube::Actor => {
+            seen.actor.extend(first);
+            seen.outcome.extend(second);
+        }
+        Cube::Peer => seen.peer.extend(first),
+        Cube::Pair => {
+            seen.actor.extend(first);
+            seen.peer.extend(second);
+        }
+        Cube::Lport => seen.lport.extend(first),
+        Cube::Rport => seen.rport.extend(first),
+        Cube::Run => {
+            seen.process.extend(first);
+            seen.pid.extend(second);
+        }
+        Cube::Clock => seen.time.extend(first.iter().map(|minute| minute.saturating_mul(60))),
     }
 }

@@ -7,11 +7,14 @@ use std::hash::Hasher;
 use crate::group::Sums;
 
 use super::axis::Axis;
+use super::batch::Batch;
+use super::batch::Column;
+use super::batch::SumColumns;
 use super::plan::Need;
 use super::run::Sink;
 use super::run::Stop;
 use super::seen::Lookups;
-use super::seen::Seen;
+use super::table::Table;
 
 /// Groups that are kept at a time (some 35 MB). If there are more, they are read in parts.
 pub(super) const MOST: usize = 250_000;
@@ -96,11 +99,21 @@ pub(crate) struct Groups {
     /// Of one axis: by its value, one more than the place.
     direct: Vec<u32>,
     keys: Vec<u128>,
-    sums: Vec<Sums>,
+    sums: Table,
     /// Of more than [`WIDE`] axes: the first values, as one.
     folds: Places,
     folded: Vec<u128>,
-    last: Option<(u128, usize)>,
+    scratch: Scratch,
+}
+
+/// Memory that is used again for each batch.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// By axis.
+    values: Vec<Vec<u32>>,
+    keys: Vec<u128>,
+    rows: Vec<u32>,
+    places: Vec<u32>,
 }
 
 impl Groups {
@@ -111,10 +124,10 @@ impl Groups {
             places: Places::default(),
             direct: Vec::new(),
             keys: Vec::new(),
-            sums: Vec::new(),
+            sums: Table::default(),
             folds: Places::default(),
             folded: Vec::new(),
-            last: None,
+            scratch: Scratch::default(),
         }
     }
 
@@ -127,16 +140,25 @@ impl Groups {
         self.sums.clear();
         self.folds.clear();
         self.folded.clear();
-        self.last = None;
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.sums.len()
+        self.keys.len()
     }
 
-    /// Groups, with what each has.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, &Sums)> {
-        self.keys.iter().copied().zip(&self.sums)
+    /// The keys of groups, in the order of their places.
+    pub(crate) fn keys(&self) -> &[u128] {
+        &self.keys
+    }
+
+    /// What groups are ranked by, as [`Sums::size`].
+    pub(crate) fn size(&self, place: usize) -> (u64, u64) {
+        self.sums.size(place)
+    }
+
+    /// What the group at a place has.
+    pub(crate) fn sums(&self, place: usize) -> Sums {
+        self.sums.get(place)
     }
 
     /// The key of values, one an axis.
@@ -148,15 +170,45 @@ impl Groups {
         Ok(key)
     }
 
-    /// The key of what is seen.
-    pub(crate) fn key_of(&mut self, lookups: &Lookups, seen: &Seen) -> Result<u128, Crowded> {
-        let (mut key, mut count) = (0, 0);
-        for at in 0..self.axes.len() {
-            let Some(axis) = self.axes.get(at) else { break };
-            let value = lookups.value(axis, seen);
-            self.join(&mut key, &mut count, value)?;
+    /// The keys of a batch, one for each row that is meant.
+    pub(crate) fn keys_of(
+        &mut self,
+        lookups: &Lookups,
+        batch: &Batch,
+        keys: &mut Vec<u128>,
+    ) -> Result<(), Crowded> {
+        let mut columns = std::mem::take(&mut self.scratch.values);
+        columns.resize_with(self.axes.len(), Vec::new);
+        for (axis, column) in self.axes.iter().zip(&mut columns) {
+            lookups.values(axis, batch, column);
         }
-        Ok(key)
+        keys.clear();
+        let done = match columns.as_slice() {
+            [] => {
+                keys.resize(batch.rows.len(), 0);
+                Ok(())
+            }
+            [one] => {
+                keys.extend(one.iter().map(|value| u128::from(*value)));
+                Ok(())
+            }
+            [one, two] => {
+                let both = one.iter().zip(two);
+                keys.extend(both.map(|(one, two)| u128::from(*one) << 32 | u128::from(*two)));
+                Ok(())
+            }
+            many => (0..batch.rows.len()).try_for_each(|row| {
+                let (mut key, mut count) = (0, 0);
+                for column in many {
+                    let value = column.get(row).copied().unwrap_or(0);
+                    self.join(&mut key, &mut count, value)?;
+                }
+                keys.push(key);
+                Ok(())
+            }),
+        };
+        self.scratch.values = columns;
+        done
     }
 
     fn join(&mut self, key: &mut u128, count: &mut usize, value: u32) -> Result<(), Crowded> {
@@ -204,12 +256,11 @@ impl Groups {
     }
 
     /// The group of a key, if it has one.
-    pub(crate) fn place(&self, key: u128) -> Option<usize> {
-        let place = match self.slot(key) {
+    pub(crate) fn place(&self, key: u128) -> Option<u32> {
+        match self.slot(key) {
             Some(slot) => self.direct.get(slot).and_then(|place| place.checked_sub(1)),
             None => self.places.get(&key).copied(),
-        };
-        place.and_then(|place| usize::try_from(place).ok())
+        }
     }
 
     /// Where to look, if no table of hashes is needed.
@@ -218,8 +269,8 @@ impl Groups {
         (self.axes.len() == 1 && slot < DIRECT).then_some(slot)
     }
 
-    fn note(&mut self, key: u128) -> Result<(), Crowded> {
-        let place = u32::try_from(self.sums.len()).map_err(|_| Crowded)?;
+    fn note(&mut self, key: u128) -> Result<u32, Crowded> {
+        let place = u32::try_from(self.keys.len()).map_err(|_| Crowded)?;
         match self.slot(key) {
             Some(slot) => {
                 if slot >= self.direct.len() {
@@ -233,36 +284,46 @@ impl Groups {
                 self.places.insert(key, place);
             }
         }
-        Ok(())
+        self.keys.push(key);
+        Ok(place)
     }
 
-    pub(crate) fn add(&mut self, key: u128, sums: Sums) -> Result<(), Crowded> {
-        if let Some((last, at)) = self.last
-            && last == key
-            && let Some(group) = self.sums.get_mut(at)
-        {
-            group.add(sums);
-            return Ok(());
+    /// The group of a key, a new one if it has none yet.
+    pub(crate) fn place_for(&mut self, key: u128) -> Result<u32, Crowded> {
+        match self.place(key) {
+            Some(place) => Ok(place),
+            None if self.keys.len() >= MOST => Err(Crowded),
+            None => self.note(key),
         }
-        if !self.part.has(key) {
-            return Ok(());
+    }
+
+    fn take(
+        &mut self,
+        lookups: &Lookups,
+        batch: &mut Batch,
+        source: &dyn SumColumns,
+    ) -> Result<(), Stop> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.keys_of(lookups, batch, &mut scratch.keys)?;
+        scratch.places.clear();
+        scratch.rows.clear();
+        let mut last = None;
+        for (key, row) in scratch.keys.iter().zip(&batch.rows) {
+            let place = match last {
+                Some((last, place)) if last == *key => place,
+                _ if !self.part.has(*key) => continue,
+                _ => self.place_for(*key)?,
+            };
+            last = Some((*key, place));
+            scratch.places.push(place);
+            scratch.rows.push(*row);
         }
-        let at = match self.place(key) {
-            Some(at) => at,
-            None => {
-                if self.sums.len() >= MOST {
-                    return Err(Crowded);
-                }
-                self.note(key)?;
-                self.keys.push(key);
-                self.sums.push(Sums::default());
-                self.sums.len() - 1
-            }
-        };
-        self.last = Some((key, at));
-        if let Some(group) = self.sums.get_mut(at) {
-            group.add(sums);
+        if !scratch.rows.is_empty() {
+            batch.load(source, &Column::ALL)?;
+            self.sums.grow(self.keys.len());
+            self.sums.add(batch, (&scratch.rows, &scratch.places));
         }
+        self.scratch = scratch;
         Ok(())
     }
 }
@@ -284,12 +345,13 @@ impl Sink for Groupings {
         self.0.iter().flat_map(|groups| &groups.axes).for_each(|axis| axis.need(need));
     }
 
-    fn add(&mut self, lookups: &Lookups, seen: &Seen, sums: Sums) -> Result<(), Stop> {
-        for groups in &mut self.0 {
-            let key = groups.key_of(lookups, seen)?;
-            groups.add(key, sums)?;
-        }
-        Ok(())
+    fn take(
+        &mut self,
+        lookups: &Lookups,
+        batch: &mut Batch,
+        source: &dyn SumColumns,
+    ) -> Result<(), Stop> {
+        self.0.iter_mut().try_for_each(|groups| groups.take(lookups, batch, source))
     }
 }
 

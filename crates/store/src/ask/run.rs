@@ -14,12 +14,13 @@ use crate::blocks::BLOCK_SPAN;
 use crate::blocks::Which;
 use crate::classify::At;
 use crate::classify::Sql;
-use crate::group::Sums;
 use crate::rollups;
 use crate::rollups::Floors;
 use crate::rollups::Level;
 
 use super::Cancel;
+use super::batch::Batch;
+use super::batch::SumColumns;
 use super::groups::Crowded;
 use super::groups::Groupings;
 use super::groups::Groups;
@@ -29,9 +30,7 @@ use super::plan::Of;
 use super::plan::Plan;
 use super::plan::Source;
 use super::plan::plan;
-use super::rows::Read;
 use super::seen::Lookups;
-use super::seen::Seen;
 use super::sets::Sets;
 
 /// More parts than this mean that the question has too many answers for anybody.
@@ -75,8 +74,13 @@ pub(crate) trait Sink {
     /// Adds what it wants to know of each.
     fn need(&self, need: &mut Need);
 
-    /// Takes one.
-    fn add(&mut self, lookups: &Lookups, seen: &Seen, sums: Sums) -> Result<(), Stop>;
+    /// Takes some; `source` has their columns of sums.
+    fn take(
+        &mut self,
+        lookups: &Lookups,
+        batch: &mut Batch,
+        source: &dyn SumColumns,
+    ) -> Result<(), Stop>;
 }
 
 /// Of which time an answer tells.
@@ -100,30 +104,30 @@ impl Run<'_> {
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    pub(super) fn add(&mut self, seen: &Seen, sums: Sums) -> Result<(), Stop> {
-        self.sink.add(&self.lookups, seen, sums)
+    pub(super) fn take(&mut self, batch: &mut Batch, source: &dyn SumColumns) -> Result<(), Stop> {
+        self.sink.take(&self.lookups, batch, source)
     }
 
     fn go(&mut self, conn: &Connection, plan: &Plan) -> Result<(), Stop> {
-        let mut read = Read::default();
+        let mut batch = Batch::default();
         for part in &plan.parts {
             match part.source {
                 Source::Rows => {
                     let sealed = (part.time.clone(), Which::Sealed);
                     blocks::scan(conn, sealed, |block| {
-                        self.block(block, &mut read, &part.time, part.of)
+                        self.block(block, &part.time, part.of, &mut batch)
                     })?;
                 }
                 Source::Sums(level, cube) => {
                     rollups::scan(conn, (level, cube), &part.time, |start, cells| {
-                        self.cells((cube, part.of), start, cells)
+                        self.cells((cube, part.of), start, cells, &mut batch)
                     })?;
                 }
             }
         }
         // What waits is in no sum yet.
         blocks::scan(conn, (plan.time.clone(), Which::Waiting), |block| {
-            self.block(block, &mut read, &plan.time, Of::All)
+            self.block(block, &plan.time, Of::All, &mut batch)
         })
     }
 }

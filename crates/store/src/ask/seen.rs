@@ -8,6 +8,8 @@ use crate::classify::Sql;
 use crate::parties::Loose;
 
 use super::axis::Axis;
+use super::batch::Batch;
+use super::batch::at;
 use super::plan::Of;
 use super::sets::Sets;
 
@@ -25,6 +27,53 @@ pub(crate) struct Seen {
     pub(super) pid: u64,
     pub(super) outcome: u64,
     pub(super) time: i64,
+}
+
+/// What is known of some rows, by column; a column without numbers is all zeros.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    pub(super) actor: Vec<u64>,
+    pub(super) peer: Vec<u64>,
+    pub(super) port: Vec<u64>,
+    /// Of the cubes of ports.
+    pub(super) lport: Vec<u64>,
+    pub(super) rport: Vec<u64>,
+    pub(super) process: Vec<u64>,
+    pub(super) pid: Vec<u64>,
+    pub(super) outcome: Vec<u64>,
+    pub(super) time: Vec<u64>,
+    /// What is to be added to each time.
+    pub(super) begin: i64,
+}
+
+impl Columns {
+    /// All columns, which are to be filled anew.
+    pub(super) fn clear(&mut self) {
+        let Self { actor, peer, port, lport, rport, process, pid, outcome, time, begin } = self;
+        for column in [actor, peer, port, lport, rport, process, pid, outcome, time] {
+            column.clear();
+        }
+        *begin = 0;
+    }
+
+    fn time(&self, row: u32) -> i64 {
+        at(&self.time, row).cast_signed().saturating_add(self.begin)
+    }
+
+    /// One row.
+    pub(super) fn row(&self, row: u32) -> Seen {
+        let has_ports = !self.lport.is_empty() || !self.rport.is_empty();
+        Seen {
+            actor: at(&self.actor, row),
+            peer: at(&self.peer, row),
+            port: at(&self.port, row),
+            ports: has_ports.then(|| (at(&self.lport, row), at(&self.rport, row))),
+            process: at(&self.process, row),
+            pid: at(&self.pid, row),
+            outcome: at(&self.outcome, row),
+            time: self.time(row),
+        }
+    }
 }
 
 /// What rows do not say themselves.
@@ -117,8 +166,29 @@ impl Lookups {
             && time.iter().all(|(width, test)| test.holds(seen.time.div_euclid(*width) * width))
     }
 
+    /// The values of a batch on an axis, one for each row that is meant.
+    pub(crate) fn values(&self, axis: &Axis, batch: &Batch, into: &mut Vec<u32>) {
+        let (seen, rows) = (&batch.seen, &batch.rows);
+        into.clear();
+        match axis {
+            Axis::Actor(values) => {
+                into.extend(rows.iter().map(|row| values.place(at(&seen.actor, *row))));
+            }
+            Axis::Peer(values) => {
+                into.extend(rows.iter().map(|row| values.place(at(&seen.peer, *row))));
+            }
+            Axis::Time { width, offset } if seen.time.is_empty() => {
+                into.resize(rows.len(), step(seen.begin, *width, *offset));
+            }
+            Axis::Time { width, offset } => {
+                into.extend(rows.iter().map(|row| step(seen.time(*row), *width, *offset)));
+            }
+            _ => into.extend(rows.iter().map(|row| self.value(axis, &seen.row(*row)))),
+        }
+    }
+
     /// The value on an axis.
-    pub(crate) fn value(&self, axis: &Axis, seen: &Seen) -> u32 {
+    fn value(&self, axis: &Axis, seen: &Seen) -> u32 {
         match axis {
             Axis::Actor(values) => values.place(seen.actor),
             Axis::Peer(values) => values.place(seen.peer),
@@ -126,14 +196,17 @@ impl Lookups {
             Axis::Rport => self.rport(seen),
             Axis::Pid => self.pid(seen),
             Axis::Outcome => clamped(seen.outcome),
-            Axis::Time { width, offset } => {
-                u32::try_from(seen.time.saturating_sub(*offset).div_euclid(*width)).unwrap_or(0)
-            }
+            Axis::Time { width, offset } => step(seen.time, *width, *offset),
             Axis::Process => clamped(seen.process),
             Axis::Stray if seen.process == 0 => clamped(seen.actor),
             Axis::Stray => 0,
         }
     }
+}
+
+/// The step that a time is in.
+fn step(time: i64, width: i64, offset: i64) -> u32 {
+    u32::try_from(time.saturating_sub(offset).div_euclid(width)).unwrap_or(0)
 }
 
 fn clamped(value: u64) -> u32 {

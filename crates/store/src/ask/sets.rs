@@ -150,6 +150,12 @@ fn port(column: &str, test: Test, loose: Loose, peers: &mut Conditions) -> Optio
 }
 
 impl Sets {
+    /// True if there is something that has to be asked of each row.
+    pub(super) fn ask_rows(&self) -> bool {
+        let Self { actors: _, peers: _, lport, rport, pid, outcome, time } = self;
+        [lport, rport, pid, outcome].iter().any(|test| test.is_some()) || !time.is_empty()
+    }
+
     pub(super) fn new(
         conn: &Connection,
         filters: &[Filter],

@@ -63,7 +63,7 @@ impl Reader {
             let told = question.group(&mut groupings, cancel, |_| Ok(()))?;
             let mut groupings = groupings.0.into_iter();
             let all = groupings.next();
-            let total = all.and_then(|all| all.iter().next().map(|(_, sums)| *sums));
+            let total = all.map(|all| all.sums(0));
             let breakdowns = groupings.zip(&query.by).map(|(groups, by)| {
                 let mut ranked = Ranked::new(query.limit);
                 ranked.take(&groups);

@@ -4,17 +4,23 @@ use super::Bucket;
 use super::Point;
 use super::Series;
 use super::Span;
-use crate::Sums;
 use crate::ask::Axis;
+use crate::ask::Batch;
+use crate::ask::Column;
 use crate::ask::Groups;
 use crate::ask::Lookups;
 use crate::ask::Need;
-use crate::ask::Seen;
 use crate::ask::Sink;
 use crate::ask::Stop;
+use crate::ask::SumColumns;
+use crate::ask::at;
+use crate::ask::wire;
 
 /// Points of a series over all its lines.
-const MOST_POINTS: usize = 500_000;
+const MOST_POINTS: usize = 250_000;
+/// What a point has.
+const COLUMNS: [Column; 5] =
+    [Column::Send, Column::Recv, Column::WireSend, Column::WireRecv, Column::Connections];
 /// The widths, in seconds, that a series may have if none is asked for.
 const WIDTHS: [i64; 12] =
     [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
@@ -51,6 +57,8 @@ pub(super) struct Lines {
     width: i64,
     steps: usize,
     points: Vec<Point>,
+    keys: Vec<u128>,
+    times: Vec<u32>,
 }
 
 impl Lines {
@@ -66,10 +74,11 @@ impl Lines {
         let mut groups = Groups::new(axes);
         for values in answers {
             let key = groups.key(values)?;
-            groups.add(key, Sums::default())?;
+            groups.place_for(key)?;
         }
         let time = Axis::Time { width, offset: start };
-        Ok(Self { groups, time, start, width, steps, points: vec![Point::default(); points] })
+        let points = vec![Point::default(); points];
+        Ok(Self { groups, time, start, width, steps, points, keys: Vec::new(), times: Vec::new() })
     }
 
     pub(super) fn finish(self) -> Series {
@@ -87,16 +96,36 @@ impl Sink for Lines {
         self.groups.axes.iter().chain([&self.time]).for_each(|axis| axis.need(need));
     }
 
-    fn add(&mut self, lookups: &Lookups, seen: &Seen, sums: Sums) -> Result<(), Stop> {
-        let key = self.groups.key_of(lookups, seen)?;
-        let line = self.groups.place(key).unwrap_or(self.groups.len());
-        let step = usize::try_from(lookups.value(&self.time, seen)).unwrap_or(usize::MAX);
-        // A sum that is coarser than the steps counts where it begins.
-        let step = step.min(self.steps.saturating_sub(1));
-        if let Some(point) = self.points.get_mut(line * self.steps + step) {
-            point.send = point.send.saturating_add(sums.send);
-            point.recv = point.recv.saturating_add(sums.recv);
-            point.connections = point.connections.saturating_add(sums.connections);
+    fn take(
+        &mut self,
+        lookups: &Lookups,
+        batch: &mut Batch,
+        source: &dyn SumColumns,
+    ) -> Result<(), Stop> {
+        batch.load(source, &COLUMNS)?;
+        self.groups.keys_of(lookups, batch, &mut self.keys)?;
+        lookups.values(&self.time, batch, &mut self.times);
+        let [send, recv, wire_send, wire_recv, connections] =
+            COLUMNS.map(|column| batch.sums(column));
+        let last = self.steps.saturating_sub(1);
+        for ((row, key), step) in batch.rows().iter().zip(&self.keys).zip(&self.times) {
+            let line = self.groups.place(*key).and_then(|line| usize::try_from(line).ok());
+            let line = line.unwrap_or(self.groups.len());
+            // A sum that is coarser than the steps counts where it begins.
+            let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
+            if let Some(point) = self.points.get_mut(line * self.steps + step) {
+                let (sent, received) = (at(send, *row), at(recv, *row));
+                let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
+                add(&mut point.send, sent);
+                add(&mut point.recv, received);
+                add(&mut point.connections, at(connections, *row));
+                if let Some(bytes) = wire(at(wire_send, *row), sent) {
+                    add(point.wire_send.get_or_insert(0), bytes);
+                }
+                if let Some(bytes) = wire(at(wire_recv, *row), received) {
+                    add(point.wire_recv.get_or_insert(0), bytes);
+                }
+            }
         }
         Ok(())
     }

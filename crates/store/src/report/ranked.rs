@@ -28,19 +28,19 @@ impl Ranked {
 
     /// Takes those that are meant; the others are none.
     pub(super) fn take_if(&mut self, groups: &Groups, meant: impl Fn(&Groups, u128) -> bool) {
-        let meant: Vec<(u128, &Sums)> =
-            groups.iter().filter(|(key, _)| meant(groups, *key)).collect();
-        let mut sizes: Vec<(u64, u64)> = meant.iter().map(|(_, sums)| sums.size()).collect();
+        let keys = groups.keys().iter().copied().enumerate();
+        let meant: Vec<(usize, u128)> = keys.filter(|(_, key)| meant(groups, *key)).collect();
+        let mut sizes: Vec<_> = meant.iter().map(|(place, _)| groups.size(*place)).collect();
         // Equals of the last one stay, until it is known what they are called.
         let least = match self.limit.checked_sub(1).filter(|last| *last < sizes.len()) {
             Some(last) => *sizes.select_nth_unstable_by(last, |one, other| other.cmp(one)).1,
             None => (0, 0),
         };
-        for (key, sums) in meant {
-            if sums.size() >= least && self.limit > 0 {
-                self.kept.push((groups.values(key), *sums));
+        for (place, key) in meant {
+            if groups.size(place) >= least && self.limit > 0 {
+                self.kept.push((groups.values(key), groups.sums(place)));
             } else {
-                self.leave_out(*sums);
+                self.leave_out(groups.sums(place));
             }
         }
         self.prune();

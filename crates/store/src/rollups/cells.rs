@@ -194,6 +194,14 @@ impl Chunk<'_> {
         Ok(())
     }
 
+    /// Fills `into` with one column of sums, by its place in [`columns`].
+    pub(crate) fn read_column(&self, column: usize, into: &mut Vec<u64>) -> Result<(), BadPack> {
+        let mut packed = self.packed;
+        packed.skip(column)?;
+        into.resize(self.len(), 0);
+        packed.column(into)
+    }
+
     pub(crate) fn sums(&self, at: usize) -> Sums {
         let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
             self.sums.each_ref().map(|column| column.get(at).copied().unwrap_or(0));

@@ -1,0 +1,109 @@
+//! Rows or cells that are read together: a column at a time, each only if somebody asks for it.
+
+use super::run::Stop;
+use super::seen::Columns;
+
+/// A column of sums. Numbers are as blocks and cells have them: of the wire 0 where it was not
+/// measured, else how much more than the payload (zigzag), and one more; of the round-trip time
+/// one more than it was. So 0 adds nothing in any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    Send,
+    Recv,
+    WireSend,
+    WireRecv,
+    Events,
+    Connections,
+    Failed,
+    Retrans,
+    Rtt,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Send,
+        Self::Recv,
+        Self::WireSend,
+        Self::WireRecv,
+        Self::Events,
+        Self::Connections,
+        Self::Failed,
+        Self::Retrans,
+        Self::Rtt,
+    ];
+}
+
+/// Bytes on the wire, by their code.
+pub(crate) fn wire(code: u64, payload: u64) -> Option<u64> {
+    let zigzag = code.checked_sub(1)?;
+    Some(payload.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
+}
+
+/// Where columns of sums come from.
+pub(crate) trait SumColumns {
+    /// Fills `into` with one number a row.
+    fn read(&self, column: Column, into: &mut Vec<u64>) -> Result<(), Stop>;
+}
+
+/// What is known of a column.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Unread,
+    /// It has something else than zeros.
+    Read,
+    Zeros,
+}
+
+/// Some rows or cells. Its memory is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Which are meant.
+    pub(super) rows: Vec<u32>,
+    /// Who, to whom, when.
+    pub(super) seen: Columns,
+    sums: [Vec<u64>; 9],
+    states: [State; 9],
+}
+
+impl Batch {
+    /// Other rows are in it from now on.
+    pub(super) fn renew(&mut self) {
+        self.states = Default::default();
+    }
+
+    /// Which rows are meant.
+    pub(crate) fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Has to be called before [`Batch::sums`].
+    pub(crate) fn load(&mut self, source: &dyn SumColumns, columns: &[Column]) -> Result<(), Stop> {
+        for column in columns {
+            let at = *column as usize;
+            let (Some(state), Some(sums)) = (self.states.get_mut(at), self.sums.get_mut(at)) else {
+                continue;
+            };
+            if *state == State::Unread {
+                source.read(*column, sums)?;
+                let any = sums.iter().any(|number| *number != 0);
+                *state = if any { State::Read } else { State::Zeros };
+            }
+        }
+        Ok(())
+    }
+
+    /// A column with one number a row, whether meant or not; empty if all are zeros.
+    pub(crate) fn sums(&self, column: Column) -> &[u64] {
+        let at = column as usize;
+        match (self.states.get(at), self.sums.get(at)) {
+            (Some(State::Read), Some(sums)) => sums,
+            _ => &[],
+        }
+    }
+}
+
+/// The number of a row in a column; 0 where there is none.
+pub(crate) fn at(column: &[u64], row: u32) -> u64 {
+    usize::try_from(row).ok().and_then(|row| column.get(row)).copied().unwrap_or(0)
+}
