@@ -5,6 +5,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use rusqlite::Connection;
+use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
 use rusqlite::functions::FunctionFlags;
 
@@ -18,6 +19,15 @@ use crate::schema::APPLICATION_ID;
 pub(crate) struct Step {
     /// Statements, run in one transaction.
     pub(crate) sql: &'static str,
+    /// What statements cannot do, in the same transaction after them.
+    pub(crate) then: Option<fn(&Transaction<'_>) -> Sql<()>>,
+}
+
+impl Step {
+    /// One that statements can do.
+    pub(crate) const fn sql(sql: &'static str) -> Self {
+        Self { sql, then: None }
+    }
 }
 
 /// What was migrated.
@@ -73,6 +83,9 @@ pub(crate) fn migrate(
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).at(path)?;
     for step in steps.iter().skip(done) {
         tx.execute_batch(step.sql).at(path)?;
+        if let Some(then) = step.then {
+            then(&tx).at(path)?;
+        }
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).at(path)?;
     tx.pragma_update(None, "user_version", target).at(path)?;
@@ -121,9 +134,9 @@ fn back_up(conn: &Connection, path: &Path, version: i64) -> Result<PathBuf, Stor
 mod tests {
     use super::*;
 
-    const ONE: Step = Step { sql: "CREATE TABLE a(x INTEGER) STRICT; INSERT INTO a VALUES (7);" };
-    const TWO: Step = Step { sql: "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1;" };
-    const BROKEN: Step = Step { sql: "UPDATE a SET x = 0; CREATE TABLE a(z);" };
+    const ONE: Step = Step::sql("CREATE TABLE a(x INTEGER) STRICT; INSERT INTO a VALUES (7);");
+    const TWO: Step = Step::sql("ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1;");
+    const BROKEN: Step = Step::sql("UPDATE a SET x = 0; CREATE TABLE a(z);");
 
     fn opened(path: &Path) -> Connection {
         place::make_file(path, None).unwrap();

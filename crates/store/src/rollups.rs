@@ -2,11 +2,11 @@
 
 mod cells;
 mod pack;
+mod parts;
 
 use std::ops::Range;
 
 use rusqlite::Connection;
-use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 use rusqlite::types::Type;
 
@@ -17,6 +17,8 @@ use crate::group::Sums;
 pub(crate) use cells::Cells;
 pub(crate) use cells::Chunk;
 pub(crate) use pack::BadPack;
+pub(crate) use parts::add as add_cells;
+pub(crate) use parts::fold;
 
 /// How long the time is that a sum covers. Codes are those of the table `levels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,13 +58,52 @@ pub(crate) enum Cube {
     Run = 5,
     /// The minute of the day.
     Clock = 6,
+    /// Actor, and peer and remote port together: rows of peers that leave the remote port open.
+    Loose = 7,
 }
 
 impl Cube {
-    /// Those that tell all that is kept for long.
-    pub(crate) const LASTING: [Self; 3] = [Self::Actor, Self::Peer, Self::Pair];
-    /// Those of days that are only kept while the rows are: they save reading these.
-    pub(crate) const PASSING: [Self; 4] = [Self::Lport, Self::Rport, Self::Run, Self::Clock];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Actor,
+        Self::Peer,
+        Self::Pair,
+        Self::Lport,
+        Self::Rport,
+        Self::Run,
+        Self::Clock,
+        Self::Loose,
+    ];
+
+    /// A peer and its port in one number.
+    pub(crate) const fn open_end(peer: u64, port: u64) -> u64 {
+        peer << 16 | (port & 0xFFFF)
+    }
+
+    /// The peer and the port of such a number.
+    pub(crate) const fn ends(number: u64) -> (u64, u64) {
+        (number >> 16, number & 0xFFFF)
+    }
+}
+
+impl Level {
+    /// Cubes that are kept for long: they tell all that is. Of hours, what there is by peer is as
+    /// quickly read by pairs, which are not many more.
+    pub(crate) const fn lasting(self) -> &'static [Cube] {
+        match self {
+            Self::Minute => &[Cube::Pair],
+            Self::Hour => &[Cube::Actor, Cube::Pair],
+            Self::Day => &[Cube::Actor, Cube::Peer, Cube::Pair],
+        }
+    }
+
+    /// Cubes that are only kept while the rows are: they save reading these.
+    pub(crate) const fn passing(self) -> &'static [Cube] {
+        match self {
+            Self::Minute => &[],
+            Self::Hour => &[Cube::Lport, Cube::Rport, Cube::Run, Cube::Loose],
+            Self::Day => &[Cube::Lport, Cube::Rport, Cube::Run, Cube::Clock, Cube::Loose],
+        }
+    }
 }
 
 /// The place of a cube of a time in the table.
@@ -82,9 +123,14 @@ pub(crate) fn which(key: i64) -> (i64, i64) {
     (key >> 43, key >> 40 & 7)
 }
 
-/// The time at which what has this key begins.
+/// The time at which what has this key begins, whichever part of it that is.
 pub(crate) fn start(key: i64) -> i64 {
-    (key & ((1 << 40) - 1)) * 60
+    let minutes = match which(key).0 {
+        0 => 1,
+        1 => Level::Hour.span() / 60,
+        _ => Level::Day.span() / 60,
+    };
+    (key & ((1 << 40) - 1)) / minutes * minutes * 60
 }
 
 /// Since when each level is complete.
@@ -137,9 +183,16 @@ pub(crate) struct Summand {
     pub(crate) row: Stored,
     pub(crate) lport: i64,
     pub(crate) rport: i64,
+    /// Its peer leaves the remote port open.
+    pub(crate) loose: bool,
 }
 
 impl Summand {
+    /// True if it is in this cube.
+    pub(crate) fn is_in(&self, cube: Cube) -> bool {
+        cube != Cube::Loose || self.loose
+    }
+
     /// Where it is in a cube.
     pub(crate) fn cell(&self, cube: Cube) -> [u64; 2] {
         let number = |value: i64| value.cast_unsigned();
@@ -151,6 +204,9 @@ impl Summand {
             Cube::Lport => [number(self.lport), 0],
             Cube::Rport => [number(self.rport), 0],
             Cube::Run => [number(row.process), row.pid.map_or(0, |pid| number(pid) + 1)],
+            Cube::Loose => {
+                [number(row.actor), Cube::open_end(number(row.peer), number(self.rport))]
+            }
             Cube::Clock => [number(row.contime.rem_euclid(Level::Day.span()) / 60), 0],
         }
     }
@@ -159,20 +215,19 @@ impl Summand {
 /// Adds rows to all that sums them: what `floors` say is kept.
 pub(crate) fn add(tx: &Transaction<'_>, rows: &[Summand], floors: &Floors) -> Sql<()> {
     let start = |row: &Stored, level: Level| row.contime.div_euclid(level.span()) * level.span();
-    for cube in Cube::LASTING {
-        for level in [Level::Hour, Level::Day] {
-            add_to(tx, (level, cube), rows, |row| start(row, level) >= floors.of(level))?;
+    let end = |row: &Stored, level: Level| start(row, level).saturating_add(level.span());
+    for level in [Level::Hour, Level::Day] {
+        for cube in level.lasting() {
+            add_to(tx, (level, *cube), rows, |row| start(row, level) >= floors.of(level))?;
+        }
+        for cube in level.passing() {
+            add_to(tx, (level, *cube), rows, |row| end(row, level) > floors.row)?;
         }
     }
     // While there are rows, minutes are read from them.
     add_to(tx, (Level::Minute, Cube::Pair), rows, |row| {
         row.contime < floors.row && row.contime >= floors.minute
-    })?;
-    for cube in Cube::PASSING {
-        let until = |row: &Stored| start(row, Level::Day).saturating_add(Level::Day.span());
-        add_to(tx, (Level::Day, cube), rows, |row| until(row) > floors.row)?;
-    }
-    Ok(())
+    })
 }
 
 /// Adds those rows that are `meant` to one cube. One at a time: all of them together would take
@@ -185,7 +240,7 @@ pub(crate) fn add_to(
 ) -> Sql<()> {
     let mut cells: Vec<(i64, [u64; 2], &Summand)> = rows
         .iter()
-        .filter(|summand| meant(&summand.row))
+        .filter(|summand| summand.is_in(cube) && meant(&summand.row))
         .map(|summand| {
             let start = summand.row.contime.div_euclid(level.span()) * level.span();
             (key(level, cube, start), summand.cell(cube), summand)
@@ -202,27 +257,13 @@ pub(crate) fn add_to(
                 same.first().map(|(_, cell, _)| (*cell, sums))
             })
             .collect();
-        add_cells(tx, *key, &added)?;
+        parts::add(tx, *key, &added)?;
     }
     Ok(())
 }
 
-/// Adds cells, which have to be sorted and different, to what has this key.
-pub(crate) fn add_cells(tx: &Transaction<'_>, key: i64, added: &[([u64; 2], Sums)]) -> Sql<()> {
-    let stored: Option<Vec<u8>> = tx
-        .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    let merged = match &stored {
-        Some(stored) => cells::merge(stored, added).map_err(damaged)?,
-        None => cells::pack(added.iter().copied()),
-    };
-    tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
-        .execute(rusqlite::params![key, merged])?;
-    Ok(())
-}
-
-/// Shows `each` what is summed of `time` by one cube, with the time at which it begins.
+/// Shows `each` what is summed of `time` by one cube, with the time at which it begins: in one or
+/// several parts, which may have cells in common.
 pub(crate) fn scan<E: From<rusqlite::Error>>(
     conn: &Connection,
     (level, cube): (Level, Cube),

@@ -3,21 +3,23 @@
 mod v3;
 mod v4;
 mod v5;
+mod v6;
 
 use crate::migrate::Step;
 use v3::V3;
 use v4::V4;
 use v5::V5;
+use v6::V6;
 
 /// `PRAGMA application_id`: "fems".
 pub(crate) const APPLICATION_ID: i64 = 0x6665_6d73;
 
 /// The schema version that this program reads and writes.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// How version 0 (empty) becomes 1, 1 becomes 2 and so on. Steps are never changed once released.
 pub(crate) const STEPS: &[Step] =
-    &[Step { sql: V1 }, Step { sql: V2 }, Step { sql: V3 }, Step { sql: V4 }, Step { sql: V5 }];
+    &[Step::sql(V1), Step::sql(V2), Step::sql(V3), Step::sql(V4), Step::sql(V5), V6];
 
 const _: () = assert!(STEPS.len() as i64 == SCHEMA_VERSION, "one step per version");
 

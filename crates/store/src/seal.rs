@@ -43,13 +43,18 @@ impl Waiting {
 }
 
 /// The ports of peers.
-struct Ports<'a> {
+pub(crate) struct Ports<'a> {
     tx: &'a Transaction<'a>,
     known: HashMap<i64, (i64, i64, i64)>,
 }
 
-impl Ports<'_> {
-    fn summand(&mut self, row: Stored) -> Sql<Summand> {
+impl<'a> Ports<'a> {
+    pub(crate) fn new(tx: &'a Transaction<'a>) -> Self {
+        Self { tx, known: HashMap::new() }
+    }
+
+    /// A row as sums have it.
+    pub(crate) fn summand(&mut self, row: Stored) -> Sql<Summand> {
         let (lport, rport, loose) = match self.known.get(&row.peer) {
             Some(known) => *known,
             None => {
@@ -65,6 +70,7 @@ impl Ports<'_> {
             row,
             lport: if loose == Loose::Local as i64 { row.port } else { lport },
             rport: if loose == Loose::Remote as i64 { row.port } else { rport },
+            loose: loose == Loose::Remote as i64,
         })
     }
 }
@@ -82,7 +88,7 @@ pub(crate) fn seal(tx: &Transaction<'_>) -> Sql<()> {
 fn make(tx: &Transaction<'_>, mut rows: Vec<Stored>) -> Sql<()> {
     let floors = Floors::read(tx)?;
     rows.sort_by_key(|row| row.contime);
-    let mut ports = Ports { tx, known: HashMap::new() };
+    let mut ports = Ports::new(tx);
     let mut builder = Builder::new(true);
     let mut summands = Vec::with_capacity(rows.len());
     let mut sums_only = 0;
@@ -97,6 +103,9 @@ fn make(tx: &Transaction<'_>, mut rows: Vec<Stored>) -> Sql<()> {
     }
     builder.finish(tx)?;
     rollups::add(tx, &summands, &floors)?;
+    if let Some(last) = summands.last() {
+        rollups::fold(tx, last.row.contime)?;
+    }
     tx.prepare_cached("UPDATE totals SET value = value - ?1 WHERE name = 'rows'")?
         .execute([sums_only])?;
     Ok(())

@@ -15,7 +15,6 @@ use crate::ask::Stop;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::rollups;
-use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
 use refer::Known;
@@ -199,8 +198,8 @@ fn next_day(conn: &Connection, from: i64) -> Sql<Option<i64>> {
         i64::MAX,
     )?];
     for level in Level::ALL {
-        for cube in Cube::LASTING.into_iter().chain(Cube::PASSING) {
-            let keys = rollups::keys(level, cube, &(from..i64::MAX));
+        for cube in level.lasting().iter().chain(level.passing()) {
+            let keys = rollups::keys(level, *cube, &(from..i64::MAX));
             let key = first(
                 "SELECT key FROM rollups WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
                 keys.start,

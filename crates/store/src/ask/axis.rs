@@ -15,6 +15,7 @@ use crate::dimension::Source;
 use crate::texts::Texts;
 
 use super::plan::Need;
+use super::seen::Lookups;
 
 /// How to find the value of a dimension, as a number of 32 bits.
 #[derive(Debug)]
@@ -48,19 +49,31 @@ pub(crate) struct Values {
     last: i64,
 }
 
-/// Values of peers that were asked for. What a row of `peers` says never changes, and its id is
-/// never given to another: only what is new has to be read the next time.
+/// Values of peers that were asked for, and their ports. What a row of `peers` says never changes, and
+/// its id is never given to another: only what is new has to be read the next time.
 #[derive(Debug, Default)]
-pub(crate) struct Cache(RefCell<HashMap<Source, Rc<Values>>>);
+pub(crate) struct Cache {
+    values: RefCell<HashMap<Source, Rc<Values>>>,
+    lookups: RefCell<Lookups>,
+}
 
 /// So many sources are kept (a megabyte or two each).
 const MOST_CACHED: usize = 8;
 
 impl Cache {
+    /// What is known of ports, to be given back by [`Cache::keep`].
+    pub(super) fn lookups(&self) -> Lookups {
+        self.lookups.take()
+    }
+
+    pub(super) fn keep(&self, lookups: Lookups) {
+        self.lookups.replace(lookups);
+    }
+
     fn values(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
-        let known = self.0.borrow_mut().remove(&source).unwrap_or_default();
+        let known = self.values.borrow_mut().remove(&source).unwrap_or_default();
         let values = Rc::new(values(conn, "peers", (source, users), Rc::unwrap_or_clone(known))?);
-        let mut cached = self.0.borrow_mut();
+        let mut cached = self.values.borrow_mut();
         if cached.len() >= MOST_CACHED {
             cached.clear();
         }

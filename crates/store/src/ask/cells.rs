@@ -45,8 +45,8 @@ impl Run<'_> {
     }
 
     fn pick(&self, cube: Cube, of: Of, batch: &mut Batch) {
-        let has_actor = matches!(cube, Cube::Actor | Cube::Pair);
-        let has_peer = matches!(cube, Cube::Peer | Cube::Pair);
+        let has_actor = matches!(cube, Cube::Actor | Cube::Pair | Cube::Loose);
+        let has_peer = matches!(cube, Cube::Peer | Cube::Pair | Cube::Loose);
         let (seen, sets, lookups) = (&batch.seen, self.sets, &self.lookups);
         // A cube that lacks a party is only read where no filter asks for it.
         if let (true, Some(actors)) = (has_actor, &sets.actors) {
@@ -81,6 +81,14 @@ fn show(seen: &mut Columns, cube: Cube, time: i64, chunk: &Chunk<'_>) {
         Cube::Run => {
             seen.process.extend(first);
             seen.pid.extend(second);
+        }
+        Cube::Loose => {
+            seen.actor.extend(first);
+            for end in second {
+                let (peer, port) = Cube::ends(*end);
+                seen.peer.push(peer);
+                seen.port.push(port);
+            }
         }
         Cube::Clock => seen.time.extend(first.iter().map(|minute| minute.saturating_mul(60))),
     }

@@ -54,7 +54,7 @@ pub(super) struct Plan {
     pub(super) coarse_before: Option<i64>,
 }
 
-/// What has no row in a cube of days, hours or minutes.
+/// What has no row in a cube of days or hours.
 fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
     let Need { actor, peer, outcome, lport, rport, run, grain } = *need;
     let day = level == Level::Day;
@@ -65,14 +65,15 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
     if grain % level.span() != 0 {
         return None;
     }
+    let by_peer = if day { Cube::Peer } else { Cube::Pair };
     match (actor, peer, outcome, lport, rport, run) {
         (_, false, _, false, false, false) => Some((Cube::Actor, Of::All)),
-        (false, true, false, false, false, false) => Some((Cube::Peer, Of::All)),
+        (false, true, false, false, false, false) => Some((by_peer, Of::All)),
         (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
-        (false, false, false, true, false, false) if day => Some((Cube::Lport, Of::All)),
-        (false, false, false, false, true, false) if day => Some((Cube::Rport, Of::All)),
-        (false, false, false, false, false, true) if day => Some((Cube::Run, Of::All)),
-        (false, _, false, false, true, false) => Some((Cube::Peer, Of::Steady)),
+        (false, false, false, true, false, false) => Some((Cube::Lport, Of::All)),
+        (false, false, false, false, true, false) => Some((Cube::Rport, Of::All)),
+        (false, false, false, false, false, true) => Some((Cube::Run, Of::All)),
+        (false, _, false, false, true, false) => Some((by_peer, Of::Steady)),
         (true, _, false, false, true, false) => Some((Cube::Pair, Of::Steady)),
         _ => None,
     }
@@ -153,7 +154,7 @@ impl Plan {
         self.cover(need, floors, time.start..whole.start.min(time.end), finer);
         self.push(Source::Sums(*level, cube), whole.clone(), of);
         if of == Of::Steady {
-            self.push(Source::Rows, whole.clone(), Of::Loose);
+            self.push(Source::Sums(*level, Cube::Loose), whole.clone(), Of::Loose);
         }
         self.cover(need, floors, whole.end..time.end, finer);
     }
@@ -178,6 +179,8 @@ impl Plan {
         if *level == Level::Minute {
             // Of minutes there are pairs alone.
             (cube, untold) = (Cube::Pair, untold || need.outcome);
+        } else if *level == Level::Hour && cube == Cube::Peer {
+            cube = Cube::Pair;
         }
         if untold {
             self.coarse_before = self.coarse_before.max(Some(whole.end));

@@ -19,6 +19,7 @@ use crate::rollups::Floors;
 use crate::rollups::Level;
 
 use super::Cancel;
+use super::axis::Cache;
 use super::batch::Batch;
 use super::batch::SumColumns;
 use super::groups::Crowded;
@@ -67,6 +68,7 @@ pub(crate) struct Question<'a> {
     sets: Sets,
     floors: Floors,
     extent: Range<i64>,
+    cache: &'a Cache,
 }
 
 /// Takes what was asked for.
@@ -179,13 +181,13 @@ impl<'a> Question<'a> {
         conn: &'a Connection,
         time: Range<i64>,
         filters: &[Filter],
-        users: &dyn Users,
+        (users, cache): (&dyn Users, &'a Cache),
         path: &Path,
     ) -> Result<Self, StoreError> {
         let sets = Sets::new(conn, filters, users, path)?;
         let floors = Floors::read(conn).at(path)?;
         let extent = extent(conn).at(path)?;
-        Ok(Self { conn, time, sets, floors, extent })
+        Ok(Self { conn, time, sets, floors, extent, cache })
     }
 
     /// The state of the history that is asked.
@@ -199,7 +201,7 @@ impl<'a> Question<'a> {
         self.sets.need(&mut need);
         sink.need(&mut need);
         let plan = plan(&need, &self.floors, self.time.clone(), &self.extent);
-        let mut lookups = Lookups::default();
+        let mut lookups = self.cache.lookups();
         if need.lport || need.rport {
             lookups.read_ports(self.conn)?;
         }
@@ -207,7 +209,9 @@ impl<'a> Question<'a> {
             lookups.read_pids(self.conn)?;
         }
         let mut run = Run { need, sets: &self.sets, lookups, sink, cancel };
-        run.go(self.conn, &plan)?;
+        let done = run.go(self.conn, &plan);
+        self.cache.keep(run.lookups);
+        done?;
         Ok(Told { time: plan.time, coarse_before: plan.coarse_before })
     }
 

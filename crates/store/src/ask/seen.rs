@@ -1,7 +1,5 @@
 //! A row, or the sum of some, as filters and groups look at it.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
 
 use crate::classify::Sql;
@@ -80,39 +78,51 @@ impl Columns {
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     /// By peer: local port, remote port, which of them is the row's own.
-    ports: Vec<(u32, u32, u8)>,
-    pids: HashMap<u64, u32>,
+    ports: Vec<(u16, u16, u8)>,
+    /// By process.
+    pids: Vec<u32>,
+}
+
+/// Puts `value` at `id` of a list that grows as it has to.
+fn put<T: Copy + Default>(list: &mut Vec<T>, id: i64, value: T) {
+    let at = usize::try_from(id).unwrap_or(0);
+    if at >= list.len() {
+        list.resize(at + 1, T::default());
+    }
+    if let Some(slot) = list.get_mut(at) {
+        *slot = value;
+    }
 }
 
 impl Lookups {
+    /// Reads those of peers that are new.
     pub(super) fn read_ports(&mut self, conn: &Connection) -> Sql<()> {
-        let mut stmt = conn.prepare("SELECT id, lport, rport, loose FROM peers")?;
-        let mut rows = stmt.query([])?;
-        let number = |value: i64| u32::try_from(value).unwrap_or(u32::MAX);
+        let sql = "SELECT id, lport, rport, loose FROM peers WHERE id >= ?1";
+        let mut stmt = conn.prepare_cached(sql)?;
+        let mut rows = stmt.query([i64::try_from(self.ports.len()).unwrap_or(i64::MAX)])?;
         while let Some(row) = rows.next()? {
-            let at = usize::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            let port = |at: usize| {
+                row.get::<_, i64>(at).map(|port| u16::try_from(port).unwrap_or(u16::MAX))
+            };
             let loose = u8::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
-            if at >= self.ports.len() {
-                self.ports.resize(at + 1, (0, 0, 0));
-            }
-            if let Some(slot) = self.ports.get_mut(at) {
-                *slot = (number(row.get(1)?), number(row.get(2)?), loose);
-            }
+            put(&mut self.ports, row.get(0)?, (port(1)?, port(2)?, loose));
         }
         Ok(())
     }
 
+    /// Reads those of processes. Their ids may be given again.
     pub(super) fn read_pids(&mut self, conn: &Connection) -> Sql<()> {
-        let mut stmt = conn.prepare("SELECT id, pid FROM processes")?;
+        self.pids.clear();
+        let mut stmt = conn.prepare_cached("SELECT id, pid FROM processes")?;
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {
-            let (id, pid): (i64, i64) = (row.get(0)?, row.get(1)?);
-            self.pids.insert(id.cast_unsigned(), u32::try_from(pid).unwrap_or(0));
+            let pid = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+            put(&mut self.pids, row.get(0)?, pid);
         }
         Ok(())
     }
 
-    fn peer(&self, peer: u64) -> (u32, u32, u8) {
+    fn peer(&self, peer: u64) -> (u16, u16, u8) {
         let at = usize::try_from(peer).unwrap_or(usize::MAX);
         self.ports.get(at).copied().unwrap_or((0, 0, 0))
     }
@@ -122,7 +132,7 @@ impl Lookups {
             return clamped(lport);
         }
         let (lport, _, loose) = self.peer(seen.peer);
-        if loose == Loose::Local as u8 { clamped(seen.port) } else { lport }
+        if loose == Loose::Local as u8 { clamped(seen.port) } else { lport.into() }
     }
 
     fn rport(&self, seen: &Seen) -> u32 {
@@ -130,13 +140,16 @@ impl Lookups {
             return clamped(rport);
         }
         let (_, rport, loose) = self.peer(seen.peer);
-        if loose == Loose::Remote as u8 { clamped(seen.port) } else { rport }
+        if loose == Loose::Remote as u8 { clamped(seen.port) } else { rport.into() }
     }
 
     fn pid(&self, seen: &Seen) -> u32 {
         match seen.pid.checked_sub(1) {
             Some(pid) => clamped(pid),
-            None => self.pids.get(&seen.process).copied().unwrap_or(0),
+            None => {
+                let at = usize::try_from(seen.process).unwrap_or(usize::MAX);
+                self.pids.get(at).copied().unwrap_or(0)
+            }
         }
     }
 

@@ -44,10 +44,6 @@ fn add(to: &mut [u64], (rows, places): (&[u32], &[u32]), column: &[u64]) {
 }
 
 impl Table {
-    pub(super) fn len(&self) -> usize {
-        self.send.len()
-    }
-
     pub(super) fn clear(&mut self) {
         for column in self.counts() {
             column.clear();

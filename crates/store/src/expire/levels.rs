@@ -135,7 +135,7 @@ impl Cut {
             block.each(|row| {
                 if time.contains(&row.contime) {
                     // Pairs ask for no ports.
-                    rows.push(Summand { row: *row, lport: 0, rport: 0 });
+                    rows.push(Summand { row: *row, lport: 0, rport: 0, loose: false });
                 }
             })
         })?;
@@ -236,13 +236,16 @@ fn delete_blocks(tx: &Transaction<'_>, before: i64, most: usize) -> Sql<usize> {
 
 /// Deletes some of the sums that are older than what is kept. Returns how many.
 fn delete_sums(tx: &Transaction<'_>, floors: &Floors) -> Sql<usize> {
-    let lasting = Cube::LASTING
-        .into_iter()
-        .flat_map(|cube| Level::ALL.into_iter().map(move |level| (level, cube, floors.of(level))));
-    // Those of days save reading rows, and go with them.
-    let passing = Cube::PASSING.into_iter().map(|cube| (Level::Day, cube, down(floors.row, DAY)));
+    let lasting = |level: Level| {
+        level.lasting().iter().map(move |cube| (level, *cube, floors.of(level)))
+    };
+    // Those that save reading rows go with them.
+    let passing = |level: Level| {
+        level.passing().iter().map(move |cube| (level, *cube, down(floors.row, level.span())))
+    };
+    let all = Level::ALL.into_iter().flat_map(|level| lasting(level).chain(passing(level)));
     let mut gone = 0;
-    for (level, cube, before) in lasting.chain(passing) {
+    for (level, cube, before) in all {
         let keys: Range<i64> = rollups::keys(level, cube, &(i64::MIN..before));
         let most = i64::try_from(MOST_SUMS.saturating_sub(gone)).unwrap_or(0);
         gone += tx

@@ -120,6 +120,28 @@ pub(super) fn merge(stored: &[u8], added: &[([u64; 2], Sums)]) -> Result<Vec<u8>
     Ok(packer.finish())
 }
 
+/// One of several, which may have cells in common.
+pub(super) fn merge_all(parts: &[Vec<u8>]) -> Result<Vec<u8>, BadPack> {
+    let mut all: Vec<([u64; 2], Sums)> = Vec::new();
+    for part in parts {
+        let (mut cells, mut chunk) = (Cells::new(part), Chunk::default());
+        while cells.next(&mut chunk)? {
+            chunk.read_sums()?;
+            all.extend((0..chunk.len()).map(|at| (chunk.cell(at), chunk.sums(at))));
+        }
+    }
+    all.sort_by_key(|(cell, _)| *cell);
+    let mut packer = Packer::default();
+    for same in all.chunk_by(|(one, _), (other, _)| one == other) {
+        let mut sums = Sums::default();
+        same.iter().for_each(|(_, more)| sums.add(*more));
+        if let Some((cell, _)) = same.first() {
+            packer.push(*cell, &sums);
+        }
+    }
+    Ok(packer.finish())
+}
+
 /// Packed cells, chunk by chunk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cells<'a> {
@@ -178,7 +200,7 @@ impl Chunk<'_> {
         (&self.cells[0], &self.cells[1])
     }
 
-    fn cell(&self, at: usize) -> [u64; 2] {
+    pub(crate) fn cell(&self, at: usize) -> [u64; 2] {
         let number = |column: &[u64]| column.get(at).copied().unwrap_or(0);
         [number(&self.cells[0]), number(&self.cells[1])]
     }

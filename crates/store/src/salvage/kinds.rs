@@ -341,8 +341,9 @@ impl Step<'_> {
         let Some(had) = self.had else { return Ok(Some(0)) };
         let (level, cube) = rollups::which(key);
         let level = Level::ALL.into_iter().find(|it| *it as i64 == level);
-        let cube = Cube::LASTING.into_iter().find(|it| *it as i64 == cube);
-        let (Some(level), Some(cube)) = (level, cube) else { return Ok(Some(0)) };
+        let Some(level) = level else { return Ok(Some(0)) };
+        let cube = level.lasting().iter().find(|it| **it as i64 == cube).copied();
+        let Some(cube) = cube else { return Ok(Some(0)) };
         let start = rollups::start(key);
         let end = start.saturating_add(level.span());
         let day = start.div_euclid(DAY) * DAY;
@@ -351,11 +352,15 @@ impl Step<'_> {
         }
         let mut to = Vec::new();
         if start >= self.kept.of(level) {
-            to.push(key);
+            to.push((cube, rollups::key(level, cube, start)));
         }
         // Of the day of which some rows are there, the hours before these.
         if level == Level::Hour && day.saturating_add(DAY) > had.row && day >= self.kept.day {
-            to.push(rollups::key(Level::Day, cube, day));
+            to.push((cube, rollups::key(Level::Day, cube, day)));
+            if cube == Cube::Pair {
+                // Hours have none by peer alone.
+                to.push((Cube::Peer, rollups::key(Level::Day, Cube::Peer, day)));
+            }
         }
         let sql = "SELECT sums FROM rollups WHERE key = ?1";
         let Some(bytes) = self.it.read(sql, key, |row| row.get::<_, Vec<u8>>(0)) else {
@@ -369,21 +374,22 @@ impl Step<'_> {
                 Ok(false) => break,
                 Err(_) => return Ok(None),
             }
-            let (first, second) = chunk.columns();
-            for (at, (first, second)) in first.iter().zip(second).enumerate() {
-                read.push(([first.cast_signed(), second.cast_signed()], chunk.sums(at)));
-            }
+            read.extend((0..chunk.len()).map(|at| (chunk.cell(at), chunk.sums(at))));
         }
         self.work += i64::try_from(read.len()).unwrap_or(0);
-        for ([first, second], sums) in read {
+        for (cell, sums) in read {
+            let [first, second] = cell.map(u64::cast_signed);
             let cell = match cube {
                 Cube::Actor => [self.names.actor(self.it, first)?, second],
                 Cube::Peer => [self.names.peer(self.it, first)?, second],
                 _ => [self.names.actor(self.it, first)?, self.names.peer(self.it, second)?],
             };
-            for key in &to {
-                let cells = self.sums.entry(*key).or_default();
-                cells.entry(cell.map(i64::cast_unsigned)).or_default().add(sums);
+            for (into, key) in &to {
+                let [first, second] = cell.map(i64::cast_unsigned);
+                // Of a pair its peer alone.
+                let only = *into == Cube::Peer && cube == Cube::Pair;
+                let cell = if only { [second, 0] } else { [first, second] };
+                self.sums.entry(*key).or_default().entry(cell).or_default().add(sums);
             }
         }
         Ok(Some(1))

@@ -120,6 +120,7 @@ impl Differences {
                 Cube::Rport => "remote port",
                 Cube::Run => "process",
                 Cube::Clock => "minute",
+                Cube::Loose => "program, other end and its port",
             };
             let of = match level {
                 Level::Minute => "minute",
@@ -162,34 +163,62 @@ pub(super) fn same(one: &Sums, other: &Sums) -> bool {
     capped(*one) == capped(*other)
 }
 
-/// Shows `each` cell of a stored sum; false if there is none.
-pub(super) fn read(
+/// Shows `each` cell of the parts of a stored sum, and tells how many parts there are.
+fn scan(
     conn: &Connection,
     (level, cube): (Level, Cube),
     start: i64,
     mut each: impl FnMut([u64; 2], Sums) -> Result<(), Stop>,
-) -> Result<Result<bool, BadPack>, Stop> {
-    let mut found = Ok(false);
-    let minute = start..start.saturating_add(Level::Minute.span());
-    rollups::scan(conn, (level, cube), &minute, |_, mut cells| {
-        found = Ok(true);
+) -> Result<Result<usize, BadPack>, Stop> {
+    let (mut parts, mut bad) = (0, None);
+    let time = start..start.saturating_add(level.span());
+    rollups::scan(conn, (level, cube), &time, |_, mut cells| {
+        parts += 1;
         let mut chunk = Chunk::default();
         loop {
             match cells.next(&mut chunk).and_then(|more| chunk.read_sums().map(|()| more)) {
                 Ok(true) => {}
                 Ok(false) => return Ok::<(), Stop>(()),
-                Err(bad) => {
-                    found = Err(bad);
+                Err(error) => {
+                    bad = Some(error);
                     return Ok(());
                 }
             }
-            let (first, second) = chunk.columns();
-            for (at, (first, second)) in first.iter().zip(second).enumerate() {
-                each([*first, *second], chunk.sums(at))?;
+            for at in 0..chunk.len() {
+                each(chunk.cell(at), chunk.sums(at))?;
             }
         }
     })?;
-    Ok(found)
+    Ok(bad.map_or(Ok(parts), Err))
+}
+
+/// Shows `each` cell of a part of the cells of a stored sum, once; false if there is no such sum.
+fn read(
+    conn: &Connection,
+    which: (Level, Cube),
+    start: i64,
+    part: Part,
+    mut each: impl FnMut([u64; 2], Sums) -> Result<(), Stop>,
+) -> Result<Result<bool, BadPack>, Stop> {
+    let mut cells: Vec<([u64; 2], Sums)> = Vec::new();
+    let found = scan(conn, which, start, |cell, sums| {
+        if part.has(cell) {
+            cells.push((cell, sums));
+        }
+        Ok(())
+    })?;
+    // Of a sum in parts, cells may be in several.
+    if !matches!(found, Ok(0 | 1)) {
+        cells.sort_by_key(|(cell, _)| *cell);
+    }
+    for same in cells.chunk_by(|(one, _), (other, _)| one == other) {
+        let mut sums = Sums::default();
+        same.iter().for_each(|(_, more)| sums.add(*more));
+        if let Some((cell, _)) = same.first() {
+            each(*cell, sums)?;
+        }
+    }
+    Ok(found.map(|parts| parts > 0))
 }
 
 /// What a stored sum is held against.
@@ -214,10 +243,7 @@ impl Against<'_> {
         let mut expected = expected;
         let known = expected.is_some();
         let part = self.part;
-        let read = read(conn, which, start, |cell, sums| {
-            if !part.has(cell) {
-                return Ok(());
-            }
+        let read = read(conn, which, start, part, |cell, sums| {
             // Processes go with the rows.
             if known || which.1 != Cube::Run {
                 found.lost += u64::from(self.known.lacks_cell(which.1, cell));
@@ -273,7 +299,7 @@ pub(super) fn margin(
     second: bool,
 ) -> Result<Option<HashMap<u64, Sums>>, Stop> {
     let mut sums: HashMap<u64, Sums> = HashMap::new();
-    let found = read(conn, which, start, |cell, more| {
+    let found = scan(conn, which, start, |cell, more| {
         let number = if second { cell[1] } else { cell[0] };
         sums.entry(number).or_default().add(more);
         Ok(())

@@ -13,7 +13,6 @@ use crate::classify::Sql;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
-use crate::rollups::Summand;
 
 use super::Verdict;
 use super::bucket;
@@ -29,7 +28,7 @@ const DAY: i64 = Level::Day.span();
 /// A day has fewer cells than fit so many times.
 const MOST_PARTS: u64 = 1 << 12;
 /// Cubes, by their code.
-const CUBES: usize = 7;
+const CUBES: usize = Cube::ALL.len();
 
 /// Looks at everything that is kept of the day that begins at `day`.
 pub(super) fn check(
@@ -119,14 +118,15 @@ impl Look<'_> {
         }
         let (by_rows, by_hours) = (self.by_rows(), self.day >= self.floors.hour);
         let mut of = Against { known: self.known, part, differences: &mut self.differences };
-        let passing =
-            Cube::PASSING.into_iter().filter(|_| self.day.saturating_add(DAY) > self.floors.row);
-        for cube in Cube::LASTING.into_iter().chain(passing) {
+        let passing = Level::Day.passing().iter();
+        let passing = passing.filter(|_| self.day.saturating_add(DAY) > self.floors.row);
+        for cube in Level::Day.lasting().iter().chain(passing) {
+            // What hours do not have is held against pairs.
             let expected = whole
-                .get_mut(cube as usize)
-                .filter(|_| by_rows || by_hours && Cube::LASTING.contains(&cube));
+                .get_mut(*cube as usize)
+                .filter(|_| by_rows || by_hours && Level::Hour.lasting().contains(cube));
             let read =
-                of.compare(self.conn, (Level::Day, cube), self.day, expected, |_, _| Ok(()))?;
+                of.compare(self.conn, (Level::Day, *cube), self.day, expected, |_, _| Ok(()))?;
             if part.at == 0 {
                 self.counts[2] += read;
             }
@@ -137,29 +137,35 @@ impl Look<'_> {
     fn hour(&mut self, hour: i64, room: &mut Room, whole: &mut [Cells; CUBES]) -> Result<(), Stop> {
         let mut own: [Cells; CUBES] = Default::default();
         let mut proven: &[Cube] = &[];
+        let mut stored = Vec::new();
+        if hour >= self.floors.hour {
+            stored.extend(Level::Hour.lasting());
+        }
+        if hour.saturating_add(HOUR) > self.floors.row {
+            stored.extend(Level::Hour.passing());
+        }
         if hour >= self.floors.row {
             self.rows(hour, room, &mut own, whole)?;
-            proven = &Cube::LASTING;
+            proven = &Cube::ALL;
         } else if hour >= self.floors.minute {
             for minute in (hour..hour.saturating_add(HOUR)).step_by(60) {
                 self.minute(minute, room, &mut own)?;
             }
             proven = &[Cube::Pair];
         }
-        if hour >= self.floors.hour {
-            let by_rows = self.by_rows();
-            let part = room.part;
-            let mut of = Against { known: self.known, part, differences: &mut self.differences };
-            for cube in Cube::LASTING {
-                let expected = own.get_mut(cube as usize).filter(|_| proven.contains(&cube));
-                let Some(sum) = whole.get_mut(cube as usize) else { continue };
-                let read =
-                    of.compare(self.conn, (Level::Hour, cube), hour, expected, |cell, sums| {
-                        if by_rows { Ok(()) } else { room.add(sum, cell, sums) }
-                    })?;
-                if part.at == 0 {
-                    self.counts[2] += read;
-                }
+        let by_rows = self.by_rows();
+        let part = room.part;
+        let mut of = Against { known: self.known, part, differences: &mut self.differences };
+        for cube in stored {
+            let expected = own.get_mut(cube as usize).filter(|_| proven.contains(&cube));
+            let Some(sum) = whole.get_mut(cube as usize) else { continue };
+            let adds_up = !by_rows && Level::Hour.lasting().contains(&cube);
+            let read =
+                of.compare(self.conn, (Level::Hour, cube), hour, expected, |cell, sums| {
+                    if adds_up { room.add(sum, cell, sums) } else { Ok(()) }
+                })?;
+            if part.at == 0 {
+                self.counts[2] += read;
             }
         }
         own.iter_mut().for_each(|cells| room.clear(cells));
@@ -186,16 +192,16 @@ impl Look<'_> {
                 if full.is_err() || !time.contains(&row.contime) {
                     return;
                 }
-                let (lport, rport) = known.ports(row.peer, row.port);
-                let summand = Summand { row: *row, lport, rport };
+                let summand = known.summand(*row);
                 let sums = crate::Sums::from(row);
-                for cube in Cube::LASTING.into_iter().chain(Cube::PASSING) {
+                for cube in Cube::ALL.into_iter().filter(|cube| summand.is_in(*cube)) {
                     let cell = summand.cell(cube);
                     let mut add = |to: &mut [Cells; CUBES]| match to.get_mut(cube as usize) {
                         Some(to) => room.add(to, cell, sums),
                         None => Ok(()),
                     };
-                    if Cube::LASTING.contains(&cube) && full.is_ok() {
+                    let hours = [Level::Hour.lasting(), Level::Hour.passing()];
+                    if full.is_ok() && hours.iter().any(|cubes| cubes.contains(&cube)) {
                         full = add(own);
                     }
                     if by_rows && full.is_ok() {
@@ -242,6 +248,9 @@ impl Look<'_> {
         all.extend(hours.map(|hour| (Level::Hour, hour)));
         for (level, start) in all {
             for (cube, second) in [(Cube::Actor, false), (Cube::Peer, true)] {
+                if !level.lasting().contains(&cube) {
+                    continue;
+                }
                 let single = bucket::margin(self.conn, (level, cube), start, false)?;
                 let pairs = bucket::margin(self.conn, (level, Cube::Pair), start, second)?;
                 if let (Some(single), Some(pairs)) = (single, pairs)

@@ -6,7 +6,9 @@ use rusqlite::Connection;
 
 use crate::classify::Sql;
 use crate::parties::Loose;
+use crate::blocks::Stored;
 use crate::rollups::Cube;
+use crate::rollups::Summand;
 
 use super::Verdict;
 
@@ -99,19 +101,23 @@ impl Known {
             Cube::Actor => !self.actors.has(first),
             Cube::Peer => !self.peers.has(first),
             Cube::Pair => !self.actors.has(first) || !self.peers.has(second),
+            Cube::Loose => !self.actors.has(first) || !self.peers.has(Cube::ends(second).0),
             Cube::Run => !self.processes.has(first),
             Cube::Lport | Cube::Rport | Cube::Clock => false,
         }
     }
 
-    /// Local and remote port of a row.
-    pub(super) fn ports(&self, peer: i64, port: i64) -> (i64, i64) {
+    /// A row as sums have it.
+    pub(super) fn summand(&self, row: Stored) -> Summand {
+        let Stored { peer, port, .. } = row;
         let at = usize::try_from(peer).unwrap_or(usize::MAX);
         let (lport, rport, loose) = self.ports.get(at).copied().unwrap_or((0, 0, 0));
-        (
-            if loose == Loose::Local as u8 { port } else { lport.into() },
-            if loose == Loose::Remote as u8 { port } else { rport.into() },
-        )
+        Summand {
+            row,
+            lport: if loose == Loose::Local as u8 { port } else { lport.into() },
+            rport: if loose == Loose::Remote as u8 { port } else { rport.into() },
+            loose: loose == Loose::Remote as u8,
+        }
     }
 }
 

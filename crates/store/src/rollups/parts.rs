@@ -1,0 +1,82 @@
+//! Sums in parts: a day is not written anew whenever something is added to it.
+//!
+//! The key of a sum is that of the minute in which its time begins. The other minutes of an hour or
+//! a day are free to be the keys of further parts. Once the time is over they become one.
+
+use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+
+use super::Level;
+use super::cells;
+use super::damaged;
+use super::key;
+use super::keys;
+use super::start;
+use crate::classify::Sql;
+use crate::group::Sums;
+
+/// Bytes of a part to which nothing more is added.
+const FULL: i64 = 64 * 1024;
+
+/// Adds cells, which have to be sorted and different, to what has this key: to its last part, or as
+/// a new one.
+pub(crate) fn add(tx: &Transaction<'_>, key: i64, added: &[([u64; 2], Sums)]) -> Sql<()> {
+    let level = Level::ALL.into_iter().find(|level| *level as i64 == super::which(key).0);
+    let minutes = level.map_or(1, Level::span) / 60;
+    let last: Option<(i64, i64)> = tx
+        .prepare_cached(
+            "SELECT key, length(sums) FROM rollups WHERE key >= ?1 AND key < ?2
+             ORDER BY key DESC LIMIT 1",
+        )?
+        .query_row([key, key + minutes], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match last {
+        None => write(tx, key, &cells::pack(added.iter().copied())),
+        Some((last, bytes)) if bytes >= FULL && last + 1 < key + minutes => {
+            write(tx, last + 1, &cells::pack(added.iter().copied()))
+        }
+        Some((last, _)) => {
+            let stored: Vec<u8> = tx
+                .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
+                .query_row([last], |row| row.get(0))?;
+            write(tx, last, &cells::merge(&stored, added).map_err(damaged)?)
+        }
+    }
+}
+
+fn write(tx: &Transaction<'_>, key: i64, sums: &[u8]) -> Sql<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO rollups(key, sums) VALUES (?1, ?2)")?
+        .execute(rusqlite::params![key, sums])?;
+    Ok(())
+}
+
+/// Makes one of the parts of a time that is over, if there is such a time: one only, so that it
+/// takes no long time.
+pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<()> {
+    for level in [Level::Hour, Level::Day] {
+        let begin = now.div_euclid(level.span()) * level.span();
+        for cube in level.lasting().iter().chain(level.passing()) {
+            let before = keys(level, *cube, &(i64::MIN..begin));
+            let newest: Option<i64> = tx
+                .prepare_cached("SELECT max(key) FROM rollups WHERE key >= ?1 AND key < ?2")?
+                .query_row([before.start, before.end], |row| row.get(0))?;
+            let Some(newest) = newest else { continue };
+            let whole = key(level, *cube, start(newest));
+            if newest > whole {
+                return merge(tx, whole, newest);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes one of all parts from one key to another.
+fn merge(tx: &Transaction<'_>, first: i64, last: i64) -> Sql<()> {
+    let parts = tx
+        .prepare_cached("SELECT sums FROM rollups WHERE key >= ?1 AND key <= ?2 ORDER BY key")?
+        .query_map([first, last], |row| row.get::<_, Vec<u8>>(0))?
+        .collect::<Sql<Vec<_>>>()?;
+    let merged = cells::merge_all(&parts).map_err(damaged)?;
+    tx.prepare_cached("DELETE FROM rollups WHERE key > ?1 AND key <= ?2")?.execute([first, last])?;
+    write(tx, first, &merged)
+}
