@@ -106,6 +106,15 @@ impl Level {
     }
 }
 
+/// What a cube keeps of sums. There are many local ports in an hour: only what a series shows of
+/// them is kept.
+pub(crate) fn kept(level: Level, cube: Cube, sums: Sums) -> Sums {
+    if (level, cube) != (Level::Hour, Cube::Lport) {
+        return sums;
+    }
+    Sums { events: 0, failed: 0, retrans: 0, rtt_us: None, ..sums }
+}
+
 /// The place of a cube of a time in the table.
 pub(crate) fn key(level: Level, cube: Cube, start: i64) -> i64 {
     (level as i64 * 8 + cube as i64) << 40 | start.div_euclid(60)
@@ -254,7 +263,7 @@ pub(crate) fn add_to(
             .filter_map(|same| {
                 let mut sums = Sums::default();
                 same.iter().for_each(|(.., summand)| sums.add(Sums::from(&summand.row)));
-                same.first().map(|(_, cell, _)| (*cell, sums))
+                same.first().map(|(_, cell, _)| (*cell, kept(level, cube, sums)))
             })
             .collect();
         parts::add(tx, *key, &added)?;

@@ -1,7 +1,9 @@
 //! What groups are called: from the numbers of rows and sums to the values of dimensions.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -14,6 +16,7 @@ use crate::dimension::Party;
 use crate::dimension::Source;
 use crate::texts::Texts;
 
+use super::groups::Mix;
 use super::plan::Need;
 use super::seen::Lookups;
 
@@ -21,7 +24,7 @@ use super::seen::Lookups;
 #[derive(Debug)]
 pub(crate) enum Axis {
     /// By actor.
-    Actor(Values),
+    Actor(Rc<Values>),
     /// By peer.
     Peer(Rc<Values>),
     Lport,
@@ -49,11 +52,15 @@ pub(crate) struct Values {
     last: i64,
 }
 
-/// Values of peers that were asked for, and their ports. What a row of `peers` says never changes, and
-/// its id is never given to another: only what is new has to be read the next time.
+/// Values of parties that were asked for, and ports of peers. What a row of `peers` says never changes, and
+/// its id is never given to another: only what is new has to be read the next time. Of actors more is
+/// learned later: they are read again once anything was written.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    values: RefCell<HashMap<Source, Rc<Values>>>,
+    peers: RefCell<HashMap<Source, Rc<Values>>>,
+    actors: RefCell<HashMap<Source, Rc<Values>>>,
+    /// State of the history (`PRAGMA data_version`) that `actors` are of.
+    version: Cell<i64>,
     lookups: RefCell<Lookups>,
 }
 
@@ -70,16 +77,37 @@ impl Cache {
         self.lookups.replace(lookups);
     }
 
-    fn values(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
-        let known = self.values.borrow_mut().remove(&source).unwrap_or_default();
+    /// Values of all peers.
+    fn peers(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
+        let known = self.peers.borrow_mut().remove(&source).unwrap_or_default();
         let values = Rc::new(values(conn, "peers", (source, users), Rc::unwrap_or_clone(known))?);
-        let mut cached = self.values.borrow_mut();
-        if cached.len() >= MOST_CACHED {
-            cached.clear();
-        }
-        cached.insert(source, Rc::clone(&values));
+        put(&mut self.peers.borrow_mut(), source, &values);
         Ok(values)
     }
+
+    /// Values of all actors.
+    fn actors(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
+        let version = conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if self.version.replace(version) != version {
+            self.actors.borrow_mut().clear();
+        }
+        if let Some(known) = self.actors.borrow().get(&source) {
+            return Ok(Rc::clone(known));
+        }
+        let values = Rc::new(values(conn, "actors", (source, users), Values::default())?);
+        // What users are called is no matter of the history.
+        if !matches!(source, Source::User | Source::Login) {
+            put(&mut self.actors.borrow_mut(), source, &values);
+        }
+        Ok(values)
+    }
+}
+
+fn put(cached: &mut HashMap<Source, Rc<Values>>, source: Source, values: &Rc<Values>) {
+    if cached.len() >= MOST_CACHED {
+        cached.clear();
+    }
+    cached.insert(source, Rc::clone(values));
 }
 
 impl Values {
@@ -103,10 +131,8 @@ impl Axis {
     ) -> Sql<Self> {
         let source = dimension.source();
         Ok(match source.party() {
-            Party::Actor => {
-                Self::Actor(values(conn, "actors", (source, users), Values::default())?)
-            }
-            Party::Peer => Self::Peer(cache.values(conn, source, users)?),
+            Party::Actor => Self::Actor(cache.actors(conn, source, users)?),
+            Party::Peer => Self::Peer(cache.peers(conn, source, users)?),
             Party::Row => match dimension {
                 Dimension::Lport => Self::Lport,
                 Dimension::Rport => Self::Rport,
@@ -133,6 +159,17 @@ impl Axis {
                 need.grain = finer(need.grain, finer(*width, offset.rem_euclid(*width)));
             }
             Self::Stray => (need.run, need.actor) = (true, true),
+        }
+    }
+
+    /// Sides that differ in this are best asked for apart: no sums tell both, but some tell each.
+    pub(crate) fn apart(&self) -> u8 {
+        match self {
+            Self::Actor(_) | Self::Peer(_) | Self::Rport => 0,
+            Self::Outcome => 1,
+            Self::Lport => 2,
+            Self::Pid | Self::Process | Self::Stray => 3,
+            Self::Time { .. } => 4,
         }
     }
 
@@ -190,7 +227,7 @@ fn values(
     };
     let mut values = known;
     let mut by_key: HashMap<Key, u32> = values.keys.iter().cloned().zip(0..).collect();
-    let mut by_numbers: HashMap<(i64, i64), u32> = HashMap::new();
+    let mut by_numbers: HashMap<(i64, i64), u32, BuildHasherDefault<Mix>> = HashMap::default();
     let mut stmt = conn.prepare(&sql)?;
     let mut rows = stmt.query([values.last])?;
     while let Some(row) = rows.next()? {

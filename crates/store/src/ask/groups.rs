@@ -342,6 +342,7 @@ impl Groupings {
 
 impl Sink for Groupings {
     fn need(&self, need: &mut Need) {
+        need.all();
         self.0.iter().flat_map(|groups| &groups.axes).for_each(|axis| axis.need(need));
     }
 
@@ -351,7 +352,12 @@ impl Sink for Groupings {
         batch: &mut Batch,
         source: &dyn SumColumns,
     ) -> Result<(), Stop> {
-        self.0.iter_mut().try_for_each(|groups| groups.take(lookups, batch, source))
+        let mut all = self.0.iter_mut().enumerate();
+        all.try_for_each(|(at, groups)| match groups.take(lookups, batch, source) {
+            // Only the first is read in parts.
+            Err(Stop::Crowded) if at > 0 => Err(Stop::TooMany),
+            other => other,
+        })
     }
 }
 

@@ -15,8 +15,17 @@ pub(crate) struct Need {
     pub(super) lport: bool,
     pub(super) rport: bool,
     pub(super) run: bool,
+    /// More of the sums than a point of a series has.
+    pub(super) all: bool,
     /// Time matters in steps of so many seconds from some full multiple; 0: not at all.
     pub(super) grain: i64,
+}
+
+impl Need {
+    /// All of the sums are asked for.
+    pub(super) fn all(&mut self) {
+        self.all = true;
+    }
 }
 
 /// Of which peers.
@@ -56,7 +65,7 @@ pub(super) struct Plan {
 
 /// What has no row in a cube of days or hours.
 fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
-    let Need { actor, peer, outcome, lport, rport, run, grain } = *need;
+    let Need { actor, peer, outcome, lport, rport, run, all, grain } = *need;
     let day = level == Level::Day;
     let parties = actor || peer || outcome || lport || rport || run;
     if day && !parties && grain % Level::Minute.span() == 0 && grain % Level::Hour.span() != 0 {
@@ -70,7 +79,7 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
         (_, false, _, false, false, false) => Some((Cube::Actor, Of::All)),
         (false, true, false, false, false, false) => Some((by_peer, Of::All)),
         (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
-        (false, false, false, true, false, false) => Some((Cube::Lport, Of::All)),
+        (false, false, false, true, false, false) if day || !all => Some((Cube::Lport, Of::All)),
         (false, false, false, false, true, false) => Some((Cube::Rport, Of::All)),
         (false, false, false, false, false, true) => Some((Cube::Run, Of::All)),
         (false, _, false, false, true, false) => Some((by_peer, Of::Steady)),
@@ -205,6 +214,7 @@ mod tests {
                 lport,
                 rport,
                 run,
+                all: true,
                 grain,
             },
         )

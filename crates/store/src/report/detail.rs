@@ -1,5 +1,7 @@
 //! One thing, from all sides.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Bucket;
@@ -18,6 +20,7 @@ use crate::Sums;
 use crate::Users;
 use crate::ask::Groupings;
 use crate::ask::Groups;
+use crate::ask::Stop;
 
 /// What a thing is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,21 +60,33 @@ impl Reader {
         cancel: &Cancel,
     ) -> Result<Detail, StoreError> {
         self.ask(query, users, |question, axes| {
-            let groups = axes.into_iter().map(|axis| Groups::new(vec![axis]));
-            let all = Groups::new(Vec::new());
-            let mut groupings = Groupings([all].into_iter().chain(groups).collect());
-            let told = question.group(&mut groupings, cancel, |_| Ok(()))?;
-            let mut groupings = groupings.0.into_iter();
-            let all = groupings.next();
-            let total = all.map(|all| all.sums(0));
-            let breakdowns = groupings.zip(&query.by).map(|(groups, by)| {
-                let mut ranked = Ranked::new(query.limit);
-                ranked.take(&groups);
-                let (answers, _, others) = ranked.finish(&groups.axes);
-                Breakdown { by: *by, answers, others }
-            });
-            let breakdowns = breakdowns.collect();
-            let span = Span::from(told);
+            // All of it besides the sides that are told by both parties.
+            let mut apart: BTreeMap<u8, Vec<(usize, Groups)>> = BTreeMap::new();
+            apart.entry(0).or_default().push((usize::MAX, Groups::new(Vec::new())));
+            for (at, axis) in axes.into_iter().enumerate() {
+                apart.entry(axis.apart()).or_default().push((at, Groups::new(vec![axis])));
+            }
+            let (mut total, mut span) = (Sums::default(), None::<Span>);
+            let mut breakdowns = BTreeMap::new();
+            for sides in apart.into_values() {
+                let (places, sides): (Vec<usize>, Vec<Groups>) = sides.into_iter().unzip();
+                let mut groupings = Groupings(sides);
+                let told = Span::from(question.group(&mut groupings, cancel, |_| Ok(()))?);
+                let coarse_before = span.and_then(|span| span.coarse_before);
+                span = Some(Span { coarse_before: coarse_before.max(told.coarse_before), ..told });
+                for (place, groups) in places.into_iter().zip(groupings.0) {
+                    let Some(by) = query.by.get(place) else {
+                        total = groups.sums(0);
+                        continue;
+                    };
+                    let mut ranked = Ranked::new(query.limit);
+                    ranked.take(&groups);
+                    let (answers, _, others) = ranked.finish(&groups.axes);
+                    breakdowns.insert(place, Breakdown { by: *by, answers, others });
+                }
+            }
+            let breakdowns = breakdowns.into_values().collect();
+            let Some(span) = span else { return Err(Stop::TooMany) };
             let series = match bucket {
                 Some(bucket) => {
                     let mut lines = Lines::new(Vec::new(), &[Vec::new()], bucket.within(span))?;
@@ -80,7 +95,7 @@ impl Reader {
                 }
                 None => None,
             };
-            Ok(Detail { total: total.unwrap_or_default(), span, series, breakdowns })
+            Ok(Detail { total, span, series, breakdowns })
         })
     }
 }

@@ -80,3 +80,72 @@ fn merge(tx: &Transaction<'_>, first: i64, last: i64) -> Sql<()> {
     tx.prepare_cached("DELETE FROM rollups WHERE key > ?1 AND key <= ?2")?.execute([first, last])?;
     write(tx, first, &merged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollups::Chunk;
+    use crate::rollups::Cube;
+    use crate::rollups::scan;
+    use rusqlite::Connection;
+    use std::collections::BTreeMap;
+
+    fn stored(conn: &Connection, time: &std::ops::Range<i64>) -> BTreeMap<[u64; 2], Sums> {
+        let mut found: BTreeMap<[u64; 2], Sums> = BTreeMap::new();
+        scan(conn, (Level::Day, Cube::Pair), time, |start, mut cells| {
+            assert_eq!(start, time.start);
+            let mut chunk = Chunk::default();
+            while cells.next(&mut chunk).unwrap() {
+                chunk.read_sums().unwrap();
+                for at in 0..chunk.len() {
+                    found.entry(chunk.cell(at)).or_default().add(chunk.sums(at));
+                }
+            }
+            Ok::<(), rusqlite::Error>(())
+        })
+        .unwrap();
+        found
+    }
+
+    #[test]
+    fn a_day_grows_in_parts_and_becomes_one() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE rollups(key INTEGER PRIMARY KEY, sums BLOB NOT NULL)")
+            .unwrap();
+        let tx = conn.transaction().unwrap();
+        let day = 20_000 * 86_400;
+        let base = key(Level::Day, Cube::Pair, day);
+        let mut expected: BTreeMap<[u64; 2], Sums> = BTreeMap::new();
+        for round in 0..12_u64 {
+            let cells = (0..3_000_u64).map(|at| {
+                let sums = Sums { send: at << round, rtt_us: Some(at), ..Sums::default() };
+                ([at % 60, at * (1 + round % 4)], sums)
+            });
+            let mut cells: Vec<_> = cells.collect();
+            cells.sort_by_key(|(cell, _)| *cell);
+            for (cell, sums) in &cells {
+                expected.entry(*cell).or_default().add(*sums);
+            }
+            add(&tx, base, &cells).unwrap();
+        }
+        // Another day's are none of its parts.
+        add(&tx, base + 1_440, &[([1, 1], Sums::default())]).unwrap();
+        let parts = |tx: &Transaction<'_>| {
+            tx.query_row(
+                "SELECT count(*) FROM rollups WHERE key >= ?1 AND key < ?1 + 1440",
+                [base],
+                |row| row.get::<_, i64>(0),
+            )
+            .unwrap()
+        };
+        assert!(parts(&tx) > 2);
+        let time = day..day + 86_400;
+        assert_eq!(stored(&tx, &time), expected);
+        // Not while the day lasts.
+        fold(&tx, day + 86_399).unwrap();
+        assert!(parts(&tx) > 2);
+        fold(&tx, day + 86_400).unwrap();
+        assert_eq!(parts(&tx), 1);
+        assert_eq!(stored(&tx, &time), expected);
+    }
+}

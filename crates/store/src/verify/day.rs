@@ -10,6 +10,7 @@ use crate::blocks::Block;
 use crate::blocks::Stored;
 use crate::blocks::Which;
 use crate::classify::Sql;
+use crate::rollups;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
@@ -196,16 +197,16 @@ impl Look<'_> {
                 let sums = crate::Sums::from(row);
                 for cube in Cube::ALL.into_iter().filter(|cube| summand.is_in(*cube)) {
                     let cell = summand.cell(cube);
-                    let mut add = |to: &mut [Cells; CUBES]| match to.get_mut(cube as usize) {
-                        Some(to) => room.add(to, cell, sums),
+                    let mut add = |to: &mut [Cells; CUBES], level| match to.get_mut(cube as usize) {
+                        Some(to) => room.add(to, cell, rollups::kept(level, cube, sums)),
                         None => Ok(()),
                     };
                     let hours = [Level::Hour.lasting(), Level::Hour.passing()];
                     if full.is_ok() && hours.iter().any(|cubes| cubes.contains(&cube)) {
-                        full = add(own);
+                        full = add(own, Level::Hour);
                     }
                     if by_rows && full.is_ok() {
-                        full = add(whole);
+                        full = add(whole, Level::Day);
                     }
                 }
             });
