@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use common::*;
+use femtosnitch_model::Direction;
 use femtosnitch_store::Cancel;
 use femtosnitch_store::Reader;
 use femtosnitch_store::Retention;
@@ -30,6 +31,11 @@ fn history(path: &Path) -> Writer {
             Some(std::net::Ipv4Addr::from(0x0a00_0000 | u32::try_from(at % 30).unwrap()).into());
         (row.send, row.wire_recv) = (u64::try_from(at).unwrap(), (at % 3 == 0).then_some(7));
         row.connections.begun = 1;
+        if at % 5 == 0 {
+            // A client of a server here: its port is another one each time.
+            row.direction = Direction::Incoming;
+            (row.lport, row.rport) = (22, 40_000 + u16::try_from(at % 100).unwrap());
+        }
         row
     };
     for start in (0..9_000).step_by(3_000) {
@@ -190,4 +196,27 @@ fn names_that_are_gone() {
     after("DELETE FROM addresses WHERE addr = '10.0.0.3'", -1, "refer to addresses");
     after("DELETE FROM actors WHERE id = 2", 0, "refer to");
     after("UPDATE totals SET value = value + 1 WHERE name = 'rows'", -1, "rows should be there");
+}
+
+#[test]
+fn an_older_history_gets_the_sums_that_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    std::fs::copy(sealed(), &path).unwrap();
+    let sums = "SELECT count(*) FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 23)";
+    let there = number(&path, sums);
+    assert!(there > 0);
+    // As version 5 had them: of hours by peer, not by port, process and open end.
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(
+        "DELETE FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 23);
+         INSERT INTO rollups SELECT key - (1 << 40), sums FROM rollups WHERE key >> 40 = 10;
+         PRAGMA user_version = 5;",
+    )
+    .unwrap();
+    drop(conn);
+    open(&path);
+    assert_eq!(number(&path, "SELECT count(*) FROM rollups WHERE key >> 40 = 9"), 0);
+    assert_eq!(number(&path, sums), there);
+    assert_eq!(found(&path), []);
 }
