@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod bench;
 pub mod census;
+pub mod evidence;
 pub mod generator;
 pub mod load;
 pub mod purging;

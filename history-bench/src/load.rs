@@ -185,7 +185,12 @@ pub(crate) fn copied(from: &Path, to: &Path) -> Result<()> {
 /// How the bench opens a history for writing; `boot` tells process runs of several generators
 /// apart.
 pub(crate) fn options(generator: &Generator, boot: &str) -> Options {
-    Options { group: None, boot: boot.to_owned(), locator: Some(generator.locator()) }
+    Options {
+        boot: boot.to_owned(),
+        locator: Some(generator.locator()),
+        tamper_evidence: std::env::var_os("FEMTOSNITCH_BENCH_CHAIN").is_some(),
+        ..Options::default()
+    }
 }
 
 /// `path` with something at its end.

@@ -18,6 +18,7 @@ use femtosnitch_history_bench::ask::Rounds;
 use femtosnitch_history_bench::bench;
 use femtosnitch_history_bench::bench::Plan;
 use femtosnitch_history_bench::census::Census;
+use femtosnitch_history_bench::evidence;
 use femtosnitch_history_bench::generator::Generator;
 use femtosnitch_history_bench::generator::Shape;
 use femtosnitch_history_bench::load::Files;
@@ -38,6 +39,8 @@ enum Command {
     Run(Run),
     /// Writes the databases and measures nothing
     Load(Load),
+    /// Measures what tamper evidence costs
+    Evidence(Span),
     /// Counts how many different things such a history has
     Census(Span),
     /// Asks one question (`run` starts this by itself, for each)
@@ -147,6 +150,7 @@ fn main() -> ExitCode {
             census(span.shape());
             Ok(())
         }
+        Command::Evidence(span) => measure_evidence(span.shape()),
         Command::Ask(options) => answer(&options),
     };
     match done {
@@ -205,6 +209,12 @@ fn load(options: &Load) -> Result<()> {
     if let Some(it) = reference {
         println!("{} rows in {:.1} s: {}", it.rows, it.seconds, files.reference.display());
     }
+    Ok(())
+}
+
+fn measure_evidence(shape: Shape) -> Result<()> {
+    let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    print!("{}", evidence::measure(directory.path(), shape)?);
     Ok(())
 }
 

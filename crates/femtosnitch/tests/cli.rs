@@ -562,3 +562,49 @@ fn verify_says_whether_all_is_well() {
     assert_eq!((output.status.code(), &told["fine"]), (Some(1), &false.into()));
     assert_eq!(told["findings"][0]["what"], "501 rows should be there, 500 are");
 }
+
+#[test]
+fn verify_says_what_somebody_else_changed() {
+    let root = tempfile::tempdir().unwrap();
+    let database = Paths::new(root.path()).database();
+    let options = Options { tamper_evidence: true, ..Options::default() };
+    let (mut writer, _) = Writer::open(&database, &options).unwrap();
+    let rows = (0..50).map(|at| row(at * 60, executable(1, "/usr/bin/curl"), 7)).collect();
+    writer.write(&Batch { rows, ..Batch::default() }).unwrap();
+    let head = writer.mark_chain().unwrap().unwrap().hash;
+    drop(writer);
+    let log = root.path().join("log");
+    fs::write(&log, format!("INFO tamper evidence of the history head=\"{head}\" link=3\n"))
+        .unwrap();
+    for noted in [head.as_str(), log.to_str().unwrap()] {
+        let output = femtosnitch(root.path(), &["verify", "--head", noted]);
+        assert!(output.status.success(), "{} {}", stdout(&output), stderr(&output));
+        let told = stdout(&output);
+        assert!(told.ends_with(&format!("nothing was changed\nhead {head}\n")), "{told}");
+    }
+    let other = "0".repeat(64);
+    let output = femtosnitch(root.path(), &["verify", "--head", &other, "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((output.status.code(), &told["fine"]), (Some(1), &false.into()));
+    assert_eq!(told["chain"]["head"], head);
+    assert!(told["chain"]["findings"][0]["what"].as_str().unwrap().contains(&other));
+    let output = femtosnitch(root.path(), &["verify", "--head", "/nowhere"]);
+    assert!(stderr(&output).contains("neither 64 hexadecimal digits nor a file"));
+
+    // Everywhere, so that the file agrees with itself.
+    let mut bytes = fs::read(&database).unwrap();
+    let (path, other) = (b"/usr/bin/curl".as_slice(), b"/usr/bin/true");
+    while let Some(at) = bytes.windows(path.len()).position(|window| window == path) {
+        bytes[at..at + path.len()].copy_from_slice(other);
+    }
+    fs::write(&database, bytes).unwrap();
+    let output = femtosnitch(root.path(), &["verify", "--head", &head]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stdout(&output);
+    assert!(told.contains("executable 1 (/usr/bin/true) is not what link "), "{told}");
+    assert!(told.contains("somebody else has changed it"), "{told}");
+
+    let root = history(Vec::new());
+    let output = femtosnitch(root.path(), &["verify", "--head", &head]);
+    assert!(stderr(&output).contains("no chain"), "{}", stderr(&output));
+}

@@ -12,6 +12,7 @@ use rusqlite::Row;
 use crate::classify::Sql;
 
 pub(crate) use build::Builder;
+pub(crate) use build::COLUMNS;
 pub(crate) use build::fitted;
 pub(crate) use read::Block;
 pub(crate) use read::Field;

@@ -7,6 +7,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::StoreError;
 use crate::Writer;
+use crate::chain::Kind;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -123,10 +124,12 @@ impl Writer {
         if all {
             (report.names, sweep) = sweep.step(&tx, before, most)?;
         }
+        self.ledger.link(&tx, Kind::Expire)?;
+        let cleaned = all && self.ledger.clean(&tx, before.rows)?;
         tx.commit()?;
         (self.sweep, self.unsealed) = (sweep, unsealed);
         report.pages = self.give_back()?;
-        report.done = all && self.sweep.is_idle() && report.pages == 0;
+        report.done = all && !cleaned && self.sweep.is_idle() && report.pages == 0;
         Ok(report)
     }
 

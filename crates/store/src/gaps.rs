@@ -14,6 +14,8 @@ use crate::Batch;
 use crate::Reader;
 use crate::StoreError;
 use crate::Writer;
+use crate::chain::Kind;
+use crate::chain::Ledger;
 use crate::classify::At;
 use crate::classify::Sql;
 
@@ -127,7 +129,7 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write`]. Call it again then: nothing was recorded.
     pub fn begin_watch(&mut self, now: i64) -> Result<Option<Gap>, StoreError> {
-        begin(&mut self.db.conn, now).at(&self.path)
+        begin(&mut self.db.conn, &mut self.ledger, now).at(&self.path)
     }
 
     /// Says that all that was seen until `now` (unix seconds) is written; `clean` if that was all.
@@ -191,13 +193,14 @@ impl Reader {
     }
 }
 
-fn begin(conn: &mut Connection, now: i64) -> Sql<Option<Gap>> {
+fn begin(conn: &mut Connection, ledger: &mut Ledger, now: i64) -> Sql<Option<Gap>> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let gap = last(&tx)?.and_then(|last| {
         let reason = if last.clean { GapReason::Stopped } else { GapReason::Killed };
         Gap::new(last.at, now, reason)
     });
     note(&tx, gap.as_slice(), Some(Heartbeat { at: now, clean: false }))?;
+    ledger.link(&tx, Kind::Open)?;
     tx.commit()?;
     Ok(gap)
 }

@@ -14,6 +14,7 @@
 mod ask;
 mod batch;
 mod blocks;
+mod chain;
 mod classify;
 mod dimension;
 mod error;
@@ -52,6 +53,7 @@ mod writer;
 
 pub use ask::Cancel;
 pub use batch::{Batch, WriteReport};
+pub use chain::{ChainHead, ChainVerdict, Unvouched};
 pub use dimension::{Dimension, UnknownDimension};
 pub use error::StoreError;
 pub use events::{Event, EventKind, Note, NoteKind, UnknownEventKind};

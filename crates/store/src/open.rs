@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 
 use crate::Quarantined;
 use crate::StoreError;
+use crate::chain::Ledger;
 use crate::classify::At;
 use crate::locate::Locator;
 use crate::migrate;
@@ -41,6 +42,8 @@ pub struct Options {
     pub boot: String,
     /// Who is asked where addresses are; `None`: nobody, they stay without.
     pub locator: Option<Locator>,
+    /// Each transaction leaves a link that vouches for what it wrote ([`crate::ChainHead`]).
+    pub tamper_evidence: bool,
 }
 
 /// What opening found and did. Anything but the defaults is worth a log line.
@@ -58,6 +61,12 @@ pub struct OpenReport {
     pub interrupted: u64,
 }
 
+/// What a writer begins with.
+pub(crate) struct Opened {
+    pub(crate) conn: Connection,
+    pub(crate) ledger: Ledger,
+}
+
 /// Makes the directory and takes the lock that a writer holds as long as it lives.
 pub(crate) fn prepare(path: &Path, options: &Options) -> Result<File, StoreError> {
     place::make_directory(path, options.group)?;
@@ -65,18 +74,18 @@ pub(crate) fn prepare(path: &Path, options: &Options) -> Result<File, StoreError
 }
 
 /// Opens the database, or a new one in its place if it is damaged.
-pub(crate) fn open(path: &Path, options: &Options) -> Result<(Connection, OpenReport), StoreError> {
+pub(crate) fn open(path: &Path, options: &Options) -> Result<(Opened, OpenReport), StoreError> {
     match attempt(path, options) {
         Err(StoreError::Corrupt { reason, .. }) => {
             let quarantined = quarantine::move_aside(path, &reason)?;
-            let (conn, report) = attempt(path, options)?;
-            Ok((conn, OpenReport { quarantined: Some(quarantined), ..report }))
+            let (opened, report) = attempt(path, options)?;
+            Ok((opened, OpenReport { quarantined: Some(quarantined), ..report }))
         }
         other => other,
     }
 }
 
-fn attempt(path: &Path, options: &Options) -> Result<(Connection, OpenReport), StoreError> {
+fn attempt(path: &Path, options: &Options) -> Result<(Opened, OpenReport), StoreError> {
     let empty = place::size(path) == 0;
     if empty && place::size(&place::beside(path, "-wal")) > 0 {
         // SQLite would delete the journal.
@@ -103,7 +112,8 @@ fn attempt(path: &Path, options: &Options) -> Result<(Connection, OpenReport), S
     }
     let migrated = migrate::migrate(&mut conn, path, STEPS)?;
     check_relations(&conn, path)?;
-    let interrupted = pending::interrupt(&mut conn).at(path)?;
+    let mut ledger = Ledger::open(&conn).at(path)?;
+    let interrupted = pending::interrupt(&mut conn, &mut ledger).at(path)?;
     let report = OpenReport {
         created: found == 0,
         quarantined: None,
@@ -111,7 +121,7 @@ fn attempt(path: &Path, options: &Options) -> Result<(Connection, OpenReport), S
         backup: migrated.backup,
         interrupted,
     };
-    Ok((conn, report))
+    Ok((Opened { conn, ledger }, report))
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {

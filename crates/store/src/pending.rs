@@ -12,6 +12,8 @@ use rusqlite::TransactionBehavior;
 use rusqlite::params;
 
 use crate::WriteReport;
+use crate::chain::Kind;
+use crate::chain::Ledger;
 use crate::classify::Sql;
 use crate::programs;
 use crate::programs::Undecided;
@@ -98,7 +100,7 @@ pub(crate) fn resolve(
 }
 
 /// Whatever an earlier run left pending was interrupted. Returns how many executables were.
-pub(crate) fn interrupt(conn: &mut Connection) -> Sql<u64> {
+pub(crate) fn interrupt(conn: &mut Connection, ledger: &mut Ledger) -> Sql<u64> {
     let left: Vec<i64> = conn
         .prepare("SELECT id FROM executables WHERE sha256 = '(pending)'")?
         .query_map([], |row| row.get(0))?
@@ -114,6 +116,7 @@ pub(crate) fn interrupt(conn: &mut Connection) -> Sql<u64> {
         count += 1;
     }
     merge(&tx, &merges)?;
+    ledger.link(&tx, Kind::Open)?;
     tx.commit()?;
     Ok(count)
 }

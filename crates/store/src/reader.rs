@@ -15,6 +15,7 @@ use rusqlite::functions::FunctionFlags;
 
 use crate::StoreError;
 use crate::ask::Cache;
+use crate::chain;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::migrate;
@@ -147,6 +148,7 @@ impl Reader {
 /// `plain_name(domain)`: a name as people read it; `in_network(addr, network)`: 1 if the address is one and lies in the network.
 fn add_functions(conn: &Connection) -> Sql<()> {
     migrate::add_functions(conn)?;
+    chain::add_function(conn)?;
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_DIRECTONLY;

@@ -22,6 +22,8 @@ use crate::Note;
 use crate::NoteKind;
 use crate::StoreError;
 use crate::Writer;
+use crate::chain;
+use crate::chain::Ledger;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -106,7 +108,12 @@ impl Salvage {
 
     /// Notes that everything is to be taken from a history that was moved aside just now, and since
     /// when it was complete. What cannot be opened is given up.
-    pub(crate) fn begin(conn: &mut Connection, path: &Path, aside: &Path) -> Sql<Self> {
+    pub(crate) fn begin(
+        conn: &mut Connection,
+        ledger: &mut Ledger,
+        path: &Path,
+        aside: &Path,
+    ) -> Sql<Self> {
         let name = aside.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
         let mut salvage = Self::new(path, name);
         let source = match salvage.open() {
@@ -149,6 +156,7 @@ impl Salvage {
             let (at, clean): (i64, i64) = (at, clean);
             tx.execute("INSERT OR IGNORE INTO heartbeat VALUES (1, ?1, ?2)", [at, clean])?;
         }
+        ledger.link(&tx, chain::Kind::Open)?;
         tx.commit()?;
         salvage.source = Some(source);
         Ok(salvage)
@@ -296,7 +304,7 @@ impl Writer {
     /// What was moved aside just now is to be taken over; a failure to note that is no reason not
     /// to write.
     pub(crate) fn begin_salvage(&mut self, aside: &Path) -> Salvage {
-        match Salvage::begin(&mut self.db.conn, &self.path, aside) {
+        match Salvage::begin(&mut self.db.conn, &mut self.ledger, &self.path, aside) {
             Ok(salvage) => salvage,
             Err(error) => {
                 let mut salvage = Salvage::new(aside, String::new());
@@ -366,6 +374,7 @@ impl Writer {
             Some(kind) => salvage.count(kind, taken.saved),
             None => salvage.finish(&tx)?,
         }
+        self.ledger.link(&tx, chain::Kind::Batch)?;
         tx.commit()?;
         self.unsealed = unsealed;
         if let Some(oldest) = taken.oldest {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::Batch;
+use crate::ChainHead;
 use crate::Dropped;
 use crate::ExpireReport;
 use crate::Gap;
@@ -172,6 +173,29 @@ impl Sink {
                 Err(error)
             }
         }
+    }
+
+    /// Switches tamper evidence on or off ([`Writer::set_tamper_evidence`]). False if the database
+    /// does not take it now: call it again later.
+    pub fn set_tamper_evidence(&mut self, on: bool) -> bool {
+        self.options.tamper_evidence = on;
+        let Some(writer) = self.writer.as_mut() else { return true };
+        match writer.set_tamper_evidence(on) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(%error, on, "tamper evidence could not be switched yet");
+                false
+            }
+        }
+    }
+
+    /// The hash to note down ([`Writer::mark_chain`]); `None` while it is off, or the sink waits.
+    pub fn chain_head(&mut self) -> Option<ChainHead> {
+        let head = self.writer.as_mut()?.mark_chain();
+        head.unwrap_or_else(|error| {
+            tracing::warn!(%error, "no link could be added to the chain");
+            None
+        })
     }
 
     fn drain(&mut self) -> Result<(), StoreError> {

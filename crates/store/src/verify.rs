@@ -66,13 +66,22 @@ impl Verdict {
     }
 
     fn find(&mut self, time: Option<(i64, i64)>, what: String) {
-        if self.findings.len() >= MOST_FINDINGS {
-            self.more += 1;
-            return;
-        }
-        let (since, until) = time.map_or((None, None), |(since, until)| (Some(since), Some(until)));
-        self.findings.push(Finding { since, until, what });
+        find((&mut self.findings, &mut self.more), time, what);
     }
+}
+
+/// Adds a finding, or counts it if there are many.
+pub(crate) fn find(
+    (findings, more): (&mut Vec<Finding>, &mut u64),
+    time: Option<(i64, i64)>,
+    what: String,
+) {
+    if findings.len() >= MOST_FINDINGS {
+        *more += 1;
+        return;
+    }
+    let (since, until) = time.map_or((None, None), |(since, until)| (Some(since), Some(until)));
+    findings.push(Finding { since, until, what });
 }
 
 impl Reader {

@@ -19,6 +19,8 @@ use crate::WriteReport;
 use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::blocks::fitted;
+use crate::chain::Kind;
+use crate::chain::Ledger;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -30,6 +32,7 @@ use crate::intern::Interning;
 use crate::locate::Locate;
 use crate::locate::Nowhere;
 use crate::open;
+use crate::open::Opened;
 use crate::parties::Actor;
 use crate::parties::Peer;
 use crate::pending;
@@ -53,8 +56,10 @@ pub struct Writer {
     pub(crate) unsealed: seal::Waiting,
     /// A damaged history from which something is still to be taken over.
     pub(crate) salvage: Option<Salvage>,
+    /// Tamper evidence.
+    pub(crate) ledger: Ledger,
     known: Known,
-    options: Options,
+    pub(crate) options: Options,
     /// Dropped last: as long as this lives no other writer opens.
     lock: File,
 }
@@ -98,7 +103,7 @@ impl Writer {
         lock: File,
         known: Known,
     ) -> Result<(Self, OpenReport), StoreError> {
-        let (conn, report) = open::open(path, &options)?;
+        let (Opened { conn, ledger }, report) = open::open(path, &options)?;
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         let unsealed = seal::Waiting::read(&conn).at(path)?;
         let mut writer = Self {
@@ -109,6 +114,7 @@ impl Writer {
             waiting: Waiting::default(),
             unsealed,
             salvage: None,
+            ledger,
             known,
             options,
             lock,
@@ -118,6 +124,8 @@ impl Writer {
             None => Salvage::pending(&writer.db.conn, path).at(path)?,
         };
         writer.adopt()?;
+        let on = writer.options.tamper_evidence;
+        writer.ledger.switch(&mut writer.db.conn, on).at(path)?;
         Ok((writer, report))
     }
 
@@ -171,10 +179,11 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write`].
     pub fn seal(&mut self) -> Result<(), StoreError> {
-        let conn = &mut self.db.conn;
+        let (conn, ledger) = (&mut self.db.conn, &mut self.ledger);
         let mut seal = || {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             seal::seal(&tx)?;
+            ledger.link(&tx, Kind::Seal)?;
             tx.commit()
         };
         seal().at(&self.path)?;
@@ -184,10 +193,11 @@ impl Writer {
 
     /// Takes over what an earlier version wrote.
     fn adopt(&mut self) -> Result<(), StoreError> {
-        let conn = &mut self.db.conn;
+        let (conn, ledger) = (&mut self.db.conn, &mut self.ledger);
         let mut some = || {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let more = seal::adopt(&tx)?;
+            ledger.link(&tx, Kind::Open)?;
             tx.commit()?;
             Ok(more)
         };
@@ -254,6 +264,7 @@ impl Writer {
         report.events += events::note(&tx, &batch.notes)?;
         gaps::note(&tx, &batch.gaps, batch.heartbeat)?;
         crate::import::write_mark(&tx, batch.import.as_ref())?;
+        self.ledger.link(&tx, Kind::Batch)?;
         tx.commit()?;
         Ok(report)
     }

@@ -1,5 +1,5 @@
 //! `kill -9` at any moment leaves a sound database with everything that was acknowledged, and sums
-//! that are those of the rows.
+//! that are those of the rows, and a chain that vouches for them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
@@ -19,6 +19,7 @@ use common::*;
 use femtosnitch_model::Digest;
 use femtosnitch_store::Batch;
 use femtosnitch_store::Cancel;
+use femtosnitch_store::ChainVerdict;
 use femtosnitch_store::Reader;
 use femtosnitch_store::Retention;
 
@@ -34,7 +35,7 @@ const STEP: i64 = 1_700;
 
 /// Writes and says so, until killed.
 fn victim(path: &Path) -> ! {
-    let mut writer = open(path);
+    let mut writer = open_chained(path);
     let mut out = std::io::stdout();
     let begun = number(path, "SELECT coalesce(max(id), 0) FROM executables");
     for turn in begun.. {
@@ -87,6 +88,8 @@ fn assert_verified(path: &Path) {
     let reader = Reader::open(path).unwrap();
     let verdict = reader.verify(false, &mut |_| {}, &Cancel::default()).unwrap();
     assert!(verdict.is_fine(), "{verdict:?}");
+    let chain = reader.verify_chain(&[], &mut |_| {}, &Cancel::default()).unwrap();
+    assert!(chain.as_ref().is_none_or(ChainVerdict::is_fine), "{chain:?}");
 }
 
 #[test]
@@ -127,7 +130,7 @@ fn kill_9_two_hundred_times() {
         let (least, found) = (before + written as u64, batches(&path));
         assert!((least..=least + 1).contains(&found), "{least} batches were told, {found} found");
         before = found;
-        drop(open(&path));
+        drop(open_chained(&path));
         if round % 4 == 0 {
             assert_sound(&path);
             assert_verified(&path);

@@ -1,4 +1,5 @@
-//! Random rows, sealed and let go of at random: what is left answers as all rows ever written do.
+//! Random rows, sealed and let go of at random: what is left answers as all rows ever written do,
+//! and is what the chain vouches for.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 #![allow(clippy::indexing_slicing, clippy::print_stdout, reason = "tests")]
 
@@ -48,6 +49,8 @@ enum Step {
     /// Ages in hours of rows, minutes, hours and days, and how many steps are made.
     Retain([i64; 4], usize),
     Reopen,
+    /// Tamper evidence on or off.
+    Chain(bool),
 }
 
 prop_compose! {
@@ -85,6 +88,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Seal),
         3 => (ages, prop_oneof![0..12_usize, Just(1_000)]).prop_map(|(ages, steps)| Step::Retain(ages, steps)),
         1 => Just(Step::Reopen),
+        1 => prop::bool::weighted(0.7).prop_map(Step::Chain),
     ]
 }
 
@@ -282,7 +286,8 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.db");
-        let mut writer = open(&path);
+        let mut chained = true;
+        let mut writer = open_chained(&path);
         let mut written: Vec<Row> = Vec::new();
         for step in steps {
             match step {
@@ -309,7 +314,11 @@ proptest! {
                 }
                 Step::Reopen => {
                     drop(writer);
-                    writer = open(&path);
+                    writer = if chained { open_chained(&path) } else { open(&path) };
+                }
+                Step::Chain(on) => {
+                    chained = on;
+                    writer.set_tamper_evidence(on).unwrap();
                 }
             }
         }
@@ -328,6 +337,8 @@ proptest! {
         }
         let verdict = reader.verify(false, &mut |_| {}, &Cancel::default()).unwrap();
         prop_assert!(verdict.is_fine(), "{:?}", verdict);
+        let chain = reader.verify_chain(&[], &mut |_| {}, &Cancel::default()).unwrap().unwrap();
+        prop_assert!(chain.is_fine(), "{:?}", chain);
         drop(writer);
         assert_sound(&path);
     }

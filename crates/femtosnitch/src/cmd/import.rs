@@ -54,7 +54,8 @@ fn history(paths: &Paths, args: &PicosnitchArgs) -> anyhow::Result<ExitCode> {
     // No locator: where an address is today says nothing of last month. No boot: nobody knows which
     // it was.
     let group = daemon::reader_group(paths, &config)?;
-    let options = Options { group, ..Options::default() };
+    let options =
+        Options { group, tamper_evidence: config.store.tamper_evidence, ..Options::default() };
     let (mut writer, opened) = Writer::open(&paths.database(), &options).map_err(in_use)?;
     let now = now();
     let mut import = Import::begin(source, &writer, keep(&config), now)?;

@@ -73,6 +73,7 @@ fn running_json(status: &Status, history: &History) -> serde_json::Result<String
     if let Some(Value::Object(database)) = object.get_mut("database") {
         database.insert("rows".to_owned(), json!(history.rows()));
         database.insert("kept".to_owned(), history.json());
+        database.insert("chain".to_owned(), history.chain());
     }
     if let Value::Object(fields) = &mut object {
         fields.insert("running".to_owned(), Value::Bool(true));
@@ -133,6 +134,7 @@ fn facts(status: &Status, history: &History) -> Vec<(&'static str, String)> {
     ];
     let kept = history.lines().into_iter().enumerate();
     facts.extend(kept.map(|(at, line)| (if at == 0 { "kept" } else { "" }, line)));
+    facts.extend(history.evidence().map(|head| ("evidence", head)));
     facts.extend(places(&status.geoip));
     facts
 }

@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::{Context as _, bail};
 use femtosnitch_model::printable;
-use femtosnitch_store::{Cancel, Finding, Reader, Verdict};
+use femtosnitch_store::{Cancel, ChainVerdict, Finding, Reader, Unvouched, Verdict};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -19,6 +20,8 @@ struct Told<'a> {
     fine: bool,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    /// Tamper evidence; null if there never was any.
+    chain: Option<&'a ChainVerdict>,
 }
 
 /// Looks at all of the history and says what is wrong; 1 if anything is.
@@ -34,17 +37,31 @@ pub fn run(paths: &Paths, args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         bar.tell(done, at.done, "blocks and sums");
     };
     let verdict = reader.verify(!args.quick, &mut tell_bar, &Cancel::default());
-    drop(bar);
     let verdict = verdict?;
+    let noted = noted(&args.head)?;
+    let chain = reader.verify_chain(&noted, &mut tell_bar, &Cancel::default());
+    drop(bar);
+    let chain = chain?;
+    if chain.is_none() && !noted.is_empty() {
+        bail!(
+            "the history has no chain of which a head could be part: it is another one, or was \
+             replaced, or `tamper_evidence` in [store] never was true"
+        );
+    }
+    let fine = verdict.is_fine() && chain.as_ref().is_none_or(ChainVerdict::is_fine);
     let mut out = io::stdout().lock();
     if args.json {
-        json::write(&mut out, &Told { fine: verdict.is_fine(), verdict: &verdict })?;
+        json::write(&mut out, &Told { fine, verdict: &verdict, chain: chain.as_ref() })?;
         writeln!(out)?;
     } else {
-        tell(&mut out, &verdict, Style::for_stdout(), &TimeZone::system())?;
+        let (style, zone) = (Style::for_stdout(), TimeZone::system());
+        tell(&mut out, &verdict, style, &zone)?;
+        if let Some(chain) = &chain {
+            tell_chain(&mut out, chain, style, &zone)?;
+        }
     }
     out.flush()?;
-    Ok(if verdict.is_fine() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(out: &mut impl Write, verdict: &Verdict, style: Style, zone: &TimeZone) -> io::Result<()> {
@@ -67,16 +84,73 @@ fn tell(out: &mut impl Write, verdict: &Verdict, style: Style, zone: &TimeZone) 
     }
 }
 
+/// Hashes as they were given, or in files.
+fn noted(heads: &[String]) -> anyhow::Result<Vec<String>> {
+    let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    let mut noted = Vec::new();
+    for head in heads {
+        if is_hash(head) {
+            noted.push(head.clone());
+            continue;
+        }
+        let text = std::fs::read_to_string(head).with_context(|| {
+            format!("--head {head}: neither 64 hexadecimal digits nor a file that can be read")
+        })?;
+        let before = noted.len();
+        // As in a line of the log: `head=…`.
+        let words = text.split(|ch: char| !ch.is_ascii_alphanumeric());
+        noted.extend(words.filter(|word| is_hash(word)).map(str::to_owned));
+        if noted.len() == before {
+            bail!("--head {head}: there is no hash of 64 hexadecimal digits in it");
+        }
+    }
+    Ok(noted)
+}
+
+fn tell_chain(
+    out: &mut impl Write,
+    chain: &ChainVerdict,
+    style: Style,
+    zone: &TimeZone,
+) -> io::Result<()> {
+    let ChainVerdict { links, vouched, head, unvouched, findings, more, .. } = chain;
+    for finding in findings {
+        writeln!(out, "{}", style.bad(&printable(&line(finding, zone))))?;
+    }
+    if *more > 0 {
+        writeln!(out, "and {more} more")?;
+    }
+    for Unvouched { since, until } in unvouched {
+        let since = moment(*since, zone).unwrap_or_default();
+        let until = until.and_then(|until| moment(until, zone));
+        let until = until.unwrap_or_else(|| "now".to_owned());
+        let off = format!("{since} to {until}: tamper evidence was off, nothing was vouched for");
+        writeln!(out, "{}", style.warning(&off))?;
+    }
+    let read = format!("{links} links vouch for {vouched} rows of the database");
+    if chain.is_fine() {
+        writeln!(out, "{read}: {}", style.good("nothing was changed"))?;
+    } else {
+        writeln!(out, "{read}: somebody else has changed it")?;
+    }
+    match head {
+        Some(head) => writeln!(out, "head {head}"),
+        None => Ok(()),
+    }
+}
+
 /// What is wrong, with the time that it concerns.
 fn line(finding: &Finding, zone: &TimeZone) -> String {
-    let at = |second: i64| {
-        let at = Timestamp::from_second(second).ok()?;
-        Some(at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
-    };
+    let at = |second| moment(second, zone);
     match (finding.since.and_then(at), finding.until.and_then(at)) {
         (Some(since), Some(until)) => format!("{since} to {until}: {}", finding.what),
         _ => finding.what.clone(),
     }
+}
+
+fn moment(second: i64, zone: &TimeZone) -> Option<String> {
+    let at = Timestamp::from_second(second).ok()?;
+    Some(at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ mod tests {
     use crate::config::{Format, resolve};
 
     /// What the daemon changes while it runs.
-    const AT_ONCE: [&str; 9] = [
+    const AT_ONCE: [&str; 10] = [
         "capture.sample_interval",
         "store.write_interval",
         "store.retention",
@@ -53,6 +53,7 @@ mod tests {
         "store.retention_hours",
         "store.retention_days",
         "store.max_size",
+        "store.tamper_evidence",
         "names.resolvers",
         "names.ptr",
     ];

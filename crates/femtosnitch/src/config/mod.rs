@@ -146,6 +146,8 @@ pub struct Store {
     pub retention_days: Option<Duration>,
     /// Bytes that the history may take; `None` for any number.
     pub max_size: Option<u64>,
+    /// Each transaction leaves a link that vouches for what it wrote.
+    pub tamper_evidence: bool,
     /// Rows kept in memory at most while the database cannot be written.
     pub spool_rows: usize,
 }
@@ -159,6 +161,7 @@ impl Default for Store {
             retention_hours: Some(Duration::from_secs(400 * 86_400)),
             retention_days: None,
             max_size: Some(2 << 30),
+            tamper_evidence: false,
             spool_rows: 200_000,
         }
     }

@@ -163,6 +163,7 @@ fn store(keys: &mut Section<'_>) -> Store {
         retention_hours: levels.next(keys, "retention_hours", default.retention_hours),
         retention_days: levels.next(keys, "retention_days", default.retention_days),
         max_size: retention::max_size(keys, default.max_size),
+        tamper_evidence: keys.switch("tamper_evidence", default.tamper_evidence),
         spool_rows: keys.number("spool_rows", default.spool_rows, 1_000..=10_000_000),
     }
 }

@@ -14,6 +14,7 @@
 
 mod capture;
 mod containers;
+mod evidence;
 mod identity;
 mod libraries;
 mod locations;
@@ -49,6 +50,7 @@ use femtosnitch_sys::{cgroup, owner, procfs, thread};
 use crate::config::{self, Config, Paths};
 use capture::Capture;
 use containers::Containers;
+use evidence::Evidence;
 use identity::Identity;
 use libraries::Libraries;
 use losses::Losses;
@@ -152,7 +154,9 @@ impl Running {
             String::new()
         });
         let (locator, look) = locations::locator(paths, &config.geoip, &report);
-        let options = store::Options { group: gid, boot, locator: Some(Arc::clone(&locator)) };
+        let tamper_evidence = config.store.tamper_evidence;
+        let locate = Some(Arc::clone(&locator));
+        let options = store::Options { group: gid, boot, locator: locate, tamper_evidence };
         let (sink, opened) = Sink::open(&paths.database(), &options, config.store.spool_rows)?;
         report.history_opened(opened.as_ref());
 
@@ -189,7 +193,7 @@ impl Running {
         let tellers = Tellers::start(&probe, &config, paths, (&messages, &waker), &report)?;
         helpers.extend(tellers.threads);
         let log = TextLog::new(&paths.log_dir(), gid, config.log.clone(), &report);
-        let keep = Keep::from(&config.store);
+        let keep = (Keep::from(&config.store), Evidence::new(tamper_evidence));
         let writer = writer::start(sink, keep, locator, log, Arc::clone(&report))?;
         let capture = Capture {
             probe,
@@ -232,13 +236,14 @@ impl Running {
     }
 
     /// Reads the configuration again. Filters, privacy, resolvers, databases of places, the log of
-    /// connections, retention and intervals change at once; the rest waits for a restart, which is told. A broken file changes
+    /// connections, retention, tamper evidence and intervals change at once; the rest waits for a restart, which is told. A broken file changes
     /// nothing.
     pub fn reload(&self) {
         let message = match Config::load(&self.paths) {
             Ok((config, path)) => {
                 let loaded = Loaded::new(path.as_deref(), report::now(), &self.config, &config);
                 self.writer.set_retention(Keep::from(&config.store));
+                self.writer.set_tamper_evidence(config.store.tamper_evidence);
                 self.writer.set_log(config.log.clone());
                 self.look.send(locations::search(&self.paths, &config.geoip));
                 Message::Settings(Box::new((Settings::of(&config), loaded)))

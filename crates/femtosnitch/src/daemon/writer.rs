@@ -11,6 +11,7 @@ use femtosnitch_store::{Batch, Gap, Locator, Sink, SinkState};
 use femtosnitch_sys::clock::{self, StepDetector};
 use femtosnitch_sys::thread;
 
+use super::evidence::{Evidence, Wanted};
 use super::report::Report;
 use super::retention::{Keep, Shared};
 use super::textlog::{TextLog, TextLogAsks};
@@ -67,6 +68,7 @@ pub(super) struct WriterHandle {
     thread: JoinHandle<anyhow::Result<()>>,
     batches: Mutex<Option<Batches>>,
     keep: Shared,
+    evidence: Wanted,
     log: TextLogAsks,
 }
 
@@ -88,6 +90,11 @@ impl WriterHandle {
     /// It is heeded when the next batch was written.
     pub(super) fn set_retention(&self, keep: Keep) {
         self.keep.set(keep);
+    }
+
+    /// Likewise.
+    pub(super) fn set_tamper_evidence(&self, on: bool) {
+        self.evidence.set(on);
     }
 
     /// The log of connections changes with the next batch.
@@ -119,7 +126,7 @@ fn wall_seconds() -> i64 {
 /// Starts the thread.
 pub(super) fn start(
     mut sink: Sink,
-    keep: Keep,
+    (keep, evidence): (Keep, Evidence),
     locator: Locator,
     log: TextLog,
     report: Arc<Report>,
@@ -131,6 +138,7 @@ pub(super) fn start(
     let waiting = Arc::new(AtomicUsize::new(0));
     let keep = Shared::new(keep);
     let asks = log.asks();
+    let wanted = evidence.wanted();
     let writer = Writer {
         sink,
         locator,
@@ -138,13 +146,14 @@ pub(super) fn start(
         inbox,
         waiting: Arc::clone(&waiting),
         keep: keep.clone(),
+        evidence,
         report,
         clock: StepDetector::new(LEAP),
         distrust_until,
     };
     let thread = thread::spawn("writer", move || writer.run())?;
     let batches = Mutex::new(Some(Batches { sender, waiting, gaps: Vec::new() }));
-    Ok(WriterHandle { thread, batches, keep, log: asks })
+    Ok(WriterHandle { thread, batches, keep, evidence: wanted, log: asks })
 }
 
 struct Writer {
@@ -154,6 +163,7 @@ struct Writer {
     inbox: Receiver<Batch>,
     waiting: Arc<AtomicUsize>,
     keep: Shared,
+    evidence: Evidence,
     report: Arc<Report>,
     clock: StepDetector,
     distrust_until: Option<Instant>,
@@ -168,6 +178,7 @@ impl Writer {
         let mut retry = false;
         // So that `status` knows before the first batch. Nothing is cached that could be outdated.
         self.locator.lock().unwrap_or_else(PoisonError::into_inner).refresh();
+        self.evidence.look(&mut self.sink);
         loop {
             let mut pause = next_step.min(salvage).saturating_duration_since(Instant::now());
             if retry {
@@ -182,6 +193,7 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.last_words(),
             }
+            self.evidence.look(&mut self.sink);
             if Instant::now() >= salvage {
                 let more = self.salvage();
                 salvage = Instant::now() + if more { STEP_PAUSE } else { RETENTION_PAUSE };
@@ -211,6 +223,7 @@ impl Writer {
 
     fn last_words(mut self) -> anyhow::Result<()> {
         let state = self.sink.flush();
+        self.evidence.tell(&mut self.sink);
         let (rows, waiting) = (state.queued_rows, state.waiting.clone());
         self.report.written(state);
         match waiting {

@@ -24,7 +24,8 @@ const WHO: usize = 3;
 /// Likewise, each of one digit.
 const FATE: usize = 4;
 
-const COLUMNS: &str = "sealed, rows, first, last, time, who, fate,
+/// What a block has besides its number.
+pub(crate) const COLUMNS: &str = "sealed, rows, first, last, time, who, fate,
     fate_begun, fate_ended, fate_failed, fate_error,
     who_actor0, who_actor1, who_actor2, who_process0, who_process1, who_process2,
     who_pid0, who_pid1, who_pid2,

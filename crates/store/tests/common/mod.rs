@@ -80,6 +80,12 @@ pub fn rows(rows: Vec<Row>) -> Batch {
     Batch { rows, ..Batch::default() }
 }
 
+/// With tamper evidence.
+pub fn open_chained(path: &Path) -> Writer {
+    let options = Options { tamper_evidence: true, ..Options::default() };
+    Writer::open(path, &options).unwrap().0
+}
+
 pub fn open(path: &Path) -> Writer {
     Writer::open(path, &Options::default()).unwrap().0
 }

@@ -1,33 +1,33 @@
 //! What `femtosnitch status` reads from the history itself.
 
-use femtosnitch_store::{Kept, Levels, Reader, StoreError};
+use femtosnitch_store::{ChainHead, Kept, Levels, Reader, StoreError};
 use serde_json::{Value, json};
 
 use crate::config::Paths;
 
 /// Rows, and since when they and what sums them up are kept; or why that is not known.
 #[derive(Debug)]
-pub(super) struct History(Result<(u64, Levels), String>);
+pub(super) struct History(Result<(u64, Levels, Option<ChainHead>), String>);
 
 impl History {
     /// Reads it.
     pub(super) fn of(paths: &Paths) -> Self {
         let read = || -> Result<_, StoreError> {
             let reader = Reader::open(&paths.database())?;
-            Ok((reader.stats()?.rows, reader.levels()?))
+            Ok((reader.stats()?.rows, reader.levels()?, reader.chain_head()?))
         };
         Self(read().map_err(|error| error.to_string()))
     }
 
     /// Connections kept.
     pub(super) fn rows(&self) -> Option<u64> {
-        self.0.as_ref().ok().map(|(rows, _)| *rows)
+        self.0.as_ref().ok().map(|(rows, ..)| *rows)
     }
 
     /// For people: a line for each level that reaches further back than the finer one before it.
     pub(super) fn lines(&self) -> Vec<String> {
         let levels = match &self.0 {
-            Ok((_, levels)) => levels,
+            Ok((_, levels, _)) => levels,
             Err(reason) => return vec![format!("not known: {reason}")],
         };
         let mut lines = Vec::new();
@@ -49,16 +49,31 @@ impl History {
 
     /// For programs: unix seconds by level, null where there is nothing.
     pub(super) fn json(&self) -> Value {
-        let Ok((_, levels)) = &self.0 else { return Value::Null };
+        let Ok((_, levels, _)) = &self.0 else { return Value::Null };
         let [rows, minutes, hours, days] = [levels.rows, levels.minutes, levels.hours, levels.days]
             .map(|Kept { since, .. }| since);
         json!({ "rows": rows, "minutes": minutes, "hours": hours, "days": days })
     }
 
+    /// Tamper evidence for people; nothing if there never was any.
+    pub(super) fn evidence(&self) -> Option<String> {
+        let ChainHead { hash, link, at, on } = self.0.as_ref().ok()?.2.as_ref()?;
+        let off = if *on { "" } else { ", switched off since" };
+        Some(format!("{hash} (link {link}, {}{off})", moment(*at)))
+    }
+
+    /// Likewise for programs.
+    pub(super) fn chain(&self) -> Value {
+        self.0.as_ref().ok().and_then(|(_, _, head)| head.as_ref()).map_or(
+            Value::Null,
+            |head| json!({ "head": head.hash, "link": head.link, "at": head.at, "on": head.on }),
+        )
+    }
+
     #[cfg(test)]
     pub(super) fn new(rows: u64, since: [Option<i64>; 4]) -> Self {
         let [rows_kept, minutes, hours, days] = since.map(|since| Kept { since, let_go: None });
-        Self(Ok((rows, Levels { rows: rows_kept, minutes, hours, days })))
+        Self(Ok((rows, Levels { rows: rows_kept, minutes, hours, days }, None)))
     }
 }
 
