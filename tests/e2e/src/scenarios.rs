@@ -56,7 +56,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     Kernel "older-without-leader": life::older_without_leader,
     Kernel "sigterm-loses-nothing": life::sigterm_loses_nothing,
     Kernel "kill-9": life::kill_9,
-    Kernel "gaps": life::gaps,
+    User "gaps": life::gaps,
     User "second-instance": life::second_instance,
     User "sighup": life::sighup,
     User "import": import::beside_our_own,

@@ -52,7 +52,7 @@ pub(super) fn many_processes(world: &World) -> Result<Outcome> {
     fs::copy(&world.testkit, &program).context("copying the testkit")?;
     let daemon = root.start()?;
     let mut command = std::process::Command::new(&program);
-    // More than the two have room for together.
+    // More than there is room for in both.
     let crowd = if world.machine_is_ours { "150" } else { "300" };
     command.args(["many", "--tag", &mark, "--processes", crowd]);
     let report = world.report(command)?;
