@@ -40,7 +40,7 @@ pub(crate) fn e2e(options: &E2eOptions) -> Result<()> {
     if skipped("FEMTOSNITCH_SKIP_ROOT", "e2e", "the end-to-end tests, which need root,") {
         return Ok(());
     }
-    let binaries = workspace::build_release()?;
+    let binaries = workspace::build_e2e()?;
     let mut command = if process::is_root() {
         Command::new(&binaries.e2e)
     } else {

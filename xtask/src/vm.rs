@@ -51,6 +51,9 @@ pub(crate) struct Options {
     /// Only fetch the kernels
     #[arg(long)]
     fetch: bool,
+    /// Repeat here, too, what tells nothing of the kernel
+    #[arg(long)]
+    everything: bool,
     /// Seconds that each guest may take
     #[arg(long, default_value_t = 1800)]
     timeout: u64,
@@ -70,6 +73,7 @@ impl Options {
             keep: false,
             refresh: false,
             fetch: false,
+            everything: false,
             timeout,
             runner: Vec::new(),
         }
@@ -98,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         }
         return Ok(());
     }
-    let binaries = if options.command.is_some() { None } else { Some(workspace::build_release()?) };
+    let binaries = if options.command.is_some() { None } else { Some(workspace::build_e2e()?) };
     let work = |kernel: &Kernel| {
         boot(kernel, &payload(options, binaries.as_ref(), &options.runner), options)
     };
@@ -148,7 +152,7 @@ fn payload<'a>(
     match (&options.command, binaries) {
         (None, Some(binaries)) => Payload {
             programs: vec![&binaries.femtosnitch, &binaries.testkit, &binaries.e2e],
-            command: runner_line(runner),
+            command: runner_line(runner, options.everything),
         },
         (command, _) => Payload {
             programs: options.program.iter().map(PathBuf::as_path).collect(),
@@ -158,10 +162,11 @@ fn payload<'a>(
 }
 
 /// The shell line that runs the tests in the guest.
-fn runner_line(arguments: &[String]) -> String {
+fn runner_line(arguments: &[String], everything: bool) -> String {
+    let which = if everything { "" } else { " --kernel-only" };
     let fixed = format!(
         "export FEMTOSNITCH_E2E_VM=1; exec {GUEST_BIN}/femtosnitch-e2e --femtosnitch {GUEST_BIN}/femtosnitch \
-         --testkit {GUEST_BIN}/femtosnitch-testkit"
+         --testkit {GUEST_BIN}/femtosnitch-testkit{which}"
     );
     arguments.iter().fold(fixed, |line, argument| line + " " + &quoted(argument))
 }
@@ -259,7 +264,8 @@ mod tests {
 
     #[test]
     fn arguments_survive_the_guests_shell() {
-        let line = runner_line(&["it's".into(), "a b".into()]);
+        let line = runner_line(&["it's".into(), "a b".into()], false);
+        assert!(line.contains(" --kernel-only "), "{line}");
         assert!(line.ends_with(r" 'it'\''s' 'a b'"), "{line}");
     }
 }

@@ -12,7 +12,7 @@ use crate::process;
 /// The binaries that the end-to-end layers run, and the packages that hold them.
 const PACKAGES: [&str; 3] = ["femtosnitch", "femtosnitch-testkit", "femtosnitch-e2e"];
 
-/// Paths of the release binaries that a test layer needs.
+/// Paths of the binaries that a test layer needs.
 pub(crate) struct Binaries {
     /// The product.
     pub(crate) femtosnitch: PathBuf,
@@ -57,18 +57,53 @@ pub(crate) fn cache() -> Result<PathBuf> {
 pub(crate) fn cargo() -> Result<Command> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()?);
+    // What it said of this crate would count as a change: ring asks to be built again, and all that
+    // is built on it, whenever it differs from what cargo alone was started with.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(of_this_crate) {
+            command.env_remove(name);
+        }
+    }
     Ok(command)
 }
 
-/// Builds the release binaries that the end-to-end layers run.
+/// Whether cargo sets this variable for the crate that it runs.
+fn of_this_crate(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].into_iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// Builds, as it is shipped, what is measured.
 pub(crate) fn build_release() -> Result<Binaries> {
+    build("release")
+}
+
+/// Builds what the end-to-end layers run. Cargo.toml says what differs from what is shipped.
+pub(crate) fn build_e2e() -> Result<Binaries> {
+    build("e2e")
+}
+
+fn build(profile: &str) -> Result<Binaries> {
     let mut command = cargo()?;
-    command.args(["build", "--release"]);
+    command.args(["build", "--profile", profile]);
     for package in PACKAGES {
         command.args(["--package", package]);
     }
     process::run(&mut command)?;
     let [femtosnitch, testkit, e2e] =
-        PACKAGES.map(|name| target().map(|t| t.join("release").join(name)));
+        PACKAGES.map(|name| target().map(|t| t.join(profile).join(name)));
     Ok(Binaries { femtosnitch: femtosnitch?, testkit: testkit?, e2e: e2e? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cargo_started_by_us_is_told_nothing_of_this_crate() {
+        assert!(std::env::vars().any(|(name, _)| of_this_crate(&name)), "cargo tells us something");
+        let cargo = cargo().unwrap();
+        let removed = |wanted: &str| cargo.get_envs().any(|it| it == (wanted.as_ref(), None));
+        assert!(removed("CARGO_PKG_NAME") && removed("CARGO_MANIFEST_DIR"));
+        assert!(!removed("CARGO") && !removed("PATH"));
+    }
 }

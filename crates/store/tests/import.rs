@@ -466,7 +466,7 @@ fn kill_9_and_go_on() {
     let from = dir.path().join("picosnitch.db");
     let rows = some(11_000);
     add_4(&mut version_4(&from), &rows);
-    let (mut round, mut killed) = (0_u64, 0);
+    let (mut round, mut killed) = (0_u16, 0);
     for target in 0.. {
         let into = dir.path().join(format!("{target}.db"));
         let mut ended = false;
@@ -480,9 +480,9 @@ fn kill_9_and_go_on() {
                 .unwrap();
             let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
             let mut steps = lines.filter(|line| line.ends_with("step"));
-            steps.by_ref().take(1 + round as usize % 3).for_each(drop);
+            steps.by_ref().take(1 + usize::from(round) % 3).for_each(drop);
             // Not always at the same place of a step; some come too late, on a fast machine more.
-            std::thread::sleep(Duration::from_millis(round * 37 % 130));
+            std::thread::sleep(Duration::from_millis(u64::from(round) * 37 % 130));
             child.kill().unwrap();
             ended = child.wait().unwrap().success();
             drop(steps);

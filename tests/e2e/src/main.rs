@@ -36,6 +36,9 @@ struct Args {
     /// Lists the scenarios instead of running them
     #[arg(long)]
     list: bool,
+    /// Leaves out what tells nothing of the kernel, unless --filter asks for it
+    #[arg(long)]
+    kernel_only: bool,
     /// Skips what needs network namespaces (a kernel without them, a locked-down container)
     #[arg(long)]
     skip_network_namespaces: bool,

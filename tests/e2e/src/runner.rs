@@ -21,10 +21,22 @@ pub(crate) enum Outcome {
     Known(String),
 }
 
+/// What else than our own code a scenario could find wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// How this kernel and our hooks get along: run on every kernel.
+    Kernel,
+    /// Nothing: what it looks at begins where the kernel's part is over and is held to account by
+    /// others. Once is enough, on the machine that runs the tests.
+    User,
+}
+
 /// One test with a stable name.
 pub(crate) struct Scenario {
     /// What it is called on the command line and in the output.
     pub(crate) name: &'static str,
+    /// Where it has to run.
+    pub(crate) about: About,
     /// What it does. An error is a failure.
     pub(crate) run: fn(&World) -> Result<Outcome>,
 }
@@ -81,7 +93,18 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     let world = World::new(args)?;
     let mut tally = Tally::default();
     let chosen = |name: &str| name.contains(&args.filter);
-    for scenario in scenarios::ALL.iter().filter(|scenario| chosen(scenario.name)) {
+    let once = args.kernel_only && args.filter.is_empty();
+    let (run, left): (Vec<_>, Vec<_>) = scenarios::ALL
+        .iter()
+        .filter(|scenario| chosen(scenario.name))
+        .partition(|scenario| !once || scenario.about == About::Kernel);
+    if !left.is_empty() {
+        let left = left.len();
+        say(&format!(
+            "{left} scenarios are about user space alone and not repeated on this kernel"
+        ));
+    }
+    for scenario in run {
         let start = Instant::now();
         let outcome = (scenario.run)(&world);
         tally.record(scenario.name, start.elapsed(), outcome);

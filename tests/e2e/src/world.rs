@@ -54,8 +54,8 @@ impl World {
             testkit,
             skip_namespaces: args.skip_network_namespaces,
             machine_is_ours: ours,
-            processes: args.processes.unwrap_or(if ours { 200 } else { 1000 }),
-            kills: args.kills.unwrap_or(if ours { 2 } else { 20 }),
+            processes: args.processes.unwrap_or(if ours { 100 } else { 1000 }),
+            kills: args.kills.unwrap_or(if ours { 1 } else { 10 }),
             marks: Cell::new(0),
             starts: RefCell::default(),
             stops: RefCell::default(),
@@ -71,6 +71,11 @@ impl World {
     /// How long something may take that should take `seconds` at most on a real machine.
     pub(crate) fn patience(&self, seconds: u64) -> Duration {
         Duration::from_secs(seconds * if self.machine_is_ours { 20 } else { 3 })
+    }
+
+    /// How often to do what should be done so many times on a real machine.
+    pub(crate) const fn times(&self, many: usize) -> usize {
+        if self.machine_is_ours { many / 5 } else { many }
     }
 
     /// A call of the traffic generator.

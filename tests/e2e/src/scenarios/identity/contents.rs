@@ -28,15 +28,15 @@ fn places() -> Result<[tempfile::TempDir; 2]> {
 /// Thousands of programs that differ and live for less than a millisecond; half of them are gone
 /// before they send.
 pub(in crate::scenarios) fn short_lived(world: &World) -> Result<Outcome> {
-    let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
+    let (root, dir, many) = (Root::new(world)?, tempfile::tempdir()?, world.times(MANY));
     let daemon = root.start()?;
     let mut programs = Programs::new()?;
     let path = |n: usize| dir.path().join(format!("tool{n}"));
     let before = [Before::Nothing, Before::Unlink];
-    for (n, before) in (0..MANY).zip(before.into_iter().cycle()) {
+    for (n, before) in (0..many).zip(before.into_iter().cycle()) {
         programs.write(&path(n), before)?;
     }
-    for n in 0..MANY {
+    for n in 0..many {
         programs.run(&path(n))?;
     }
     daemon.stop()?;

@@ -18,7 +18,7 @@ const MANY: usize = 2_000;
 
 /// Not one more digest for two thousand executions, and exactly one when the file was touched.
 pub(in crate::scenarios) fn state(world: &World) -> Result<Outcome> {
-    let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
+    let (root, dir, many) = (Root::new(world)?, tempfile::tempdir()?, world.times(MANY));
     let daemon = root.start()?;
     let mut programs = Programs::new()?;
     let path = dir.path().join("tool");
@@ -35,11 +35,11 @@ pub(in crate::scenarios) fn state(world: &World) -> Result<Outcome> {
         programs.expect_as(&path.display().to_string(), &sha256, times as u64);
         programs.wait(&root, &path)
     };
-    work::exactly(&root, 0, || runs(MANY))?;
+    work::exactly(&root, 0, || runs(many))?;
     work::exactly(&root, 1, || {
         let touch = FileTimes::new().set_modified(SystemTime::now());
         File::options().write(true).open(&path)?.set_times(touch)?;
-        runs(MANY / 10)
+        runs(many / 10)
     })?;
     daemon.stop()?;
     programs.compare(&root)?;
