@@ -229,6 +229,7 @@ pub(super) fn now() -> i64 {
 const NO_USER: u32 = u32::MAX;
 
 /// Names as this system has them, from wherever it gets them.
+#[derive(Debug)]
 pub(super) struct SystemUsers;
 
 impl Users for SystemUsers {
