@@ -26,10 +26,6 @@ use crate::app::App;
 use crate::guard::{self, Ends, Who};
 use patient::Patient;
 
-/// Connections at a time.
-const MOST: usize = 512;
-/// For the head of a request, and between two requests.
-const HEAD_TIME: Duration = Duration::from_secs(15);
 /// For agreeing on encryption.
 const TLS_TIME: Duration = Duration::from_secs(10);
 /// Headers of a request.
@@ -48,7 +44,7 @@ pub(crate) async fn serve(
     (app, router): (Arc<App>, Router),
     mut stop: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(MOST));
+    let room = Arc::new(Semaphore::new(app.settings.limits.connections));
     let mut was_full = false;
     loop {
         let accepted = tokio::select! {
@@ -65,7 +61,7 @@ pub(crate) async fn serve(
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
             if !was_full {
-                tracing::warn!(most = MOST, %remote, "too many connections: closed");
+                tracing::warn!(most = app.settings.limits.connections, %remote, "too many connections: closed");
             }
             was_full = true;
             continue;
@@ -102,16 +98,17 @@ async fn converse(
     ends: Ends,
     (app, router): (Arc<App>, Router),
 ) {
+    let limits = app.settings.limits;
     let service = service_fn(|request: Request<Incoming>| {
         let (app, router) = (Arc::clone(&app), router.clone());
         async move { Ok::<_, Infallible>(answer(&app, router, ends, request.map(Body::new)).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIME)
+        .header_read_timeout(limits.head_time)
         .max_headers(MOST_HEADERS)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(Patient::new(stream)), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
     if let Err(error) = connection.await {
         // Mostly somebody who went away; malformed requests too, which hyper answers itself.
         tracing::debug!(remote = %ends.remote, %error, "connection ended");

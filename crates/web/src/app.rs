@@ -10,11 +10,6 @@ use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::state::{Acknowledged, Secret, Sessions, UsedKeys};
 
-/// Downloads of rows at a time; each has a thread.
-const EXPORTS: usize = 2;
-/// Those who watch live at a time.
-pub(crate) const VIEWERS: usize = 128;
-
 /// Everything that a request may need.
 pub(crate) struct App {
     pub(crate) settings: Settings,
@@ -54,19 +49,19 @@ impl App {
         };
         Self {
             hosts: Hosts::new(&settings.hosts),
-            settings,
             secret: kept.secret,
-            rates: Rates::default(),
+            rates: Rates::new(settings.limits.burst),
             refusals: Refusals::default(),
             pool,
             live,
-            exports: Arc::new(Semaphore::new(EXPORTS)),
-            viewers: Arc::new(Semaphore::new(VIEWERS)),
+            exports: Arc::new(Semaphore::new(settings.limits.exports)),
+            viewers: Arc::new(Semaphore::new(settings.limits.viewers)),
             sessions: Mutex::new(kept.sessions),
             used_keys: Mutex::default(),
             acknowledged: Mutex::new(kept.acknowledged),
             cookie_name,
             encrypted,
+            settings,
         }
     }
 

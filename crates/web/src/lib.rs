@@ -22,5 +22,5 @@ mod tls;
 
 pub use export::{Export, ExportFormat, RowSink};
 pub use server::{Server, WebError};
-pub use settings::{ReadTime, Settings, Tls};
+pub use settings::{Limits, ReadTime, Settings, Tls};
 pub use state::{LONGEST_KEY_LIFE, open_key};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use femtosnitch_store::Users;
 
@@ -28,6 +29,36 @@ pub enum Tls {
 /// the result is no bound.
 pub type ReadTime = fn(&str, i64) -> Result<Option<i64>, String>;
 
+/// What others can take up of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; more are closed at once.
+    pub connections: usize,
+    /// Those who watch live at a time.
+    pub viewers: usize,
+    /// Downloads of rows at a time; each has a thread.
+    pub exports: usize,
+    /// Requests of one asker at once, and a quarter of it every second.
+    pub burst: u32,
+    /// Time for the head of a request, and between two requests.
+    pub head_time: Duration,
+    /// How long somebody may take nothing of an answer.
+    pub write_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            viewers: 128,
+            exports: 2,
+            burst: 200,
+            head_time: Duration::from_secs(15),
+            write_time: Duration::from_secs(30),
+        }
+    }
+}
+
 /// What a server needs to know.
 #[derive(Clone)]
 pub struct Settings {
@@ -50,6 +81,8 @@ pub struct Settings {
     pub users: Arc<dyn Users + Send + Sync>,
     /// How times are read.
     pub read_time: ReadTime,
+    /// What others can take up.
+    pub limits: Limits,
     /// How rows are written.
     pub export: Export,
 }

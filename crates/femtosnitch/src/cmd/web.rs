@@ -13,7 +13,7 @@ use anyhow::Context;
 use femtosnitch_sys::mem;
 use femtosnitch_sys::notify::Notifier;
 use femtosnitch_sys::signal::{Signal, Signals};
-use femtosnitch_web::{Server, Settings, Tls, WebError};
+use femtosnitch_web::{Limits, Server, Settings, Tls, WebError};
 use tracing_subscriber::EnvFilter;
 
 use super::query::SystemUsers;
@@ -100,6 +100,7 @@ fn settings(paths: &Paths, config: &Config, args: &WebArgs) -> anyhow::Result<Se
         version: env!("CARGO_PKG_VERSION").to_owned(),
         users: Arc::new(SystemUsers),
         read_time: |text, now| text.parse::<When>().map(|when| when.seconds(now)),
+        limits: Limits::default(),
         export: rows::sink,
     })
 }

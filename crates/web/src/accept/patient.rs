@@ -8,19 +8,17 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How long nothing of an answer may be taken.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 pub(super) struct Patient<T> {
     inner: T,
+    patience: Duration,
     /// Runs while a write waits.
     limit: Pin<Box<Sleep>>,
     waits: bool,
 }
 
 impl<T> Patient<T> {
-    pub(super) fn new(inner: T) -> Self {
-        Self { inner, limit: Box::pin(tokio::time::sleep(PATIENCE)), waits: false }
+    pub(super) fn new(inner: T, patience: Duration) -> Self {
+        Self { inner, patience, limit: Box::pin(tokio::time::sleep(patience)), waits: false }
     }
 
     fn judge<R>(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
@@ -30,7 +28,8 @@ impl<T> Patient<T> {
         }
         if !self.waits {
             self.waits = true;
-            self.limit.as_mut().reset(Instant::now() + PATIENCE);
+            let end = Instant::now() + self.patience;
+            self.limit.as_mut().reset(end);
         }
         match self.limit.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
@@ -10,10 +10,8 @@ use axum::http::StatusCode;
 use super::Who;
 use crate::answer::Refusal;
 
-/// Requests at once.
-const BURST: f64 = 200.0;
-/// Requests a second after that.
-const STEADY: f64 = 50.0;
+/// The whole allowance comes back within this time.
+const REFILL: Duration = Duration::from_secs(4);
 /// Wrong tokens and keys in [`MISTAKES_FOR`], by everybody together.
 const MOST_MISTAKES: u32 = 30;
 const MISTAKES_FOR: Duration = Duration::from_secs(60);
@@ -42,14 +40,26 @@ struct Inner {
 }
 
 /// Allowances.
-#[derive(Debug, Default)]
-pub(crate) struct Rates(Mutex<Inner>);
+#[derive(Debug)]
+pub(crate) struct Rates {
+    /// Requests at once.
+    burst: f64,
+    inner: Mutex<Inner>,
+}
 
 fn too_many(message: &str) -> Refusal {
     Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many", message)
 }
 
 impl Rates {
+    pub(crate) fn new(burst: u32) -> Self {
+        Self { burst: burst.into(), inner: Mutex::default() }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a request.
     pub(super) fn admit(&self, who: &Who, addr: IpAddr) -> Result<(), Refusal> {
         let asker = match who {
@@ -64,17 +74,17 @@ impl Rates {
     }
 
     fn take(&self, asker: Asker, now: Instant) -> bool {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
         if inner.askers.len() >= MOST_ASKERS {
-            let full = Duration::from_secs_f64(BURST / STEADY);
-            inner.askers.retain(|_, bucket| now.duration_since(bucket.at) < full);
+            inner.askers.retain(|_, bucket| now.duration_since(bucket.at) < REFILL);
             if inner.askers.len() >= MOST_ASKERS {
                 return false;
             }
         }
-        let bucket = inner.askers.entry(asker).or_insert(Bucket { left: BURST, at: now });
-        let since = now.duration_since(bucket.at).as_secs_f64();
-        bucket.left = (bucket.left + since * STEADY).min(BURST);
+        let burst = self.burst;
+        let bucket = inner.askers.entry(asker).or_insert(Bucket { left: burst, at: now });
+        let refilled = now.duration_since(bucket.at).as_secs_f64() / REFILL.as_secs_f64();
+        bucket.left = (bucket.left + refilled * burst).min(burst);
         bucket.at = now;
         if bucket.left < 1.0 {
             return false;
@@ -89,7 +99,7 @@ impl Rates {
     }
 
     fn mistake_at(&self, now: Instant) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner();
         let (since, count) = inner
             .mistakes
             .filter(|(since, _)| now.duration_since(*since) < MISTAKES_FOR)
@@ -100,7 +110,7 @@ impl Rates {
     /// Whether logging in may be tried. Whoever is logged in, or is a program with the token, is
     /// not concerned.
     pub(crate) fn may_log_in(&self) -> Result<(), Refusal> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.inner();
         let many = inner
             .mistakes
             .is_some_and(|(since, count)| count >= MOST_MISTAKES && since.elapsed() < MISTAKES_FOR);
@@ -121,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_taken_and_a_flood_is_not() {
-        let rates = Rates::default();
+        let rates = Rates::new(200);
         let now = Instant::now();
         let taken = (0..1_000).filter(|_| rates.take(address(1), now)).count();
         assert_eq!(taken, 200);
@@ -133,7 +143,7 @@ mod tests {
 
     #[test]
     fn guessing_ends() {
-        let rates = Rates::default();
+        let rates = Rates::new(200);
         for _ in 0..MOST_MISTAKES {
             rates.may_log_in().unwrap();
             rates.mistake();
@@ -145,13 +155,13 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let rates = Rates::default();
+        let rates = Rates::new(200);
         let now = Instant::now();
         for at in 0..MOST_ASKERS {
             rates.take(Asker::Session(at.to_string()), now);
         }
         assert!(!rates.take(address(1), now));
         assert!(rates.take(address(1), now + Duration::from_secs(10)));
-        assert_eq!(rates.0.lock().unwrap().askers.len(), 1);
+        assert_eq!(rates.inner().askers.len(), 1);
     }
 }

@@ -124,7 +124,7 @@ pub(super) async fn tree(app: Arc<App>, mut params: Params) -> Answer {
     query.limit = query.limit.map(|limit| limit.max(NODES));
     params.end()?;
     let users = Arc::clone(&app.settings.users);
-    let ask = app.pool.ask(move |reader, _| encode(&reader.tree(&query, &*users)?));
+    let ask = app.pool.ask(move |reader, cancel| encode(&reader.tree(&query, &*users, cancel)?));
     Ok(json(ask.await?))
 }
 
