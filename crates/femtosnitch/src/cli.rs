@@ -46,7 +46,7 @@ pub struct Cli {
 pub enum Command {
     /// Capture traffic in the foreground, until stopped by a signal (needs root)
     Daemon(DaemonArgs),
-    /// Try it out: capture and show live traffic together (needs root)
+    /// Try it out: capture, serve the dashboard and show live traffic together (needs root)
     Run(RunArgs),
     /// Show history, summed up by what you choose
     Query(QueryArgs),

@@ -6,6 +6,7 @@ mod cgroups;
 mod changes;
 mod connections;
 mod container;
+mod dashboard;
 mod disk;
 mod download;
 mod export;
@@ -48,6 +49,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     "orphaned-grandchild": lineage::orphaned_grandchild,
     "namespaces": spaces::traffic_inside,
     "container": container::traffic_inside,
+    "dashboard": dashboard::adds_up,
     "kernel-sockets": kernel::sockets,
     "tunnel": kernel::tunnel,
     "older-connection": life::older_connection,

@@ -22,4 +22,7 @@ pub struct WebArgs {
     /// Open the dashboard in a browser, logged in; if it runs already, do only that
     #[arg(long)]
     pub open: bool,
+    /// End with the process that started this
+    #[arg(long, hide = true)]
+    pub child: bool,
 }

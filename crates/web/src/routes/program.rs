@@ -16,9 +16,9 @@ const WEEK: usize = 7 * 24;
 
 pub(super) async fn program(app: Arc<App>, mut params: Params) -> Answer {
     let exe = params.one("exe")?.filter(|exe| !exe.is_empty());
+    params.end()?;
     let exe =
         exe.ok_or_else(|| Refusal::bad("bad_parameter", "exe: name a program by its path"))?;
-    params.end()?;
     let ask = app.pool.ask(move |reader, _| encode(&reader.program(&exe)?));
     Ok(json(ask.await?))
 }

@@ -24,7 +24,7 @@ struct Given {
     token: String,
 }
 
-/// Whether one is logged in: nobody else comes here.
+/// Whether one is logged in: the guard lets nobody else come here.
 pub(super) async fn show() -> Response {
     nothing()
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
+use femtosnitch_sys::signal;
 use nix::unistd::Uid;
 
 /// How long a browser may take to start.
@@ -31,12 +32,9 @@ pub(super) fn open(url: &str, state_dir: &Path) -> anyhow::Result<()> {
     }
     let file = state_dir.join(FILE);
     write(&file, &address).with_context(|| format!("cannot write {}", file.display()))?;
-    let started = Command::new("xdg-open")
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
+    let mut command = Command::new("xdg-open");
+    command.arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let started = signal::as_usual(|| command.spawn()).and_then(|started| started);
     if let Err(error) = started {
         let life = LIFE.as_secs();
         writeln!(io::stdout(), "No browser could be started (xdg-open: {error}).")?;
