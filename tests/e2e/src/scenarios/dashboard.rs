@@ -73,8 +73,8 @@ pub(super) fn adds_up(world: &World) -> Result<Outcome> {
     let daemon = root.start()?;
     let web = Web::start(&root)?;
     let status = web.ask("status")?;
-    ensure!(status["daemon"] == "running", "{status}");
-    ensure!(status["pid"] == daemon.pid(), "{status}");
+    ensure!(Row(&status).text("daemon") == "running", "{status}");
+    ensure!(Row(&status).number("pid") == u64::from(daemon.pid()), "{status}");
     let exe = world.testkit.to_str().context("a strange path")?;
     let seconds = world.patience(20).as_secs().to_string();
     let mut live = web.curl(&format!("live?exe={exe}"));
@@ -89,7 +89,8 @@ pub(super) fn adds_up(world: &World) -> Result<Outcome> {
     for line in told {
         let Some(tick) = line.strip_prefix("data: ") else { continue };
         let tick: Value = serde_json::from_str(tick)?;
-        let flows = tick["flows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let flows =
+            tick.get("flows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for flow in flows.iter().map(Row).filter(|flow| flow.text("cmdline").ends_with(&mark)) {
             moved = (moved.0 + flow.number("send"), moved.1 + flow.number("recv"));
         }
@@ -101,15 +102,16 @@ pub(super) fn adds_up(world: &World) -> Result<Outcome> {
     drop(live);
     let of = format!("report?since=all&by=exe&filter=cmdline~*{mark}");
     command::until("all of it in the history", world.patience(20), || {
-        let total = web.ask(&of)?["total"].clone();
-        Ok((Row(&total).number("send"), Row(&total).number("recv")) == wanted)
+        let report = web.ask(&of)?;
+        let total = report.get("total").context("no total")?;
+        Ok((Row(total).number("send"), Row(total).number("recv")) == wanted)
     })?;
     daemon.stop()?;
     let report = web.ask(&of)?;
-    let keys = &report["answers"][0]["keys"];
-    ensure!(keys[0] == exe, "{keys}");
+    let found = report.pointer("/answers/0/keys/0").and_then(Value::as_str);
+    ensure!(found == Some(exe), "{found:?}");
     command::until("the end of the daemon", world.patience(10), || {
-        Ok(web.ask("status")?["daemon"] == "absent")
+        Ok(Row(&web.ask("status")?).text("daemon") == "absent")
     })?;
     Ok(Outcome::Passed)
 }
