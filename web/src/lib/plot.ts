@@ -132,6 +132,17 @@ export interface Hooks {
   onzoom?: ((since: number, until: number) => void) | undefined;
 }
 
+/** Room for the labels of amounts. */
+export function axisWidth(width: number): number {
+  return width < 480 ? 58 : 84;
+}
+
+/** Without digits that say nothing, and short where there is little room. */
+function round(value: number, narrow: boolean, units: Units): string {
+  const text = rate(value, units).replace(/\.(\d*?)0+(?=\D)/, (_, rest: string) => (rest === '' ? '' : `.${rest}`));
+  return narrow ? text.replace('/s', '') : text;
+}
+
 /** A chart of this size; data is as `table` makes it. */
 export function options(look: Look, size: { width: number; height: number }, hooks: Hooks): uPlot.Options {
   const { layers, before, bytes } = hooks.picture();
@@ -146,8 +157,9 @@ export function options(look: Look, size: { width: number; height: number }, hoo
   const old: uPlot.Series[] = before
     ? [{ stroke: css('--ink'), width: 1.25, dash: [5, 4], points: { show: false }, ...(steps ? { paths: steps } : {}) }]
     : [];
+  const narrow = size.width < 480;
   const text = `12px ${css('--sans') || 'sans-serif'}`;
-  const label = (value: number): string => (bytes ? rate(Math.abs(value), look.units) : shortCount(Math.abs(value)));
+  const label = (value: number): string => (bytes ? round(Math.abs(value), narrow, look.units) : shortCount(Math.abs(value)));
   return {
     ...size,
     padding: [8, 6, 0, 0],
@@ -168,7 +180,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
       },
     },
     axes: [
-      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: 90, size: 38, gap: 8 },
+      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: narrow ? 70 : 90, size: 40, gap: 8 },
       {
         stroke: css('--soft'),
         font: text,
@@ -176,7 +188,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
         ticks: { show: false },
         incrs: increments(look.units, bytes),
         values: (_u, splits) => splits.map(label),
-        size: size.width < 480 ? 68 : 84,
+        size: axisWidth(size.width),
         space: 38,
         gap: 8,
       },

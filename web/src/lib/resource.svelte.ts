@@ -1,5 +1,6 @@
 // An answer that views show: the last one stays visible while the next is on its way.
 
+import { untrack } from 'svelte';
 import { ApiError, Latest } from './api';
 import { session } from './session.svelte';
 
@@ -40,8 +41,7 @@ export function resource<T>(key: () => string | null, ask: (signal: AbortSignal)
   const it = new Resource<T>();
   $effect(() => {
     const now = key();
-    if (now === null) it.clear();
-    else void it.load(ask);
+    untrack(() => (now === null ? it.clear() : void it.load(ask)));
     return () => it.cancel();
   });
   return it;

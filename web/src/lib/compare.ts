@@ -1,0 +1,37 @@
+// One period beside the one before it.
+
+import type { Answer, Report, Sums } from './types';
+import { keyOf, sumPoints, type Measure } from './layers';
+
+/** The period of the same length before; null where nothing can be before. */
+export function periodBefore(span: { since: number; until: number }): { since: number; until: number } | null {
+  const length = span.until - span.since;
+  return length <= 0 || span.since - length < 0 ? null : { since: span.since - length, until: span.since };
+}
+
+export function sumsByKey(report: Report | undefined): Map<string, Answer> {
+  return new Map(report?.answers.map((answer) => [keyOf(answer), answer]) ?? []);
+}
+
+/** All of a report's traffic per step, moved onto the steps of `onto`. */
+export function lineBefore(before: Report, steps: number, measure: Measure): number[] | undefined {
+  if (!before.series) return undefined;
+  const points = sumPoints([...before.series.lines, before.series.others]);
+  return Array.from({ length: steps }, (_, at) => {
+    const point = points[at];
+    if (!point) return 0;
+    if (measure === 'send') return point.send;
+    if (measure === 'total') return point.send + point.recv;
+    if (measure === 'connections') return point.connections;
+    return point.recv;
+  });
+}
+
+/** What a table ranks and shares out. */
+export function amount(sums: Sums, measure: Measure, layer: 'payload' | 'wire'): number {
+  if (measure === 'connections') return sums.connections;
+  const [send, recv] = layer === 'wire' ? [sums.wire_send ?? 0, sums.wire_recv ?? 0] : [sums.send, sums.recv];
+  if (measure === 'send') return send;
+  if (measure === 'recv') return recv;
+  return send + recv;
+}
