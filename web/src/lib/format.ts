@@ -22,7 +22,7 @@ function scaled(value: number, units: Units): [string, string] {
   const { base, names } = SCALES[units];
   let at = 0;
   let rest = Math.abs(value);
-  while (at + 1 < names.length && rest >= base * (at === 0 ? 1 : 0.9995)) {
+  while (at + 1 < names.length && rest >= (at === 0 ? base : 999.5)) {
     rest /= base;
     at += 1;
   }

@@ -12,6 +12,8 @@ const QUIET = 60;
 const NOTICES = 8;
 
 export interface Track {
+  /** A program, what it runs, and where. */
+  id: string;
   exe: string;
   last: LiveProgram;
   /** When it last moved something. */
@@ -35,6 +37,10 @@ export type Link = 'connecting' | 'open' | 'lost';
 /** Smoothing: a change shows by two thirds after so many seconds. */
 const SMOOTH = 3;
 
+function idOf({ exe, script, container }: LiveProgram): string {
+  return [exe, script ?? '', container ?? ''].join('\u0000');
+}
+
 /** Takes ticks and knows the last minutes; without the network, so that it can be tested. */
 export class Window {
   times: number[] = [];
@@ -46,17 +52,17 @@ export class Window {
     const keep = 1 - Math.exp(-per / SMOOTH);
     this.times.push(tick.time);
     this.total.push({ send: tick.send / per, recv: tick.recv / per });
-    const told = new Map(tick.programs.map((program) => [program.exe, program]));
-    for (const program of tick.programs) {
-      if (!this.tracks.has(program.exe)) {
+    const told = new Map(tick.programs.map((program) => [idOf(program), program]));
+    for (const [id, program] of told) {
+      if (!this.tracks.has(id)) {
         const zeros = new Array<number>(this.times.length - 1).fill(0);
-        this.tracks.set(program.exe, {
-          exe: program.exe, last: program, at: tick.time, send: zeros, recv: [...zeros], sendRate: 0, recvRate: 0,
+        this.tracks.set(id, {
+          id, exe: program.exe, last: program, at: tick.time, send: zeros, recv: [...zeros], sendRate: 0, recvRate: 0,
         });
       }
     }
-    for (const [exe, track] of this.tracks) {
-      const now = told.get(exe);
+    for (const [id, track] of this.tracks) {
+      const now = told.get(id);
       const send = (now?.send ?? 0) / per;
       const recv = (now?.recv ?? 0) / per;
       if (now) track.last = now;
@@ -65,7 +71,7 @@ export class Window {
       track.recv.push(recv);
       track.sendRate += (send - track.sendRate) * keep;
       track.recvRate += (recv - track.recvRate) * keep;
-      if (tick.time - track.at > WINDOW) this.tracks.delete(exe);
+      if (tick.time - track.at > WINDOW) this.tracks.delete(id);
     }
     const surplus = this.times.length - WINDOW;
     if (surplus > 0) {
@@ -81,7 +87,7 @@ export class Window {
   /** Programs that moved something lately, the busiest first. */
   lately(now: number): Track[] {
     const lately = [...this.tracks.values()].filter((track) => now - track.at <= QUIET);
-    return lately.sort((a, b) => b.sendRate + b.recvRate - a.sendRate - a.recvRate || a.exe.localeCompare(b.exe));
+    return lately.sort((a, b) => b.sendRate + b.recvRate - a.sendRate - a.recvRate || a.id.localeCompare(b.id));
   }
 }
 

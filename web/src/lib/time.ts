@@ -66,8 +66,12 @@ export function fromField(text: string): number | null {
   return Number.isNaN(ms) ? null : Math.floor(ms / 1000);
 }
 
-/** Seconds after 1970-01-01 UTC at which some local midnight was, for steps that begin there. */
-export function midnightOffset(at: number): number {
-  const minutes = new Date(at * 1000).getTimezoneOffset();
-  return (((minutes * 60) % 86400) + 86400) % 86400;
+/** Seconds that local time is ahead of UTC. */
+export function ahead(at: number): number {
+  return -60 * new Date(at * 1000).getTimezoneOffset();
+}
+
+/** The offset with which steps of `width` seconds begin at `start`. */
+export function aligned(start: number, width: number): number {
+  return -(((start % width) + width) % width);
 }

@@ -104,13 +104,28 @@ export interface Version {
 
 export interface Program {
   exe: string;
+  /** The latest first. */
   versions: Version[];
+  /** The latest first. */
+  cmdlines?: string[];
+}
+
+/** Sums by local hour: seven days from Monday on, 24 hours each. */
+export interface Heatmap {
+  days: Point[][];
+  span: Span;
+}
+
+/** `since` null: there is nothing. `let_go`: what was older is gone. */
+export interface Kept {
+  since: number | null;
+  let_go: number | null;
 }
 
 export type EventKind = 'first-seen' | 'modified' | 'upgraded' | 'gap' | 'lost';
 
 export interface Happening {
-  id?: string | number;
+  id: string;
   at: number;
   until: number | null;
   kind: EventKind;
@@ -126,7 +141,13 @@ export interface Happening {
   written_by: string;
   container: string;
   detail: string;
-  acknowledged?: boolean;
+  acknowledged: boolean;
+}
+
+export interface Happenings {
+  events: Happening[];
+  /** Earlier ones for which there was no room. */
+  left_out: number;
 }
 
 export interface Gap {
@@ -144,7 +165,8 @@ export interface Hook {
 
 /** The daemon's own account, and what the history holds. Without a daemon most of it is absent. */
 export interface Status {
-  daemon: 'running' | 'absent';
+  /** `unknown`: it could not be asked. */
+  daemon: 'running' | 'absent' | 'unknown';
   why?: string;
   version?: string;
   pid?: number;
@@ -175,9 +197,11 @@ export interface Status {
     oldest?: number | null;
     newest?: number | null;
     bytes?: number | null;
-    levels?: unknown;
-    [key: string]: unknown;
-  } | null;
+    levels?: Record<'rows' | 'minutes' | 'hours' | 'days', Kept>;
+    /** It cannot be read. */
+    error?: { code: string; message: string };
+  };
+  web?: { version: string; viewers: number };
 }
 
 /** What one program did since the tick before; `send` and `recv` are bytes. */
@@ -203,5 +227,5 @@ export interface Tick {
   programs: LiveProgram[];
   send: number;
   recv: number;
-  others?: { programs?: number; send: number; recv: number };
+  others?: { programs: number; send: number; recv: number };
 }
