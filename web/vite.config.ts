@@ -13,5 +13,5 @@ export default defineConfig({
   },
   resolve: process.env['VITEST'] ? { conditions: ['browser'] } : {},
   server: { proxy: { '/api': 'http://127.0.0.1:5100' } },
-  test: { environment: 'jsdom', include: ['tests/unit/**/*.test.ts'] },
+  test: { environment: 'node', include: ['tests/unit/**/*.test.ts'] },
 });

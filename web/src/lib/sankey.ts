@@ -51,6 +51,27 @@ export function fold(paths: readonly Path[], most: readonly number[]): Path[] {
   return [...merged.values()];
 }
 
+/**
+ * The largest `paths` of three keys, and what they leave out: by first and last key as far as
+ * `pairs` tell, and what these leave of `total` too.
+ */
+export function completed(paths: readonly Path[], pairs: readonly Path[], total: number): Path[] {
+  const id = (first = '', last = ''): string => `${first}\u0001${last}`;
+  const told = new Map<string, number>();
+  for (const { keys, value } of paths) {
+    const pair = id(keys[0], keys[2]);
+    told.set(pair, (told.get(pair) ?? 0) + value);
+  }
+  const out = paths.filter((path) => path.value > 0);
+  for (const { keys, value } of pairs) {
+    const rest = value - (told.get(id(keys[0], keys[1])) ?? 0);
+    if (rest > 0) out.push({ keys: [keys[0] ?? '', REST, keys[1] ?? ''], value: rest });
+  }
+  const rest = total - out.reduce((sum, path) => sum + path.value, 0);
+  if (rest > 0) out.push({ keys: [REST, REST, REST], value: rest });
+  return out;
+}
+
 export interface Size {
   width: number;
   height: number;
