@@ -21,7 +21,7 @@ function show<Props extends Record<string, unknown>>(component: Component<Props>
 }
 
 test('a number has its unit, and a tooltip that says what is counted', () => {
-  const span = show(Amount, { value: 1536, of: 'recv' }).querySelector('span');
+  const span = show(Amount, { value: 1536, of: 'recv' as const }).querySelector('span');
   expect(span?.textContent).toBe('1.50\u00a0KiB');
   expect(span?.title).toMatch(/^1,536\u00a0B\. Received: application bytes/);
 });
@@ -42,7 +42,7 @@ test('a table ranks, sorts when asked, and tells of the others and all', () => {
     others: { groups: 3, sums: answer('', 4, 5, 0) },
     total: answer('', 55, 105, 8),
   };
-  const body = show(Ranking, { dimension: 'domain', report, measure: 'both', layer: 'payload', sort: 'send', onsort: (sort: string | null) => asked.push(sort) });
+  const body = show(Ranking, { dimension: 'domain', report, measure: 'both' as const, layer: 'payload' as const, sort: 'send', onsort: (sort: string | null) => void asked.push(sort) });
   const first = [...body.querySelectorAll('tbody tr')].map((row) => row.querySelector('td')?.textContent?.trim());
   expect(first).toEqual(['b.org', 'a.org', '3 others']);
   expect(body.querySelector('th[aria-sort="descending"]')?.textContent).toContain('Sent');
