@@ -20,9 +20,9 @@ export interface Answer extends Sums {
   keys: Key[];
 }
 
-export interface Others {
+/** What is not among the answers: how many groups, and what they amount to. */
+export interface Others extends Sums {
   groups: number;
-  sums: Sums;
 }
 
 /** `until` is not included. What lies before `coarse_before` reads as unknown. */
@@ -163,6 +163,15 @@ export interface Hook {
   why: string;
 }
 
+export interface GeoDatabase {
+  path: string;
+  name: string;
+  /** Unix seconds. */
+  built: number;
+  /** Whom to name where its answers are shown; '' if nobody asks for it. */
+  attribution: string;
+}
+
 /** The daemon's own account, and what the history holds. Without a daemon most of it is absent. */
 export interface Status {
   /** `unknown`: it could not be asked. */
@@ -184,8 +193,8 @@ export interface Status {
     state: string;
   };
   geoip?: {
-    country: Record<string, unknown> | null;
-    asn: Record<string, unknown> | null;
+    country: GeoDatabase | null;
+    asn: GeoDatabase | null;
     problems: string[];
   };
   warnings?: string[];

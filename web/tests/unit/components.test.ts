@@ -39,7 +39,7 @@ test('a table ranks, sorts when asked, and tells of the others and all', () => {
   const asked: (string | null)[] = [];
   const report = {
     answers: [answer('a.org', 1, 90, 1), answer('b.org', 50, 10, 7)],
-    others: { groups: 3, sums: answer('', 4, 5, 0) },
+    others: { groups: 3, ...answer('', 4, 5, 0) },
     total: answer('', 55, 105, 8),
   };
   const body = show(Ranking, { dimension: 'domain', report, measure: 'both' as const, layer: 'payload' as const, sort: 'send', onsort: (sort: string | null) => void asked.push(sort) });

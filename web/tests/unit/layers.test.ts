@@ -10,7 +10,7 @@ const line = (...pairs: [number, number][]): Point[] => pairs.map(([send, recv])
 
 const report: Report = {
   answers: [answer('/a', 3, 30), answer('/b', 2, 20), answer('/c', 1, 10)],
-  others: { groups: 4, sums: sums(5, 50) },
+  others: { groups: 4, ...sums(5, 50) },
   total: sums(11, 110),
   span: { since: 600, until: 720 },
   series: { start: 600, width: 60, lines: [line([1, 10], [2, 20]), line([2, 20], [0, 0]), line([0, 0], [1, 10])], others: line([5, 50], [0, 0]) },
