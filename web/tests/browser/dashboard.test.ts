@@ -96,14 +96,14 @@ test('dragging over the chart looks closer', async () => {
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.8, box.y + 90, { steps: 5 });
   await page.mouse.up();
-  await page.waitForURL(/since=\d{10}&until=\d{10}|until=\d{10}/);
+  await page.waitForURL(/until=\d{10}/);
 });
 
 test('a hostile name is text and nothing else, in each view', async () => {
   const page = await stage.page();
   for (const path of ['/history?since=1h', `/program?since=1h&exe=${encodeURIComponent(hostile.exe)}`, '/events?since=1h', '/flow?since=1h']) {
     await page.goto(`${stage.base}${path}`);
-    await page.getByText('<img src=x', { exact: false }).first().waitFor();
+    await page.getByText('<img src=x').locator('visible=true').first().waitFor();
     expect(await page.locator('img').count(), path).toBe(0);
     expect(await page.locator('main').innerText(), path).not.toContain('\u202e');
     expect(await page.title(), path).toContain('femtosnitch');
@@ -162,6 +162,7 @@ test('switching fast leaves no question behind', async () => {
 for (const [width, height] of [[360, 740], [1440, 900]] as const) {
   test(`every view fits ${width} pixels, and people who do not see or point can use it`, async () => {
     const page = await stage.page(width, height);
+    const wrong: string[] = [];
     for (const scheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme: scheme });
       for (const path of [...VIEWS, `/program?exe=${encodeURIComponent(big.exe)}`]) {
@@ -169,16 +170,17 @@ for (const [width, height] of [[360, 740], [1440, 900]] as const) {
         await settled(page);
         await page.waitForTimeout(400);
         const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-        expect(over, `${path} is too wide`).toBeLessThanOrEqual(0);
+        if (over > 0) wrong.push(`${path} is ${over} pixels too wide`);
         await page.evaluate(AXE);
         const found = await page.evaluate(async () => {
           const axe = (globalThis as unknown as { axe: { run: (what: Document, how: object) => Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
           const { violations } = await axe.run(document, { resultTypes: ['violations'] });
           return violations.filter((it) => ['serious', 'critical'].includes(it.impact)).map((it) => `${it.id}: ${it.nodes[0]?.html} ${it.nodes[0]?.failureSummary}`);
         });
-        expect(found, `${path}, ${scheme}`).toEqual([]);
+        wrong.push(...found.map((it) => `${path}, ${scheme}: ${it}`));
       }
     }
+    expect(wrong).toEqual([]);
   });
 }
 
