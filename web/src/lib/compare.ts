@@ -1,7 +1,7 @@
 // One period beside the one before it.
 
-import type { Answer, Report, Sums } from './types';
-import { keyOf, sumPoints, type Measure } from './layers';
+import type { Answer, Report, Series, Sums } from './types';
+import { keyOf, stepTimes, sumPoints, type Measure } from './layers';
 
 /** The period of the same length before; null where nothing can be before. */
 export function periodBefore(span: { since: number; until: number }): { since: number; until: number } | null {
@@ -13,12 +13,15 @@ export function sumsByKey(report: Report | undefined): Map<string, Answer> {
   return new Map(report?.answers.map((answer) => [keyOf(answer), answer]) ?? []);
 }
 
-/** All of a report's traffic per step, moved onto the steps of `onto`. */
-export function lineBefore(before: Report, steps: number, measure: Measure): number[] | undefined {
+/** The traffic of `before` per step, moved `length` seconds onto the steps of `onto`. */
+export function lineBefore(before: Report, onto: Series, length: number, measure: Measure): number[] | undefined {
   if (!before.series) return undefined;
-  const points = sumPoints([...before.series.lines, before.series.others]);
-  return Array.from({ length: steps }, (_, at) => {
-    const point = points[at];
+  const { start, lines, others } = before.series;
+  const points = sumPoints([...lines, others]);
+  // What is kept may begin later than was asked for.
+  const moved = Math.round((start + length - onto.start) / onto.width);
+  return stepTimes(onto).map((_, at) => {
+    const point = points[at - moved];
     if (!point) return 0;
     if (measure === 'send') return point.send;
     if (measure === 'total') return point.send + point.recv;

@@ -43,7 +43,10 @@ test('nothing makes an empty chart', () => {
 test('the period before', () => {
   expect(periodBefore({ since: 1000, until: 1600 })).toEqual({ since: 400, until: 1000 });
   expect(periodBefore({ since: 100, until: 1600 })).toBeNull();
-  expect(lineBefore(report, 3, 'recv')).toEqual([80, 30, 0]);
+  if (!report.series) throw new Error('no series');
+  const onto = { ...report.series, start: 720, others: [...report.series.others, { send: 0, recv: 0, connections: 0 }] };
+  expect(lineBefore(report, onto, 120, 'recv')).toEqual([80, 30, 0]);
+  expect(lineBefore(report, onto, 180, 'recv')).toEqual([0, 80, 30]);
   expect(report.series && stepTimes(report.series)).toEqual([600, 660]);
   expect([amount(report.total, 'both', 'payload'), amount(report.total, 'total', 'wire'), amount(report.total, 'connections', 'wire')]).toEqual([121, 150, 1]);
 });
