@@ -1,7 +1,7 @@
 // One period beside the one before it.
 
 import type { Answer, Report, Series, Sums } from './types';
-import { keyOf, stepTimes, sumPoints, type Measure } from './layers';
+import { above, keyOf, stepTimes, sumPoints, type Bytes, type Measure } from './layers';
 
 /** The period of the same length before; null where nothing can be before. */
 export function periodBefore(span: { since: number; until: number }): { since: number; until: number } | null {
@@ -14,7 +14,7 @@ export function sumsByKey(report: Report | undefined): Map<string, Answer> {
 }
 
 /** The traffic of `before` per step, moved `length` seconds onto the steps of `onto`. */
-export function lineBefore(before: Report, onto: Series, length: number, measure: Measure): number[] | undefined {
+export function lineBefore(before: Report, onto: Series, length: number, measure: Measure, bytes: Bytes = 'payload'): number[] | undefined {
   if (!before.series) return undefined;
   const { start, lines, others } = before.series;
   const points = sumPoints([...lines, others]);
@@ -22,16 +22,12 @@ export function lineBefore(before: Report, onto: Series, length: number, measure
   const moved = Math.round((start + length - onto.start) / onto.width);
   return stepTimes(onto).map((_, at) => {
     const point = points[at - moved];
-    if (!point) return 0;
-    if (measure === 'send') return point.send;
-    if (measure === 'total') return point.send + point.recv;
-    if (measure === 'connections') return point.connections;
-    return point.recv;
+    return point ? above(point, measure, bytes) : 0;
   });
 }
 
 /** What a table ranks and shares out. */
-export function amount(sums: Sums, measure: Measure, layer: 'payload' | 'wire'): number {
+export function amount(sums: Sums, measure: Measure, layer: Bytes): number {
   if (measure === 'connections') return sums.connections;
   const [send, recv] = layer === 'wire' ? [sums.wire_send ?? 0, sums.wire_recv ?? 0] : [sums.send, sums.recv];
   if (measure === 'send') return send;

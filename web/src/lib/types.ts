@@ -35,6 +35,9 @@ export interface Span {
 export interface Point {
   send: number;
   recv: number;
+  /** At the IP layer; null where not measured, absent from what a server of before tells. */
+  wire_send?: number | null;
+  wire_recv?: number | null;
   connections: number;
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { amount, lineBefore, periodBefore } from '../../src/lib/compare';
-import { layersOf, stepTimes, sumPoints } from '../../src/lib/layers';
+import { layersOf, stepTimes, sumPoints, tellsWire } from '../../src/lib/layers';
 import { table } from '../../src/lib/plot';
 import type { Answer, Point, Report, Sums } from '../../src/lib/types';
 
@@ -49,4 +49,14 @@ test('the period before', () => {
   expect(lineBefore(report, onto, 180, 'recv')).toEqual([0, 80, 30]);
   expect(report.series && stepTimes(report.series)).toEqual([600, 660]);
   expect([amount(report.total, 'both', 'payload'), amount(report.total, 'total', 'wire'), amount(report.total, 'connections', 'wire')]).toEqual([121, 150, 1]);
+});
+
+test('bytes on the wire, where the server tells them over time', () => {
+  expect(tellsWire(report)).toBe(false);
+  const wired = (points: Point[]): Point[] => points.map((point) => ({ ...point, wire_send: point.send + 40, wire_recv: null }));
+  if (!report.series) throw new Error('no series');
+  const told = { ...report, series: { ...report.series, lines: report.series.lines.map(wired), others: wired(report.series.others) } };
+  expect(tellsWire(told)).toBe(true);
+  const [first] = layersOf(told, 'both', 1, () => '', 'wire');
+  expect([first?.up, first?.down]).toEqual([[0, 0], [41, 42]]);
 });
