@@ -78,6 +78,8 @@ export class Stage {
   #spawn(program: string, args: string[]): ChildProcess {
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#children.push(child);
+    // However the tests end, nothing of theirs stays.
+    process.once('exit', () => child.kill('SIGTERM'));
     return child;
   }
 
