@@ -1,6 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
-import { licences } from './licences';
+import { licences } from './licences.ts';
 
 // The server's content security policy forbids inline code, so nothing is inlined: no data: fonts or
 // scripts, no module preload polyfill (it is injected as code of its own).
