@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 
 .DEFAULT_GOAL := build
-.PHONY: help setup setup-test build run test test-unit test-e2e test-vm lint bench lab fmt clean install
+.PHONY: help setup setup-test build run test test-unit test-web test-e2e test-vm lint bench lab fmt clean install
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -22,7 +22,8 @@ setup: ## install what building needs
 setup-test: ## install what building and testing need
 	@scripts/setup test
 
-build: setup ## target/release/femtosnitch, and the default database of countries
+build: setup ## target/release/femtosnitch with the dashboard, and the default database of countries
+	@scripts/web build
 	cargo build --release --package femtosnitch
 	@scripts/geoip $(GEOIP).mmdb
 
@@ -33,12 +34,19 @@ run: build ## build, then watch this machine; ARGS="…" is handed over
 test: setup-test ## everything: lint, unit tests, end to end here and on other kernels
 	@scripts/lint
 	@cargo xtask unit
+	@scripts/web check
 	@cargo xtask e2e
+	@$(MAKE) --no-print-directory test-web
 	@cargo xtask vm
 	@echo "== all layers passed =="
 
 test-unit: setup-test ## unit tests
 	@cargo xtask unit
+
+test-web: setup-test ## the dashboard in a real browser (root)
+	@scripts/web build
+	@cargo build --release --package femtosnitch
+	@scripts/web browser $(BINARY)
 
 test-e2e: setup-test ## end to end on this kernel (root); ARGS="--filter NAME" chooses
 	@cargo xtask e2e -- $(ARGS)

@@ -15,7 +15,7 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("sys", &[]),
     ("geo", &[]),
@@ -26,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("probe", &["model"]),
     ("store", &["model"]),
     ("api", &["model"]),
+    ("web", &["store", "api", "model"]),
 ];
 
 /// The composition root.

@@ -4,6 +4,7 @@ mod every;
 mod export;
 mod import;
 mod verify;
+mod web;
 mod when;
 
 use std::io::{self, Write};
@@ -21,6 +22,7 @@ pub use every::Every;
 pub use export::{ExportArgs, ExportFormat};
 pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
 pub use verify::VerifyArgs;
+pub use web::WebArgs;
 pub use when::When;
 
 /// Tells which executable sent and received every byte.
@@ -44,7 +46,7 @@ pub struct Cli {
 pub enum Command {
     /// Capture traffic in the foreground, until stopped by a signal (needs root)
     Daemon(DaemonArgs),
-    /// Try it out: capture and show live traffic together (needs root)
+    /// Try it out: capture, serve the dashboard and show live traffic together (needs root)
     Run(RunArgs),
     /// Show history, summed up by what you choose
     Query(QueryArgs),
@@ -62,6 +64,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Check that what is recorded agrees with itself
     Verify(VerifyArgs),
+    /// Serve the dashboard to browsers of this machine
+    Web(WebArgs),
 }
 
 /// How much the daemon logs.
@@ -303,6 +307,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Top(args) => cmd::top::run(&paths, args),
         Command::Import(args) => cmd::import::run(&paths, args),
         Command::Verify(args) => cmd::verify::run(&paths, args),
+        Command::Web(args) => cmd::web::run(&paths, args),
     }
 }
 

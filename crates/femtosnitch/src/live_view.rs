@@ -80,6 +80,7 @@ pub struct LiveView {
     missed: u64,
     warnings: VecDeque<String>,
     notice: Option<String>,
+    dashboard: Option<String>,
     wire: bool,
 }
 
@@ -94,6 +95,13 @@ impl LiveView {
     #[must_use]
     pub fn with_wire(mut self, wire: bool) -> Self {
         self.wire = wire;
+        self
+    }
+
+    /// Says where more is shown.
+    #[must_use]
+    pub fn with_dashboard(mut self, url: Option<String>) -> Self {
+        self.dashboard = url;
         self
     }
 
@@ -144,6 +152,9 @@ impl LiveView {
     pub fn render(&self, width: Option<usize>, height: usize, style: Style) -> String {
         let ranked = self.ranked();
         let mut head = vec![style.bold(&clip(&self.summary(ranked.len()), width))];
+        if let Some(url) = &self.dashboard {
+            head.push(style.dim(&clip(&format!("dashboard: {}", printable(url)), width)));
+        }
         let notice = self.notice.iter().map(|text| printable(text));
         let missed = (self.missed > 0).then(|| {
             let missed = text::count(self.missed);

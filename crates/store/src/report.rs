@@ -68,6 +68,7 @@ pub struct Others {
     /// How many groups.
     pub groups: u64,
     /// Their traffic.
+    #[serde(flatten)]
     pub sums: Sums,
 }
 

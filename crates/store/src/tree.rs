@@ -13,6 +13,7 @@ use crate::Users;
 use crate::ask::Axis;
 use crate::ask::Groupings;
 use crate::ask::Groups;
+use crate::ask::Stop;
 use build::Builder;
 
 /// Runs of one program by one launcher (or one node of launchers): the same executable with the same
@@ -119,15 +120,23 @@ impl Reader {
     /// and some 20 bytes for each run.
     ///
     /// # Errors
-    /// As [`Reader::query`].
-    pub fn tree(&self, query: &Query, users: &dyn Users) -> Result<Vec<Node>, StoreError> {
+    /// As [`Reader::query`], and [`StoreError::Cancelled`].
+    pub fn tree(
+        &self,
+        query: &Query,
+        users: &dyn Users,
+        cancel: &Cancel,
+    ) -> Result<Vec<Node>, StoreError> {
         let query = &Query { by: Vec::new(), ..query.clone() };
         let mut nodes = self.ask(query, users, |question, _| {
             let axes = vec![Axis::Process, Axis::Stray];
             let mut groupings = Groupings(vec![Groups::new(axes)]);
             let mut builder = Builder::new(question.conn());
-            question.group(&mut groupings, &Cancel::default(), |groups| {
+            question.group(&mut groupings, cancel, |groups| {
                 for (place, key) in groups.keys().iter().enumerate() {
+                    if cancel.is_cancelled() {
+                        return Err(Stop::Cancelled);
+                    }
                     if let [process, actor] = groups.values(*key).as_slice() {
                         builder.add(i64::from(*process), i64::from(*actor), groups.sums(place))?;
                     }

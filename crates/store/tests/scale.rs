@@ -16,6 +16,7 @@ use femtosnitch_model::ImageId;
 use femtosnitch_model::Lineage;
 use femtosnitch_model::Process;
 use femtosnitch_store::Batch;
+use femtosnitch_store::Cancel;
 use femtosnitch_store::Described;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::NoUsers;
@@ -155,7 +156,7 @@ fn rows_with_processes_are_answered_as_rows_without() {
         assert!(!answers.is_empty());
     }
     let start = Instant::now();
-    let tree = reader.tree(&Query::default(), &NoUsers).unwrap();
+    let tree = reader.tree(&Query::default(), &NoUsers, &Cancel::default()).unwrap();
     println!("tree: {:?}, {} nodes", start.elapsed(), tree[0].count());
     assert_eq!((tree.len(), tree[0].total.send), (1, 100 * count));
 }

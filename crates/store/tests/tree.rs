@@ -12,6 +12,7 @@ use common::runs::*;
 use common::*;
 use femtosnitch_model::ImageId;
 use femtosnitch_model::Process;
+use femtosnitch_store::Cancel;
 use femtosnitch_store::NoUsers;
 use femtosnitch_store::Node;
 use femtosnitch_store::Query;
@@ -22,7 +23,7 @@ use proptest::test_runner::FileFailurePersistence;
 use rusqlite::Connection;
 
 fn tree(path: &std::path::Path, query: &Query) -> Vec<Node> {
-    Reader::open(path).unwrap().tree(query, &NoUsers).unwrap()
+    Reader::open(path).unwrap().tree(query, &NoUsers, &Cancel::default()).unwrap()
 }
 
 /// One line a node: depth, path, runs, what it sent itself and with all below.

@@ -5,8 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal as Raw};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::{SigSet, Signal as Raw, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 
 /// What the service reacts to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,36 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct Signals {
     fd: SignalFd,
+}
+
+/// Asks the process with this id to end.
+///
+/// # Errors
+/// As `kill(2)`.
+pub fn terminate(pid: u32) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(kill(Pid::from_raw(pid), Raw::SIGTERM)?)
+}
+
+/// Asks the kernel for SIGTERM when the thread that started this process ends.
+///
+/// # Errors
+/// As `prctl(2)`.
+pub fn end_with_parent() -> io::Result<()> {
+    Ok(set_pdeathsig(Raw::SIGTERM)?)
+}
+
+/// Runs something that starts a program for which signals are to be as usual. One that arrives
+/// meanwhile ends this process.
+///
+/// # Errors
+/// As `pthread_sigmask(3)`.
+pub fn as_usual<T>(start: impl FnOnce() -> T) -> io::Result<T> {
+    let before = SigSet::thread_get_mask()?;
+    SigSet::empty().thread_set_mask()?;
+    let started = start();
+    before.thread_set_mask()?;
+    Ok(started)
 }
 
 impl Signals {

@@ -6,6 +6,7 @@ mod cgroups;
 mod changes;
 mod connections;
 mod container;
+mod dashboard;
 mod disk;
 mod download;
 mod export;
@@ -50,6 +51,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     Kernel "orphaned-grandchild": lineage::orphaned_grandchild,
     Kernel "namespaces": spaces::traffic_inside,
     Kernel "container": container::traffic_inside,
+    User "dashboard": dashboard::adds_up,
     Kernel "kernel-sockets": kernel::sockets,
     Kernel "tunnel": kernel::tunnel,
     Kernel "older-connection": life::older_connection,

@@ -1,7 +1,7 @@
 //! `femtosnitch export`: recorded rows for other programs.
 
 mod output;
-mod writer;
+pub(super) mod writer;
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;

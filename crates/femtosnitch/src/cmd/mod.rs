@@ -10,3 +10,4 @@ pub mod run;
 pub mod status;
 pub mod top;
 pub mod verify;
+pub mod web;

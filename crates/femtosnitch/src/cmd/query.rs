@@ -52,7 +52,7 @@ pub fn run(paths: &Paths, args: &QueryArgs) -> anyhow::Result<ExitCode> {
         }
         // For people it is cut where it is shown, which counts what that leaves out.
         query.limit = limit.filter(|_| args.format != QueryFormat::Table);
-        let nodes = reader.tree(&query, &SystemUsers).map_err(explained)?;
+        let nodes = reader.tree(&query, &SystemUsers, &Cancel::default()).map_err(explained)?;
         tree::show(args.format, nodes, limit)?;
         if args.format == QueryFormat::Table {
             let mut out = io::stdout().lock();
@@ -229,6 +229,7 @@ pub(super) fn now() -> i64 {
 const NO_USER: u32 = u32::MAX;
 
 /// Names as this system has them, from wherever it gets them.
+#[derive(Debug)]
 pub(super) struct SystemUsers;
 
 impl Users for SystemUsers {

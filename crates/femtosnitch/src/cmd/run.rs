@@ -1,4 +1,6 @@
-//! `femtosnitch run`: the daemon and a live table together, for trying it out.
+//! `femtosnitch run`: the daemon, the dashboard and a live table together, for trying it out.
+
+mod dashboard;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -15,8 +17,9 @@ use crate::config::Paths;
 use crate::daemon::{Hangup, Running};
 
 use super::top;
+use dashboard::Dashboard;
 
-/// Captures and shows until `q` or a signal, then writes everything.
+/// Captures, serves and shows until `q` or a signal, then writes everything.
 ///
 /// # Errors
 /// If the daemon cannot start or fails, or if the output fails.
@@ -27,7 +30,16 @@ pub fn run(paths: &Paths, _args: &RunArgs) -> anyhow::Result<ExitCode> {
     let running = Running::start(paths, Hangup::Ends)?;
     tracing::info!("{}", running.summary());
     let args = TopArgs { once: false, json: false, count: None, wire: false };
-    let shown = top::watch(paths, &args, signals, &|| running.has_failed());
+    let dashboard = match Dashboard::start(paths) {
+        Ok(dashboard) => Some(dashboard),
+        Err(error) => {
+            tracing::warn!("the dashboard does not run: {error:#}");
+            None
+        }
+    };
+    let url = dashboard.as_ref().map(|it| it.address().to_owned());
+    let shown = top::watch(paths, &args, signals, (&|| running.has_failed(), url));
+    drop(dashboard);
     running.stop()?;
     tracing::info!("stopped; everything is written");
     shown?;
@@ -54,12 +66,15 @@ fn log_away_from_the_table(paths: &Paths) -> anyhow::Result<()> {
     let dir = paths.log_dir();
     owner::ensure_dir(&dir, 0o750, None)
         .with_context(|| format!("cannot make {}", dir.display()))?;
-    let path = dir.join("run.log");
-    let file = File::options()
+    log.with_writer(Arc::new(log_file(paths)?)).init();
+    Ok(())
+}
+
+fn log_file(paths: &Paths) -> anyhow::Result<File> {
+    let path = paths.log_dir().join("run.log");
+    File::options()
         .create(true)
         .append(true)
         .open(&path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    log.with_writer(Arc::new(file)).init();
-    Ok(())
+        .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -30,16 +30,16 @@ const WARM_UP: u64 = 2;
 /// If no daemon is running, or if the output fails.
 pub fn run(paths: &Paths, args: &TopArgs) -> anyhow::Result<ExitCode> {
     let signals = Signals::block().context("cannot receive signals")?;
-    watch(paths, args, signals, &|| false)
+    watch(paths, args, signals, (&|| false, None))
 }
 
 /// The same with signals that are blocked already, until `is_over` says that the daemon will not
-/// come back.
+/// come back. Names the dashboard, if there is one.
 pub(super) fn watch(
     paths: &Paths,
     args: &TopArgs,
     signals: Signals,
-    is_over: &dyn Fn() -> bool,
+    (is_over, dashboard): (&dyn Fn() -> bool, Option<String>),
 ) -> anyhow::Result<ExitCode> {
     let socket = paths.live_socket();
     let client = connect(&socket).map_err(super::status::explain)?;
@@ -54,7 +54,7 @@ pub(super) fn watch(
         screen,
         json: args.json,
         left: args.refreshes(),
-        view: LiveView::new().with_wire(args.wire),
+        view: LiveView::new().with_wire(args.wire).with_dashboard(dashboard),
         last_sample: Instant::now(),
     }
     .run()
@@ -209,7 +209,7 @@ mod tests {
             looks.set(looks.get() + 1);
             looks.get() > 2
         };
-        watch(&paths, &args, Signals::block().unwrap(), &is_over).unwrap();
+        watch(&paths, &args, Signals::block().unwrap(), (&is_over, None)).unwrap();
         assert_eq!(looks.get(), 3);
     }
 }

@@ -1,14 +1,14 @@
 //! Single values with rules of their own: ports, domains, subnets, digests, groups.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use femtosnitch_model::Sha256;
 use ipnet::{IpNet, Ipv4Net};
 
-use super::GeoFile;
 use super::node::Value;
 use super::section::wrong_type;
+use super::{GeoFile, WebTls};
 
 pub(super) fn port(value: &Value) -> Result<u16, String> {
     let Value::Integer(number) = value else {
@@ -64,6 +64,45 @@ pub(super) fn geo_file(value: &Value) -> Result<GeoFile, String> {
         "off" => Ok(GeoFile::Off),
         path if Path::new(path).is_absolute() => Ok(GeoFile::File(path.into())),
         other => Err(format!("{other:?} is not a choice; write {wanted}")),
+    }
+}
+
+/// Address and port.
+pub(super) fn listen(value: &Value) -> Result<SocketAddr, String> {
+    let wanted = "an address with a port such as \"127.0.0.1:5100\" or \"[::1]:5100\"";
+    let text = text(value, wanted)?;
+    text.parse().map_err(|_| format!("{text:?} is not one; write {wanted}"))
+}
+
+/// A name, or an address, by which browsers know this machine.
+pub(super) fn host(value: &Value) -> Result<String, String> {
+    let wanted = text(value, "a name such as \"snitch.example.org\", without a port")?;
+    match wanted.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(addr) => Ok(addr.to_string()),
+        Err(_) if wanted.contains('*') => {
+            Err(format!("{wanted:?} is not a name: write each name in full"))
+        }
+        Err(_) => domain(value),
+    }
+}
+
+/// "off", "own", or the path of a certificate.
+pub(super) fn web_tls(value: &Value) -> Result<WebTls, String> {
+    let wanted = "\"off\", \"own\", or the absolute path of a certificate in PEM form";
+    match text(value, wanted)? {
+        "off" => Ok(WebTls::Off),
+        "own" => Ok(WebTls::Own),
+        path if Path::new(path).is_absolute() => Ok(WebTls::File(path.into())),
+        other => Err(format!("{other:?} is not a choice; write {wanted}")),
+    }
+}
+
+/// An absolute path, or "" for none.
+pub(super) fn optional_path(value: &Value) -> Result<Option<PathBuf>, String> {
+    match text(value, "an absolute path, or \"\" for none")? {
+        "" => Ok(None),
+        path if Path::new(path).is_absolute() => Ok(Some(path.into())),
+        other => Err(format!("{other:?} is not an absolute path; begin it with \"/\"")),
     }
 }
 

@@ -21,7 +21,7 @@ mod toml_tree;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub live: Live,
     /// Who may read.
     pub access: Access,
+    /// The dashboard.
+    pub web: Web,
 }
 
 /// Which kernel hooks to use.
@@ -307,6 +309,38 @@ pub struct Access {
 impl Default for Access {
     fn default() -> Self {
         Self { group: Some("femtosnitch".to_owned()) }
+    }
+}
+
+/// How the dashboard's connections are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WebTls {
+    /// Not at all; only on loopback.
+    #[default]
+    Off,
+    /// By a certificate that femtosnitch makes for itself.
+    Own,
+    /// By this one, in PEM form; an absolute path, which `--root` moves.
+    File(PathBuf),
+}
+
+/// `[web]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Names under which browsers may ask for it, besides the address itself and localhost.
+    pub hosts: Vec<String>,
+    /// Encryption.
+    pub tls: WebTls,
+    /// The key of the certificate; `None` if it is in the same file.
+    pub tls_key: Option<PathBuf>,
+}
+
+impl Default for Web {
+    fn default() -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 5_100));
+        Self { listen, hosts: Vec::new(), tls: WebTls::Off, tls_key: None }
     }
 }
 

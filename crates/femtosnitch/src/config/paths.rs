@@ -110,6 +110,12 @@ impl Paths {
         self.run_dir().join("live.sock")
     }
 
+    /// What the dashboard keeps where it runs as a service: the token, sessions.
+    #[must_use]
+    pub fn web_state_dir(&self) -> PathBuf {
+        self.root.join("var/lib/femtosnitch-web")
+    }
+
     /// Held by the one daemon that serves this root.
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
@@ -144,6 +150,7 @@ mod tests {
             paths.geoip_copies(),
             paths.live_socket(),
             paths.lock_file(),
+            paths.web_state_dir(),
         ] {
             assert!(path.starts_with("/srv/x"), "{path:?}");
         }

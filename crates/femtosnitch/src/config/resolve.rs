@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::section::{Report, Section, read_size, wrong_type};
 use super::{
     Access, Capture, Config, Format, Front, GeoFile, GeoIp, Identity, Live, Log, LogFormat, Names,
-    Senders, Splices, Store,
+    Senders, Splices, Store, Web,
 };
 use super::{items, json_tree, retention, rules, suggest, toml_tree};
 
@@ -121,8 +121,19 @@ fn config(tree: Node, report: &mut Report) -> Config {
     let access = Access { group: keys.value("group", Access::default().group, items::group) };
     unasked.push(keys.finish());
 
+    let entries = section("web", report);
+    let mut keys = Section::new("web", entries, report);
+    let default = Web::default();
+    let web = Web {
+        listen: keys.value("listen", default.listen, items::listen),
+        hosts: keys.list("hosts", "[\"snitch.example.org\"]", items::host),
+        tls: keys.value("tls", default.tls, items::web_tls),
+        tls_key: keys.value("tls_key", default.tls_key, items::optional_path),
+    };
+    unasked.push(keys.finish());
+
     suggest::unknown(rest, unasked, report);
-    Config { capture, store, ignore, only, privacy, geoip, identity, names, log, live, access }
+    Config { capture, store, ignore, only, privacy, geoip, identity, names, log, live, access, web }
 }
 
 fn capture(keys: &mut Section<'_>) -> Capture {

@@ -13,7 +13,7 @@ use crate::export::{Columns, Csv, ndjson_row};
 const BUFFER: usize = 128 << 10;
 
 /// Writes rows to `W`.
-pub(super) struct RowWriter<W: Write + Send>(Form<W>);
+pub(in crate::cmd) struct RowWriter<W: Write + Send>(Form<W>);
 
 enum Form<W: Write + Send> {
     Text(Text<W>),
@@ -30,7 +30,7 @@ struct Text<W> {
 }
 
 impl<W: Write + Send> RowWriter<W> {
-    pub(super) fn new(
+    pub(in crate::cmd) fn new(
         format: ExportFormat,
         csv: Csv,
         columns: Columns,
@@ -53,7 +53,7 @@ impl<W: Write + Send> RowWriter<W> {
         Ok(Self(Form::Text(Text { csv, columns, buffer, out })))
     }
 
-    pub(super) fn rows(&mut self, rows: &[ExportRow]) -> io::Result<()> {
+    pub(in crate::cmd) fn rows(&mut self, rows: &[ExportRow]) -> io::Result<()> {
         match &mut self.0 {
             Form::Text(text) => text.rows(rows),
             #[cfg(feature = "parquet")]
@@ -62,7 +62,7 @@ impl<W: Write + Send> RowWriter<W> {
     }
 
     /// Writes what is left and gives back where it went.
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub(in crate::cmd) fn finish(self) -> io::Result<W> {
         match self.0 {
             Form::Text(mut text) => {
                 text.write()?;

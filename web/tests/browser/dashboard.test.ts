@@ -1,0 +1,190 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Report } from '../../src/lib/types';
+import { Stage, until, type Moved } from './stage';
+
+const HOSTILE = '<img src=x onerror=document.title=1>\u202egnp';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const VIEWS = ['/', '/history', '/map', '/flow', '/events', '/system'];
+
+let stage: Stage;
+let big: Moved;
+let hostile: Moved;
+
+beforeAll(async () => {
+  stage = await Stage.open();
+  big = await stage.download(3_000_000);
+  hostile = await stage.download(70_000, HOSTILE);
+  await until('both programs are in the history', async () => {
+    const report = await stage.ask<Report>('/report?by=exe&since=1h');
+    const known = report.answers.map((answer) => answer.keys[0]);
+    return known.includes(big.exe) && known.includes(hostile.exe);
+  });
+});
+afterAll(async () => stage?.close());
+
+const exactly = (value: number): string => `${value.toLocaleString('en-GB')}\u00a0B. `;
+
+async function settled(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.querySelector('main, form') !== null && document.querySelector('[aria-busy="true"]') === null);
+}
+
+test('strangers see the login alone, and a wrong token is refused in words', async () => {
+  const page = await stage.stranger();
+  await page.goto(`${stage.base}/history?since=7d`);
+  await page.waitForURL(/\/login\?next=/);
+  await page.getByLabel('Token').fill('0'.repeat(64));
+  await page.getByRole('button', { name: 'Log in' }).click();
+  expect((await page.getByRole('alert').textContent())?.length).toBeGreaterThan(10);
+  expect((await page.request.get(`${stage.base}/api/v1/status`)).status()).toBe(401);
+  await page.getByLabel('Token').fill(stage.token);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.waitForURL(/\/history\?since=7d/);
+});
+
+test('history shows exactly the bytes that moved, and the address holds all of it', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/history?since=1h`);
+  const row = page.locator('tr', { has: page.locator(`[title="${big.exe}"]`) });
+  await row.waitFor();
+  await page.locator(`[title^="${exactly(big.recv)}Received"]`).first().waitFor();
+  await page.locator(`[title^="${exactly(big.send)}Sent"]`).first().waitFor();
+
+  await row.hover();
+  await row.getByRole('button', { name: /^Only / }).click();
+  await page.waitForURL(/filter=exe/);
+  await page.getByRole('button', { name: 'Address' }).click();
+  await page.getByRole('button', { name: 'Received', exact: true }).click();
+  await page.locator('[title="127.0.0.1"]').waitFor();
+  const address = page.url();
+  expect(address).toContain('by=raddr');
+  expect(address).toContain('show=recv');
+  await page.reload();
+  await page.locator('[title="127.0.0.1"]').waitFor();
+  expect(page.url()).toBe(address);
+  await page.locator(`tfoot [title^="${exactly(big.recv)}"]`).waitFor();
+
+  await page.goBack();
+  await page.goBack();
+  await page.goBack();
+  await page.waitForURL((url) => !url.search.includes('filter'));
+});
+
+test('type-ahead offers what there is, by keyboard alone', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/history?since=1h`);
+  await settled(page);
+  await page.getByRole('button', { name: 'Add a filter' }).press('Enter');
+  const box = page.getByRole('combobox', { name: 'Value' });
+  await box.fill('/curl');
+  await page.getByRole('option').filter({ hasText: '/curl' }).waitFor();
+  await box.press('ArrowDown');
+  await box.press('Enter');
+  await page.waitForURL((url) => url.searchParams.getAll('filter').includes(`exe=${big.exe}`));
+});
+
+test('dragging over the chart looks closer', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/history?since=24h`);
+  const plot = page.locator('.u-over');
+  await plot.waitFor();
+  const box = await plot.boundingBox();
+  if (!box) throw new Error('no chart');
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 80);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.8, box.y + 90, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForURL(/until=\d{10}/);
+});
+
+test('a hostile name is text and nothing else, in each view', async () => {
+  const page = await stage.page();
+  for (const path of ['/history?since=1h', `/program?since=1h&exe=${encodeURIComponent(hostile.exe)}`, '/events?since=1h', '/flow?since=1h']) {
+    await page.goto(`${stage.base}${path}`);
+    await page.getByText('<img src=x').locator('visible=true').first().waitFor();
+    expect(await page.locator('img').count(), path).toBe(0);
+    expect(await page.locator('main').innerText(), path).not.toContain('\u202e');
+    expect(await page.title(), path).toContain('femtosnitch');
+  }
+});
+
+test('a program has its card, its peers and its launcher', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/program?since=1h&exe=${encodeURIComponent(big.exe)}`);
+  await page.locator(`[title^="${exactly(big.recv)}Received"]`).first().waitFor();
+  await page.getByText('First seen').first().waitFor();
+  await page.locator('[title="127.0.0.1"]').first().waitFor();
+  expect(await page.locator('rect:has(title)').count()).toBe(168);
+});
+
+test('what moves is shown live, and pausing stops it', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/`);
+  await page.getByText('live', { exact: true }).waitFor();
+  await stage.download(500_000, 'lively');
+  await page.locator('.list').getByText('lively', { exact: true }).waitFor();
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText(/paused at/).waitFor();
+  await stage.download(500_000, 'unseen');
+  await page.waitForTimeout(2500);
+  expect(await page.locator('.list').getByText('unseen', { exact: true }).count()).toBe(0);
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.locator('.list').getByText('unseen', { exact: true }).waitFor();
+});
+
+test('events are acknowledged and stay so', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/events?since=1h&kind=first-seen`);
+  const first = page.locator('li', { has: page.locator(`[title="${big.exe}"]`) });
+  await first.getByRole('button', { name: 'Acknowledge' }).click();
+  await first.getByRole('button', { name: 'Acknowledged' }).waitFor();
+  await page.reload();
+  await first.getByRole('button', { name: 'Acknowledged' }).waitFor();
+});
+
+test('switching fast leaves no question behind', async () => {
+  const page = await stage.page();
+  await page.goto(`${stage.base}/history?since=24h`);
+  await settled(page);
+  let open = 0;
+  let asked = 0;
+  page.on('request', (request) => { if (request.url().includes('/report?')) { asked += 1; open += 1; } });
+  for (const event of ['requestfinished', 'requestfailed'] as const) page.on(event as 'requestfinished', (request) => { if (request.url().includes('/report?')) open -= 1; });
+  for (const name of ['1 h', '6 h', '7 d', '30 d', '1 h']) await page.getByRole('button', { name, exact: true }).click();
+  await settled(page);
+  await until('all are answered or cancelled', async () => open === 0);
+  expect(asked).toBeGreaterThan(0);
+  expect(page.url()).toContain('since=1h');
+});
+
+for (const [width, height] of [[360, 740], [1440, 900]] as const) {
+  test(`every view fits ${width} pixels, and people who do not see or point can use it`, async () => {
+    const page = await stage.page(width, height);
+    const wrong: string[] = [];
+    for (const scheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      for (const path of [...VIEWS, `/program?exe=${encodeURIComponent(big.exe)}`]) {
+        await page.goto(`${stage.base}${path}`);
+        await settled(page);
+        await page.waitForTimeout(400);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (over > 0) wrong.push(`${path} is ${over} pixels too wide`);
+        await page.evaluate(AXE);
+        const found = await page.evaluate(async () => {
+          const axe = (globalThis as unknown as { axe: { run: (what: Document, how: object) => Promise<{ violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
+          const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+          return violations.filter((it) => ['serious', 'critical'].includes(it.impact)).map((it) => `${it.id}: ${it.nodes[0]?.html} ${it.nodes[0]?.failureSummary}`);
+        });
+        wrong.push(...found.map((it) => `${path}, ${scheme}: ${it}`));
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+}
+
+test('the browser had nothing to complain of, and nobody else was asked', () => {
+  // A refused login and a stranger's question are told on the console by the browser itself.
+  expect(stage.complaints.filter((text) => !/status of 401/.test(text))).toEqual([]);
+});
