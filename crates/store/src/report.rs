@@ -173,7 +173,8 @@ impl Reader {
     ) -> Result<T, StoreError> {
         let path = self.path();
         let tx = self.begin()?;
-        let question = Question::new(&tx, query.time(), &query.filters, (users, self.cache()), path)?;
+        let question =
+            Question::new(&tx, query.time(), &query.filters, (users, self.cache()), path)?;
         let axes = query.by.iter().map(|by| Axis::new(&tx, *by, (users, self.cache())));
         let axes = axes.collect::<Sql<Vec<Axis>>>().at(path)?;
         ask(&question, axes).map_err(|stop| match stop {

@@ -85,9 +85,9 @@ impl Run<'_> {
             let number = |column: &[u64], row: u32| at(column, row).cast_signed();
             let [ended, failed, error] = &columns;
             let all = 0..u32::try_from(block.rows).unwrap_or(0);
-            seen.outcome.extend(all.map(|row| {
-                outcome(number(ended, row), number(failed, row), number(error, row))
-            }));
+            seen.outcome.extend(
+                all.map(|row| outcome(number(ended, row), number(failed, row), number(error, row))),
+            );
         }
         if sets.ask_rows() {
             let (seen, lookups) = (&batch.seen, &self.lookups);

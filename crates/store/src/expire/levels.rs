@@ -236,9 +236,8 @@ fn delete_blocks(tx: &Transaction<'_>, before: i64, most: usize) -> Sql<usize> {
 
 /// Deletes some of the sums that are older than what is kept. Returns how many.
 fn delete_sums(tx: &Transaction<'_>, floors: &Floors) -> Sql<usize> {
-    let lasting = |level: Level| {
-        level.lasting().iter().map(move |cube| (level, *cube, floors.of(level)))
-    };
+    let lasting =
+        |level: Level| level.lasting().iter().map(move |cube| (level, *cube, floors.of(level)));
     // Those that save reading rows go with them.
     let passing = |level: Level| {
         level.passing().iter().map(move |cube| (level, *cube, down(floors.row, level.span())))

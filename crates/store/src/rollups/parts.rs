@@ -77,7 +77,8 @@ fn merge(tx: &Transaction<'_>, first: i64, last: i64) -> Sql<()> {
         .query_map([first, last], |row| row.get::<_, Vec<u8>>(0))?
         .collect::<Sql<Vec<_>>>()?;
     let merged = cells::merge_all(&parts).map_err(damaged)?;
-    tx.prepare_cached("DELETE FROM rollups WHERE key > ?1 AND key <= ?2")?.execute([first, last])?;
+    tx.prepare_cached("DELETE FROM rollups WHERE key > ?1 AND key <= ?2")?
+        .execute([first, last])?;
     write(tx, first, &merged)
 }
 

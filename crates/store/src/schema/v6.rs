@@ -30,7 +30,9 @@ fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
             "SELECT min(max(first, ?1)) FROM blocks INDEXED BY blocks_by_time
              WHERE sealed = 1 AND first > ?2 AND last >= ?1",
         )?
-        .query_row([from, from.saturating_sub(blocks::BLOCK_SPAN)], |row| row.get::<_, Option<i64>>(0))
+        .query_row([from, from.saturating_sub(blocks::BLOCK_SPAN)], |row| {
+            row.get::<_, Option<i64>>(0)
+        })
         .optional()?
         .flatten()
     {

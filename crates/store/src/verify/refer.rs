@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
+use crate::blocks::Stored;
 use crate::classify::Sql;
 use crate::parties::Loose;
-use crate::blocks::Stored;
 use crate::rollups::Cube;
 use crate::rollups::Summand;
 

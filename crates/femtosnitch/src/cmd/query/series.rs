@@ -156,7 +156,7 @@ mod tests {
     use femtosnitch_store::Key;
 
     fn point(send: u64, connections: u64) -> Point {
-        Point { send, recv: 0, connections }
+        Point { send, connections, ..Point::default() }
     }
 
     fn series() -> Series {
