@@ -124,7 +124,7 @@ mod tests {
 
         #[test]
         fn damage_is_told_or_harmless(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = unpack(&bytes, |_, _| ());
+            let _told = unpack(&bytes, |_, _| ());
         }
     }
 }
