@@ -100,7 +100,8 @@ pub(super) fn adds_up(world: &World) -> Result<Outcome> {
     }
     ensure!(moved == wanted, "moved {wanted:?}, told live {moved:?}");
     drop(live);
-    let of = format!("report?since=all&by=exe&filter=cmdline~*{mark}");
+    // Whoever asks for the mark has it in the command line, too.
+    let of = format!("report?since=all&by=exe&filter=cmdline~*{mark}&filter=exe={exe}");
     command::until("all of it in the history", world.patience(20), || {
         let report = web.ask(&of)?;
         let total = report.get("total").context("no total")?;
