@@ -47,6 +47,12 @@ pub(super) async fn heatmap(app: Arc<App>, mut params: Params) -> Answer {
                 if let Some(cell) = cells.get_mut(hour_of_week(begins + ahead)) {
                     cell.send = cell.send.saturating_add(point.send);
                     cell.recv = cell.recv.saturating_add(point.recv);
+                    let measured = |sum: Option<u64>, more: Option<u64>| match (sum, more) {
+                        (Some(sum), Some(more)) => Some(sum.saturating_add(more)),
+                        (sum, more) => sum.or(more),
+                    };
+                    cell.wire_send = measured(cell.wire_send, point.wire_send);
+                    cell.wire_recv = measured(cell.wire_recv, point.wire_recv);
                     cell.connections = cell.connections.saturating_add(point.connections);
                 }
             }
