@@ -19,6 +19,7 @@ use femtosnitch_store::NoUsers;
 use femtosnitch_store::Options;
 use femtosnitch_store::Query;
 use femtosnitch_store::Reader;
+use femtosnitch_store::SCHEMA_VERSION;
 use femtosnitch_store::Sink;
 use femtosnitch_store::StoreError;
 use femtosnitch_store::Writer;
@@ -224,7 +225,7 @@ fn what_is_not_damaged_is_not_moved() {
     // A later version's.
     fill(&path, 10);
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    refused("newer femtosnitch (schema 99, this program knows up to 5)");
+    refused(&format!("newer femtosnitch (schema 99, this program knows up to {SCHEMA_VERSION})"));
 }
 
 #[test]
