@@ -33,6 +33,7 @@ run: build ## build, then watch this machine; ARGS="…" is handed over
 # One after the other, cheapest first: each closes with a line of counts.
 test: setup-test ## everything: lint, unit tests, end to end here and on other kernels
 	@scripts/lint
+	@scripts/web build
 	@cargo xtask unit
 	@scripts/web check
 	@cargo xtask e2e
@@ -45,8 +46,8 @@ test-unit: setup-test ## unit tests
 
 test-web: setup-test ## the dashboard in a real browser (root)
 	@scripts/web build
-	@cargo build --release --package femtosnitch
-	@scripts/web browser $(BINARY)
+	@cargo build --profile e2e --package femtosnitch
+	@scripts/web browser $(TARGET)/e2e/femtosnitch
 
 test-e2e: setup-test ## end to end on this kernel (root); ARGS="--filter NAME" chooses
 	@cargo xtask e2e -- $(ARGS)
