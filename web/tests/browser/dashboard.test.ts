@@ -87,9 +87,13 @@ test('type-ahead offers what there is, by keyboard alone', async () => {
 
 test('dragging over the chart looks closer', async () => {
   const page = await stage.page();
+  // The chart is drawn anew once it is known when nobody looked.
+  const gaps = page.waitForResponse(/\/api\/v1\/gaps/);
   await page.goto(`${stage.base}/history?since=24h`);
+  await gaps;
   const plot = page.locator('.u-over');
-  await plot.waitFor();
+  await expect.poll(() => plot.boundingBox(), { timeout: 20_000 }).not.toBeNull();
+  await page.waitForTimeout(300);
   const box = await plot.boundingBox();
   if (!box) throw new Error('no chart');
   await page.mouse.move(box.x + box.width * 0.5, box.y + 80);
