@@ -18,7 +18,7 @@ use crate::rollups::Summand;
 
 /// So many rows wait to be sealed: fewer would have days summed up too often, more would take
 /// readers too long to read.
-const ROWS: i64 = 8_192;
+const ROWS: i64 = 16_384;
 /// Or so many blocks, of batches of few rows.
 const BLOCKS: i64 = 2_048;
 
