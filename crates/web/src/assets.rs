@@ -41,6 +41,14 @@ pub(crate) fn page(headers: &HeaderMap) -> Response {
     }
 }
 
+/// The page at an address that it does not know, which it says.
+pub(crate) fn lost() -> Response {
+    let mut response = page(&HeaderMap::new());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().remove(ETAG);
+    response
+}
+
 fn serve(
     data: std::borrow::Cow<'static, [u8]>,
     digest: &[u8],

@@ -5,6 +5,7 @@ mod events;
 mod history;
 mod live;
 mod metrics;
+mod page;
 mod program;
 mod session;
 mod status;
@@ -25,8 +26,6 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::{Answer, Refusal, json};
 use crate::app::App;
-use crate::assets;
-use crate::guard::{Who, is_for_programs};
 use crate::params::Params;
 
 /// Bytes of a request's body.
@@ -77,7 +76,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/api/v1", api)
         .route("/metrics", ask(metrics::metrics))
         .route("/open", ask(session::open))
-        .fallback(get(page))
+        .fallback(get(page::page))
         .method_not_allowed_fallback(|| async {
             let message = "that cannot be done here; /api/v1/openapi.json tells what can";
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "bad_method", message)
@@ -85,31 +84,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// A file of the page, or the page, which finds out by itself what to show; whoever is not logged
-/// in is sent to where that is done.
-async fn page(request: Request) -> Response {
-    let path = request.uri().path();
-    if is_for_programs(path) {
-        return Refusal::not_found().into_response();
-    }
-    if let Some(file) = assets::file(path, request.headers()) {
-        return file;
-    }
-    // What looks like a file and is none.
-    if path.rsplit('/').next().is_some_and(|name| name.contains('.')) {
-        return Refusal::not_found().into_response();
-    }
-    let known = request.extensions().get::<Who>().is_some_and(|who| *who != Who::Anybody);
-    if !known && path != "/login" {
-        let wanted = request.uri().path_and_query().map_or("/", |it| it.as_str());
-        let wanted: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
-        let to =
-            if wanted == "%2F" { "/login".to_owned() } else { format!("/login?next={wanted}") };
-        return see_other(&to);
-    }
-    assets::page(request.headers())
-}
-
+/// Leads a browser elsewhere.
 fn see_other(to: &str) -> Response {
     let mut response = StatusCode::SEE_OTHER.into_response();
     if let Ok(to) = HeaderValue::from_str(to) {

@@ -238,14 +238,44 @@ fn tricks_with_paths_lead_nowhere() {
         "/API/v1/report.x",
         "/api/v1/report/",
         "/api/v1/report%2f..",
+        "/history/",
+        "/history/../login",
+        "/login%00",
+        "/assets\\..\\index.html",
+        "/%252e%252e/login",
+        "/./login",
+        "//login",
     ] {
-        let reply = served.get(path);
+        let html = ["Accept: text/html", &served.bearer()];
+        let reply = served.ask("GET", path, &html, "");
         assert!(matches!(reply.status, 404 | 400), "{path}: {}", reply.status);
+        assert!(!reply.text().contains("<html"), "{path} shows the page");
         assert!(!reply.text().contains(&secret) && !reply.text().contains("root:"), "{path}");
     }
     // What is data is never without a token, however it is written.
     for path in ["/api/v1/report", "/api/v1/./report", "/api/v1//report", "/api", "/api/"] {
         assert_eq!(served.ask("GET", path, &[], "").status, 401, "{path}");
+    }
+}
+
+#[test]
+fn a_wrong_address_is_not_found() {
+    let served = serve();
+    let html = "Accept: text/html,application/xhtml+xml,*/*;q=0.8";
+    for path in ["/nothing", "/history/last/week", "/History", "/%C3%A9", "/logins"] {
+        // A person is told so by the page, whoever it is, and a program as always.
+        let reply = served.ask("GET", path, &[html], "");
+        assert_eq!(reply.status, 404, "{path}");
+        assert!(reply.header("content-type").unwrap().starts_with("text/html"), "{path}");
+        let again = [html, "If-None-Match: *"];
+        assert_eq!(served.ask("GET", path, &again, "").status, 404, "{path}");
+        let reply = served.get(path);
+        assert_eq!((reply.status, reply.code().as_str()), (404, "not_found"), "{path}");
+    }
+    for path in ["/", "/history?since=7d", "/program?exe=/bin/x"] {
+        let reply = served.ask("GET", path, &[html], "");
+        assert_eq!(reply.status, 303, "{path}");
+        assert!(reply.header("location").unwrap().starts_with("/login"), "{path}");
     }
 }
 
