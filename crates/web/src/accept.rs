@@ -3,6 +3,8 @@
 mod patient;
 
 use std::convert::Infallible;
+use std::error::Error as _;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::answer::Refused;
 use crate::app::App;
 use crate::guard::{self, Ends, Who};
 use patient::Patient;
@@ -64,6 +67,7 @@ pub(crate) async fn serve(
                 tracing::warn!(most = app.settings.limits.connections, %remote, "too many connections: closed");
             }
             was_full = true;
+            turned_away(&app, remote, "full");
             continue;
         };
         was_full = false;
@@ -88,8 +92,11 @@ async fn connection(
     let Some(tls) = tls else { return converse(stream, ends, served).await };
     match tokio::time::timeout(TLS_TIME, tls.accept(stream)).await {
         Ok(Ok(stream)) => converse(stream, ends, served).await,
-        Ok(Err(error)) => tracing::debug!(%remote, %error, "no encrypted connection"),
-        Err(_) => tracing::debug!(%remote, "encryption took too long"),
+        Ok(Err(error)) => {
+            tracing::debug!(%remote, %error, "no encrypted connection");
+            turned_away(&served.0, remote, "not_encrypted");
+        }
+        Err(_) => turned_away(&served.0, remote, "slow"),
     }
 }
 
@@ -99,8 +106,9 @@ async fn converse(
     (app, router): (Arc<App>, Router),
 ) {
     let limits = app.settings.limits;
-    let service = service_fn(|request: Request<Incoming>| {
-        let (app, router) = (Arc::clone(&app), router.clone());
+    let (asked, state) = (Arc::clone(&app), app);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (app, router) = (Arc::clone(&asked), router.clone());
         async move { Ok::<_, Infallible>(answer(&app, router, ends, request.map(Body::new)).await) }
     });
     let connection = http1::Builder::new()
@@ -109,10 +117,28 @@ async fn converse(
         .max_headers(MOST_HEADERS)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(Patient::new(stream, limits.write_time)), service);
-    if let Err(error) = connection.await {
-        // Mostly somebody who went away; malformed requests too, which hyper answers itself.
-        tracing::debug!(remote = %ends.remote, %error, "connection ended");
+    let Err(error) = connection.await else { return };
+    tracing::debug!(remote = %ends.remote, %error, "connection ended");
+    // What never became a request: hyper answers that itself. Others just went away.
+    if error.is_parse() {
+        turned_away(&state, ends.remote, "malformed");
+    } else if error.is_timeout() || is_timeout(&error) {
+        turned_away(&state, ends.remote, "slow");
     }
+}
+
+/// Whether a write took too long.
+fn is_timeout(error: &hyper::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Tells of a connection that was ended since of its other end.
+fn turned_away(app: &App, remote: SocketAddr, code: &str) {
+    app.refusals.note(|missed| {
+        let remote = remote.ip();
+        tracing::info!(%remote, code, missed, "turned away");
+    });
 }
 
 async fn answer(app: &App, router: Router, ends: Ends, mut request: Request<Body>) -> Response {
@@ -126,13 +152,6 @@ async fn answer(app: &App, router: Router, ends: Ends, mut request: Request<Body
             }
         }
         Err(refusal) => {
-            // Neither what is behind `?` nor any header: there may be secrets in them.
-            let path: String = path.chars().take(LOGGED_PATH).collect();
-            let (status, code) = (refusal.status.as_u16(), refusal.code);
-            app.refusals.note(|missed| {
-                let (remote, path) = (ends.remote.ip(), printable(&path));
-                tracing::info!(%remote, %method, path, status, code, missed, "refused");
-            });
             let mut response = refusal.into_response();
             // Whatever else it sends is not worth reading.
             response
@@ -141,6 +160,15 @@ async fn answer(app: &App, router: Router, ends: Ends, mut request: Request<Body
             response
         }
     };
+    if let Some(&Refused(code)) = response.extensions().get() {
+        // Neither what is behind `?` nor any header: there may be secrets in them.
+        let path: String = path.chars().take(LOGGED_PATH).collect();
+        let status = response.status().as_u16();
+        app.refusals.note(|missed| {
+            let (remote, path) = (ends.remote.ip(), printable(&path));
+            tracing::info!(%remote, %method, path, status, code, missed, "refused");
+        });
+    }
     guard::harden(response.headers_mut());
     response
 }

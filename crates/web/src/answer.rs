@@ -17,6 +17,10 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
 }
 
+/// Goes with an answer that refuses something, for the log: the code of the refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refused(pub(crate) &'static str);
+
 pub(crate) type Answer = Result<Response, Refusal>;
 
 impl Refusal {
@@ -37,6 +41,11 @@ impl Refusal {
         let message = "too many questions at a time; ask again in a moment";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
     }
+
+    /// Whether it is for what was asked, or how often; not for a state of ours.
+    fn is_refused(&self) -> bool {
+        self.status.is_client_error() || self.code == "busy"
+    }
 }
 
 #[derive(Serialize)]
@@ -56,6 +65,9 @@ impl IntoResponse for Refusal {
         let body = serde_json::to_vec(&Envelope { error: told }).unwrap_or_default();
         let mut response = json(body);
         *response.status_mut() = self.status;
+        if self.is_refused() {
+            response.extensions_mut().insert(Refused(self.code));
+        }
         if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }

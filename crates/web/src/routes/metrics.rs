@@ -82,7 +82,7 @@ pub(super) async fn metrics(app: Arc<App>, params: Params) -> Answer {
     let help = "Those who watch the dashboard live.";
     let viewers = number(u64::try_from(app.live.viewers()).unwrap_or(0));
     metric(&mut out, "gauge", "web_viewers", help, &one(viewers));
-    let help = "Requests that the dashboard refused.";
+    let help = "Requests and connections that the dashboard refused.";
     metric(&mut out, "counter", "web_refused_total", help, &one(number(app.refusals.count())));
     let help = "Questions to the history that wait.";
     let waiting = number(u64::try_from(app.pool.waiting()).unwrap_or(0));

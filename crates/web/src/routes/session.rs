@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{Shared, body, nothing, see_other};
-use crate::answer::{Answer, Refusal, with_type};
+use crate::answer::{Answer, Refusal, Refused, with_type};
 use crate::app::App;
 use crate::guard::{Who, wrong_token};
 use crate::params::{Params, now};
@@ -58,7 +58,9 @@ pub(super) async fn open(app: Arc<App>, mut params: Params) -> Answer {
     if !good {
         app.rates.mistake();
         // Not an error to look at: the page tells how else to come in.
-        return Ok(see_other("/login?why=key"));
+        let mut response = see_other("/login?why=key");
+        response.extensions_mut().insert(Refused("wrong_key"));
+        return Ok(response);
     }
     // A page that leads on by itself: browsers hold back the cookie from a redirection that began
     // at another site, as a file is.
