@@ -177,3 +177,49 @@ fn serve(shared: &Shared) {
 fn identity(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::mpsc;
+
+    use femtosnitch_store::{Options, Writer};
+
+    use super::*;
+
+    #[test]
+    fn what_nobody_waits_for_is_withdrawn_whether_it_began_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("history.db");
+        drop(Writer::open(&path, &Options::default()).unwrap());
+        let pool = Pool::start(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (tell, told) = mpsc::channel();
+            // As many as are answered at a time, and some that wait: all are let go of.
+            let asked: Vec<_> = (0..THREADS + 5)
+                .map(|at| {
+                    let tell = tell.clone();
+                    let ask = move |_: &Reader, cancel: &Cancel| {
+                        tell.send((at, "begun")).unwrap();
+                        while !cancel.is_cancelled() {
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                        tell.send((at, "ended")).unwrap();
+                        Ok(())
+                    };
+                    Box::pin(pool.ask(ask))
+                })
+                .collect();
+            let all = futures_util::future::join_all(asked);
+            assert!(tokio::time::timeout(Duration::from_millis(100), all).await.is_err());
+            // The next one is answered, which it would not be behind those.
+            pool.ask(|_, _| Ok(())).await.unwrap();
+            drop(tell);
+            let happened: Vec<_> = told.iter().collect();
+            let count = |what| happened.iter().filter(|(_, it)| *it == what).count();
+            assert_eq!((count("begun"), count("ended")), (THREADS, THREADS), "{happened:?}");
+        });
+        pool.close();
+    }
+}
