@@ -1,6 +1,7 @@
 //! Benchmarks: what watching costs, and what the history does. Every figure is paired with the same run without femtosnitch,
 //! or is a count; nothing fails because a machine was slow.
 
+mod dashboard;
 mod history;
 mod identity;
 mod monitor;
@@ -10,6 +11,7 @@ mod resources;
 mod statistics;
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -24,21 +26,30 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// Print only; leave docs/performance.md (docs/history.md) as it is
+    /// Print only; leave docs/performance.md (history.md, dashboard.md) as it is
     #[arg(long)]
     no_write: bool,
     /// The history in place of watching: size, questions, writing, forgetting; needs no root
-    #[arg(long)]
+    #[arg(long, group = "of_history")]
     history: bool,
+    /// The dashboard in place of watching: how soon views have their data, and, as root, what
+    /// viewers cost
+    #[arg(long, group = "of_history")]
+    dashboard: bool,
     /// Rows of that history [default: 10 million]
-    #[arg(long, requires = "history")]
+    #[arg(long, requires = "of_history")]
     rows: Option<u64>,
+    /// Directory of the history that the dashboard is asked about; one with as many rows that is
+    /// there is used again [default: in the target directory]
+    #[arg(long, requires = "dashboard")]
+    dir: Option<PathBuf>,
     /// Handed to the benchmark of the history, e.g. `-- --dir /var/tmp/bench`
     #[arg(last = true, requires = "history")]
     arguments: Vec<String>,
 }
 
-/// Runs everything, prints it, and keeps it in docs/performance.md; or the history's benchmark.
+/// Runs everything, prints it, and keeps it in docs/performance.md; or the benchmark of the history
+/// or the dashboard.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.history {
         return history::run(&history::History {
@@ -48,8 +59,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             arguments: &options.arguments,
         });
     }
+    if options.dashboard {
+        return dashboard::run(&dashboard::Dashboard {
+            quick: options.quick,
+            rows: options.rows,
+            no_write: options.no_write,
+            dir: options.dir.as_deref(),
+        });
+    }
     let binaries = workspace::build_release()?;
-    let mut text = heading()?;
+    let mut text = String::from(
+        "# Performance\n\n\
+         Written by `make bench` (`cargo xtask bench`); run it to repeat every figure here.\n\n",
+    );
+    text.push_str(&machine()?);
     let others = others()?;
     if others > 0 {
         let warning = format!(
@@ -85,11 +108,9 @@ fn others() -> Result<usize> {
     Ok(names.filter(|name| name.trim_end() == "femtosnitch").count())
 }
 
-fn heading() -> Result<String> {
-    let mut text = String::from(
-        "# Performance\n\n\
-         Written by `make bench` (`cargo xtask bench`); run it to repeat every figure here.\n\n",
-    );
+/// What the measurements are of.
+fn machine() -> Result<String> {
+    let mut text = String::new();
     let first_line = |command: &str, argument: &str| {
         let output = Command::new(command).arg(argument).output();
         output.map_or_else(

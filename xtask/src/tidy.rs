@@ -29,6 +29,9 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("web", &["store", "api", "model"]),
 ];
 
+/// What any room's tests may use.
+const FOR_TESTS: &str = "samples";
+
 /// The composition root.
 const BINARY: &str = "femtosnitch";
 
@@ -124,7 +127,9 @@ fn siblings(manifest: &str) -> Result<Vec<String>> {
                 .and_then(toml::Value::as_table)
                 .into_iter()
                 .flat_map(toml::Table::keys);
-            found.extend(names.filter_map(|name| name.strip_prefix(PREFIX)).map(str::to_owned));
+            let names = names.filter_map(|name| name.strip_prefix(PREFIX));
+            let names = names.filter(|name| kind != "dev-dependencies" || *name != FOR_TESTS);
+            found.extend(names.map(str::to_owned));
             if table.get(kind).is_some_and(|names| names.get(BINARY).is_some()) {
                 found.push(BINARY.into());
             }
@@ -200,6 +205,7 @@ mod tests {
 femtosnitch-model.workspace = true
 serde = \"1\"
 [dev-dependencies]
+femtosnitch-samples.workspace = true
 femtosnitch = { path = \"../femtosnitch\" }
 [target.'cfg(unix)'.dependencies]
 femtosnitch-sys = { path = \"../sys\" }

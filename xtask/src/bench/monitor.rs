@@ -53,15 +53,14 @@ impl Monitor {
         Ok(monitor)
     }
 
+    /// Where all that it has is.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Processor time so far, seconds.
     pub(super) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit(')').next().context("odd /proc/PID/stat")?;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(fields.get(index).context("short /proc/PID/stat")?.parse()?)
-        };
-        Ok((ticks(11)? + ticks(12)?) / TICKS)
+        cpu_seconds(self.child.id())
     }
 
     /// What `femtosnitch status --json` says.
@@ -110,6 +109,17 @@ impl Drop for Monitor {
         drop(self.child.wait());
         drop(fs::remove_dir_all(&self.root));
     }
+}
+
+/// Processor time of a process so far, seconds.
+pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let after_name = stat.rsplit(')').next().context("odd /proc/PID/stat")?;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks = |index: usize| -> Result<f64> {
+        Ok(fields.get(index).context("short /proc/PID/stat")?.parse()?)
+    };
+    Ok((ticks(11)? + ticks(12)?) / TICKS)
 }
 
 /// Returns once the daemon has said that it is ready; reads on after that, so that it never has
