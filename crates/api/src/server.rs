@@ -19,7 +19,8 @@ pub struct Limits {
     /// Readers at a time; one more is told so and sent away.
     pub max_readers: usize,
     /// Bytes held back for a reader that does not keep up (at least 4 KiB), and for all of them
-    /// together before they are handed out. Up to twice as much memory is taken.
+    /// together before they are handed out; 16 KiB more for what is no flow. Up to twice as much
+    /// memory is taken.
     pub reader_buffer: usize,
 }
 

@@ -107,6 +107,24 @@ fn after_a_gap_the_feed_goes_on() {
 }
 
 #[test]
+fn however_much_moves_each_sample_has_an_end() {
+    let feed = feed(Limits { reader_buffer: 16 * 1024, ..Limits::default() });
+    let mut client = feed.client();
+    feed.wait_for_readers(1);
+    for round in 0..5 {
+        // Several times what there is room for.
+        let mut sample: Vec<Event> = (0..500).map(flow).collect();
+        let time = f64::from(round);
+        sample.push(Event::Tick { time, interval: 1.0, flows: 500, send: 7, recv: 8 });
+        feed.handle.publish(&sample);
+        let (received, missed) = account(&mut client, 500);
+        assert!(received > 10 && missed > 10, "received {received}, missed {missed}");
+        let end = client.next();
+        assert!(matches!(end, Some(Ok(Event::Tick { send: 7, .. }))), "{end:?}");
+    }
+}
+
+#[test]
 fn many_readers_get_the_same() {
     let feed = feed(Limits::default());
     let mut clients: Vec<_> = (0..16).map(|_| feed.client()).collect();

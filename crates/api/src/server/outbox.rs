@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 
+use super::queue::RESERVE;
 use crate::Event;
 
 /// Memory that an idle reader may keep.
@@ -27,6 +28,25 @@ impl Outbox {
         self.close_gap();
         let fits = self.missed == 0 && self.fits(line);
         if fits {
+            self.bytes.extend(line);
+        } else {
+            self.missed += 1;
+        }
+        fits
+    }
+
+    /// Takes the line of an event that is no flow, and before it says how many are missing; for
+    /// both there is some room beyond the bound. `false` if it was left out.
+    pub(super) fn mark(&mut self, line: &[u8]) -> bool {
+        let gap = match self.missed {
+            0 => Vec::new(),
+            events => self::line(&Event::Missed { events }),
+        };
+        let room = (self.limit + RESERVE).saturating_sub(self.bytes.len());
+        let fits = gap.len() + line.len() <= room;
+        if fits {
+            self.missed = 0;
+            self.bytes.extend(gap);
             self.bytes.extend(line);
         } else {
             self.missed += 1;
@@ -123,6 +143,21 @@ mod tests {
         want.extend(b"{\"type\":\"missed\",\"events\":3}\n");
         assert_eq!(out, want);
         assert!(outbox.event(&text(b'g')) && outbox.missed == 0);
+    }
+
+    #[test]
+    fn a_mark_finds_room_behind_a_gap_of_flows() {
+        let mut outbox = Outbox::new(64);
+        assert!(outbox.event(&[b'a'; 60]) && !outbox.event(&[b'b'; 60]));
+        assert!(outbox.mark(b"mark\n") && outbox.mark(b"more\n"));
+        assert!(!outbox.event(b"c"));
+        let mut out = Vec::new();
+        outbox.flush(&mut out).unwrap();
+        let gap = b"{\"type\":\"missed\",\"events\":1}\n";
+        assert_eq!(out, [&[b'a'; 60][..], gap, b"mark\nmore\n", gap].concat());
+        // A reader that takes nothing costs no more than the reserve.
+        let taken = (0..RESERVE).filter(|_| outbox.mark(b"mark\n")).count();
+        assert!(taken > 0 && outbox.bytes.len() <= 64 + RESERVE);
     }
 
     #[test]

@@ -10,11 +10,44 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::{Limits, outbox};
 use crate::{Event, Status};
 
+/// Bytes beyond the bound for what is no flow: that a sample is complete is told however much moves,
+/// else readers would show nothing just then.
+pub(super) const RESERVE: usize = 16 << 10;
+
+/// Events as they go over the wire.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    text: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// Adds an event, if there are `room` bytes for it and all before.
+    fn add(&mut self, event: &Event, room: usize) -> bool {
+        let start = self.text.len();
+        outbox::append(event, &mut self.text);
+        if self.text.len() > room {
+            self.text.truncate(start);
+            return false;
+        }
+        self.ends.push(self.text.len());
+        true
+    }
+
+    /// One by one.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).map(|(start, end)| self.text.get(start..*end).unwrap_or_default())
+    }
+}
+
 /// Something to hand out to every reader.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// Lines one after another, and where each ends.
-    Lines(Vec<u8>, Vec<usize>),
+    Lines(Lines),
+    /// Of what is no flow, where flows found no room.
+    Marks(Lines),
     /// Here, this many events found no room.
     Gap(u64),
 }
@@ -23,6 +56,8 @@ pub(super) enum Item {
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
+    /// Of the reserve.
+    reserved: usize,
     status: Option<Status>,
     /// Counts changes of `status`.
     version: u64,
@@ -74,28 +109,31 @@ impl Shared {
         }
         // Serialised without holding the lock; several publishers may overrun the bound by what
         // each of them brings, at most once.
-        let room = self.limit.saturating_sub(self.queue().bytes);
-        let mut text = Vec::new();
-        let mut ends = Vec::new();
+        let (room, reserve) = {
+            let queue = self.queue();
+            let reserve = RESERVE.saturating_sub(queue.reserved);
+            (self.limit.saturating_sub(queue.bytes), reserve)
+        };
+        let (mut lines, mut marks) = (Lines::default(), Lines::default());
+        let (mut full, mut gap) = (false, 0_u64);
         for event in events {
-            let start = text.len();
-            outbox::append(event, &mut text);
-            if text.len() > room {
-                text.truncate(start);
-                break;
-            }
-            ends.push(text.len());
+            full = full || !lines.add(event, room);
+            let is_told = !full || (!matches!(event, Event::Flow(_)) && marks.add(event, reserve));
+            gap += u64::from(!is_told);
         }
-        let gap = (events.len() - ends.len()) as u64;
         let mut queue = self.queue();
-        if !ends.is_empty() {
-            queue.bytes += text.len();
-            queue.items.push_back(Item::Lines(text, ends));
+        queue.bytes += lines.text.len();
+        queue.reserved += marks.text.len();
+        if !lines.ends.is_empty() {
+            queue.items.push_back(Item::Lines(lines));
         }
         match queue.items.back_mut() {
             _ if gap == 0 => {}
             Some(Item::Gap(before)) => *before += gap,
             _ => queue.items.push_back(Item::Gap(gap)),
+        }
+        if !marks.ends.is_empty() {
+            queue.items.push_back(Item::Marks(marks));
         }
         drop(queue);
         self.wake();
@@ -117,7 +155,7 @@ impl Shared {
     /// Everything queued.
     pub(super) fn take(&self) -> VecDeque<Item> {
         let mut queue = self.queue();
-        queue.bytes = 0;
+        (queue.bytes, queue.reserved) = (0, 0);
         std::mem::take(&mut queue.items)
     }
 
@@ -151,22 +189,42 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FlowEvent;
+
+    fn flow(exe: &str) -> Event {
+        Event::Flow(Box::new(FlowEvent { exe: exe.to_owned(), ..FlowEvent::default() }))
+    }
 
     #[test]
-    fn what_does_not_fit_becomes_one_gap_behind_what_does() {
-        let shared = Shared::new(Limits { max_readers: 1, reader_buffer: 100 }).unwrap();
-        let events = vec![Event::Missed { events: 1 }; 5];
-        for _ in 0..3 {
-            shared.publish(&events);
+    fn flows_that_do_not_fit_become_one_gap_and_the_end_of_the_sample_is_told() {
+        let size = outbox::line(&flow("/a")).len();
+        let shared = Shared::new(Limits { max_readers: 1, reader_buffer: size * 3 }).unwrap();
+        let tick = Event::Tick { time: 1.0, interval: 1.0, flows: 5, send: 0, recv: 0 };
+        let sample: Vec<Event> = (0..5).map(|_| flow("/a")).chain([tick.clone()]).collect();
+        for _ in 0..2 {
+            shared.publish(&sample);
         }
-        let items = shared.take();
-        assert!(
-            matches!(&items[0], Item::Lines(text, ends) if text.len() == 87 && ends.len() == 3)
-        );
-        assert!(matches!(&items[1], Item::Gap(12)));
-        assert_eq!(items.len(), 2);
-        shared.publish(&events[..1]);
-        assert!(matches!(&shared.take()[0], Item::Lines(_, ends) if ends.len() == 1));
+        let items: Vec<Item> = shared.take().into();
+        let [Item::Lines(flows), Item::Gap(2), Item::Marks(one), Item::Gap(5), Item::Marks(other)] =
+            items.as_slice()
+        else {
+            panic!("{items:?}")
+        };
+        assert_eq!((flows.iter().count(), one.iter().count()), (3, 1));
+        assert_eq!(one.iter().next(), Some(outbox::line(&tick).as_slice()));
+        assert_eq!(other.iter().next(), one.iter().next());
+        // A small one that would fit does not overtake those that do not.
+        let large = flow(&"x".repeat(size * 3));
+        shared.publish(&[large, flow("/a")]);
+        assert!(matches!(shared.take().make_contiguous(), [Item::Gap(2)]));
+        // Not even what is no flow takes memory without a bound.
+        let told = RESERVE / outbox::line(&tick).len();
+        shared.publish(&vec![flow("/a"); 4]);
+        for _ in 0..told + 100 {
+            shared.publish(&[flow("/a"), tick.clone()]);
+        }
+        let marks = shared.take().iter().filter(|item| matches!(item, Item::Marks(_))).count();
+        assert_eq!(marks, told);
     }
 
     #[test]

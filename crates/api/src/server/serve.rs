@@ -166,13 +166,13 @@ impl Server {
                         reader.outbox.lose(*events);
                         missed += events;
                     }
-                    Item::Lines(text, ends) => {
-                        let mut start = 0;
-                        for &end in ends {
-                            let line = text.get(start..end).unwrap_or_default();
-                            missed += u64::from(!reader.outbox.event(line));
-                            start = end;
-                        }
+                    Item::Lines(lines) => {
+                        let lost = lines.iter().filter(|line| !reader.outbox.event(line));
+                        missed += lost.count() as u64;
+                    }
+                    Item::Marks(lines) => {
+                        let lost = lines.iter().filter(|line| !reader.outbox.mark(line));
+                        missed += lost.count() as u64;
                     }
                 }
             }
