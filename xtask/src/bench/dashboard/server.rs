@@ -48,10 +48,12 @@ impl Server {
             .spawn()?;
         let stdout = child.stdout.take().context("no stdout")?;
         let mut server = Self { child, addr, token: String::new(), state };
-        let said = BufReader::new(stdout).lines().map_while(Result::ok);
-        let Some(line) = said.into_iter().find(|line| line.contains("http://")) else {
+        let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
+        let Some(line) = said.find(|line| line.contains("http://")) else {
             bail!("`femtosnitch web` did not start (see above)");
         };
+        // It says more, and would not go on if nobody read that.
+        std::thread::spawn(move || said.for_each(drop));
         let token = server.state.path().join("token");
         server.token = fs::read_to_string(&token)
             .with_context(|| format!("no token in {} although {line:?}", token.display()))?
