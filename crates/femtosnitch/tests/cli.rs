@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Launch, Lineage, Location,
-    NameSource, ProcKey, Process, Quality, Row, Sha256,
+    Digest, Executable, Image, Launch, Location, ProcKey, Process, Row, Sha256,
 };
+use femtosnitch_samples as samples;
 use femtosnitch_store::{Batch, GapReason, Locate, Note, NoteKind, Options, Retention, Writer};
 
 fn command(root: &Path) -> Command {
@@ -35,43 +35,17 @@ fn stderr(output: &Output) -> String {
 
 fn executable(id: u64, path: &str) -> Executable {
     let image = Image {
-        id: ImageId(id),
-        path: path.to_owned(),
         name: "name".to_owned(),
         cmdline: format!("{path} --flag"),
-        file: None,
+        ..samples::image(id, path)
     };
-    Executable { image: Arc::new(image), digest: Digest::Known(Sha256([0xab; 32])) }
+    Executable { image: Arc::new(image), digest: samples::sha(0xab) }
 }
 
 fn row(contime: i64, exe: Executable, send: u64) -> Row {
-    Row {
-        contime,
-        send,
-        recv: 10,
-        wire_send: Some(send + 40),
-        wire_recv: None,
-        direction: Direction::default(),
-        connections: Connections::default(),
-        quality: Quality::default(),
-        events: 2,
-        exe,
-        parent: Some(executable(99, "/bin/sh")),
-        grandparent: None,
-        lineage: Lineage::default(),
-        uid: 0,
-        pid: 4_242,
-        family: 2,
-        protocol: 6,
-        laddr: Some("192.0.2.1".parse().unwrap()),
-        raddr: Some("198.51.100.7".parse().unwrap()),
-        lport: 50_000,
-        rport: 443,
-        domain: Arc::from("org.example.www"),
-        name_source: NameSource::NONE,
-        netns: 4_026_531_840,
-        container: Arc::from(""),
-    }
+    let (recv, wire_send) = (10, Some(send + 40));
+    let parent = Some(executable(99, "/bin/sh"));
+    Row { send, recv, wire_send, parent, uid: 0, lport: 50_000, ..samples::row(contime, &exe) }
 }
 
 /// A root with a history of these rows.

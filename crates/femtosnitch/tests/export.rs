@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use femtosnitch::config::Paths;
 use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Lineage, NameSource, Quality, Row,
-    Sha256, Witness,
+    Connections, Direction, Executable, Image, NameSource, Quality, Row, Witness,
 };
+use femtosnitch_samples as samples;
 use femtosnitch_store::{Batch, Options, Writer};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
@@ -40,38 +40,25 @@ fn stderr(output: &Output) -> String {
 }
 
 fn executable(id: u64, path: &str, cmdline: String) -> Executable {
-    let (path, name) = (path.to_owned(), "na\"me".to_owned());
-    let image = Image { id: ImageId(id), path, name, cmdline, file: None };
-    Executable { image: Arc::new(image), digest: Digest::Known(Sha256([0xab; 32])) }
+    let image = Image { name: "na\"me".to_owned(), cmdline, ..samples::image(id, path) };
+    Executable { image: Arc::new(image), digest: samples::sha(0xab) }
 }
 
 fn row(contime: i64, exe: Executable, send: u64) -> Row {
     Row {
-        contime,
         send,
         recv: 10,
         wire_send: Some(send + 40),
-        wire_recv: None,
         direction: Direction::Outgoing,
         connections: Connections { begun: 1, ended: 2, failed: 3, error: 111 },
         quality: Quality { rtt_us: Some(77), retrans: 4 },
-        events: 2,
-        exe,
         parent: Some(executable(99, "/bin/sh", "sh, \"-c\"\r\n=x".to_owned())),
-        grandparent: None,
-        lineage: Lineage::default(),
         uid: 0,
-        pid: 4_242,
-        family: 2,
-        protocol: 6,
-        laddr: Some("192.0.2.1".parse().unwrap()),
         raddr: Some("2001:db8::7".parse().unwrap()),
         lport: 50_000,
-        rport: 443,
-        domain: Arc::from("org.example.www"),
         name_source: NameSource::own(Witness::Dns),
-        netns: 4_026_531_840,
         container: Arc::from("c0ffee"),
+        ..samples::row(contime, &exe)
     }
 }
 

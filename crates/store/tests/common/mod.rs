@@ -1,5 +1,5 @@
 //! What the store's tests share.
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unused_imports, missing_docs, unreachable_pub, reason = "each uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 pub mod picosnitch;
@@ -9,17 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use femtosnitch_model::Connections;
-use femtosnitch_model::Digest;
-use femtosnitch_model::Direction;
-use femtosnitch_model::Executable;
 use femtosnitch_model::Image;
-use femtosnitch_model::ImageId;
-use femtosnitch_model::Lineage;
-use femtosnitch_model::NameSource;
-use femtosnitch_model::Quality;
 use femtosnitch_model::Row;
-use femtosnitch_model::Sha256;
 use femtosnitch_store::Answer;
 use femtosnitch_store::Batch;
 use femtosnitch_store::Dimension;
@@ -31,49 +22,12 @@ use femtosnitch_store::Reader;
 use femtosnitch_store::Writer;
 use rusqlite::Connection;
 
+pub use femtosnitch_samples::executable as exe;
+pub use femtosnitch_samples::row;
+pub use femtosnitch_samples::sha;
+
 pub fn image(id: u64, path: &str) -> Arc<Image> {
-    let name = path.rsplit('/').next().unwrap().to_owned();
-    let cmdline = format!("{name} --flag");
-    Arc::new(Image { id: ImageId(id), path: path.to_owned(), name, cmdline, file: None })
-}
-
-pub fn sha(byte: u8) -> Digest {
-    Digest::Known(Sha256([byte; 32]))
-}
-
-pub fn exe(id: u64, path: &str, digest: Digest) -> Executable {
-    Executable { image: image(id, path), digest }
-}
-
-/// Traffic of `exe` at `contime`, 100 bytes out and 1000 in.
-pub fn row(contime: i64, exe: &Executable) -> Row {
-    Row {
-        contime,
-        send: 100,
-        recv: 1000,
-        wire_send: Some(152),
-        wire_recv: None,
-        direction: Direction::default(),
-        connections: Connections::default(),
-        quality: Quality::default(),
-        events: 2,
-        exe: exe.clone(),
-        parent: None,
-        grandparent: None,
-        lineage: Lineage::default(),
-        uid: 1000,
-        pid: 4242,
-        family: 2,
-        protocol: 6,
-        laddr: Some("192.0.2.1".parse().unwrap()),
-        raddr: Some("198.51.100.7".parse().unwrap()),
-        lport: 40_000,
-        rport: 443,
-        domain: "org.example.www".into(),
-        name_source: NameSource::NONE,
-        netns: 4_026_531_840,
-        container: "".into(),
-    }
+    Arc::new(femtosnitch_samples::image(id, path))
 }
 
 pub fn rows(rows: Vec<Row>) -> Batch {

@@ -8,10 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Lineage, NameSource, Quality, Row,
-    Sha256,
-};
+use femtosnitch_model::{Executable, Row};
+use femtosnitch_samples as samples;
 use femtosnitch_store::{Batch, ExportRow, NoUsers, Options, Writer};
 use femtosnitch_web::{ExportFormat, Limits, RowSink, Server, Settings, Tls};
 use serde_json::Value;
@@ -61,41 +59,12 @@ pub fn now() -> i64 {
 }
 
 pub fn executable(id: u64, path: &str) -> Executable {
-    let name = path.rsplit('/').next().unwrap().to_owned();
-    let cmdline = format!("{name} --flag");
-    let image = Image { id: ImageId(id), path: path.to_owned(), name, cmdline, file: None };
-    let digest = Digest::Known(Sha256([u8::try_from(id).unwrap(); 32]));
-    Executable { image: Arc::new(image), digest }
+    samples::executable(id, path, samples::sha(u8::try_from(id).unwrap()))
 }
 
 pub fn row(contime: i64, exe: &Executable, send: u64, domain: &str) -> Row {
-    Row {
-        contime,
-        send,
-        recv: 1_000,
-        wire_send: Some(send + 52),
-        wire_recv: None,
-        direction: Direction::default(),
-        connections: Connections::default(),
-        quality: Quality::default(),
-        events: 2,
-        exe: exe.clone(),
-        parent: None,
-        grandparent: None,
-        lineage: Lineage::default(),
-        uid: 1_000,
-        pid: 4_242,
-        family: 2,
-        protocol: 6,
-        laddr: Some("192.0.2.1".parse().unwrap()),
-        raddr: Some("198.51.100.7".parse().unwrap()),
-        lport: 40_000,
-        rport: 443,
-        domain: domain.into(),
-        name_source: NameSource::NONE,
-        netns: 4_026_531_840,
-        container: "".into(),
-    }
+    let wire_send = Some(send + 52);
+    Row { send, wire_send, domain: domain.into(), ..samples::row(contime, exe) }
 }
 
 /// Three programs, of the last hour.

@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use super::*;
 use crate::config::Paths;
 use crate::daemon::settings::InForce;
-use femtosnitch_model::{
-    Connections, Digest, Direction, Executable, Image, ImageId, Lineage, NameSource, Quality,
-};
+use femtosnitch_model::{Digest, Direction, Executable, Image};
+use femtosnitch_samples as samples;
 use femtosnitch_store::Locate;
 
 #[derive(Debug)]
@@ -26,34 +25,20 @@ impl Locate for World {
 }
 
 fn row(contime: i64, cmdline: &str) -> Row {
-    let (path, name) = ("/bin/a".to_owned(), "a".to_owned());
-    let image = Image { id: ImageId(1), path, name, cmdline: cmdline.to_owned(), file: None };
+    let image = Image { cmdline: cmdline.to_owned(), ..samples::image(1, "/bin/a") };
+    let exe = Executable { image: Arc::new(image), digest: Digest::Pending };
     Row {
-        contime,
         send: 1,
         recv: 2,
         wire_send: None,
-        wire_recv: None,
         events: 3,
         direction: Direction::Outgoing,
-        connections: Connections::default(),
-        quality: Quality::default(),
-        lineage: Lineage::default(),
-        exe: Executable { image: Arc::new(image), digest: Digest::Pending },
-        parent: None,
-        grandparent: None,
-        uid: 1000,
         pid: 7,
-        family: 2,
-        protocol: 6,
         laddr: None,
         raddr: Some("192.0.2.7".parse().unwrap()),
         lport: 1,
-        rport: 443,
-        domain: "org.example.www".into(),
-        name_source: NameSource::NONE,
         netns: 1,
-        container: "".into(),
+        ..samples::row(contime, &exe)
     }
 }
 
