@@ -49,8 +49,8 @@ pub(crate) fn table(files: &[PathBuf]) -> Result<String> {
 }
 
 fn read(file: &Path) -> Result<Measured> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     serde_json::from_str(&text)
         .with_context(|| format!("{} is no measurement of a lab", file.display()))
 }
@@ -129,14 +129,18 @@ mod tests {
 
     #[test]
     fn each_kernel_has_a_column() {
-        let exact = r#"{"app_send": {"ok": true, "shown": "1"}, "peer": {"ok": true, "shown": "right"}}"#;
+        let exact =
+            r#"{"app_send": {"ok": true, "shown": "1"}, "peer": {"ok": true, "shown": "right"}}"#;
         let off = r#"{"wire_send": {"ok": true, "shown": "0.9998"},
             "wire_recv": {"ok": true, "shown": "1.0027"},
             "peer": {"ok": false, "shown": "wrong", "limit": "why"},
             "app_send": {"ok": false, "shown": "0.5000"}}"#;
         let text = side_by_side(&[measured("one", exact), measured("other", off)]);
         let mut lines = text.lines();
-        assert_eq!(lines.next().unwrap().split_whitespace().collect::<String>(), "|scenario|one|other|");
+        assert_eq!(
+            lines.next().unwrap().split_whitespace().collect::<String>(),
+            "|scenario|one|other|"
+        );
         let all = "wire received 1.0027; **app sent 0.5000**; addresses wrong (limit) |";
         assert!(lines.nth(1).unwrap().ends_with(all), "{text}");
         assert!(text.contains("| a        | exact "), "{text}");
