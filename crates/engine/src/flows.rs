@@ -43,15 +43,11 @@ pub(crate) struct Tracked {
     seen: Counters,
     tcp: Option<Box<TcpTotals>>,
     sctp: Option<Box<SctpTotals>>,
-    /// Since the last row.
-    pub(crate) unwritten: News,
+    /// Since the last row, if anything; few flows move all the time, so it has no place in each.
+    unwritten: Option<Box<Unwritten>>,
     /// Application bytes since the socket's bytes on the wire were last shared out.
     unshared: u64,
-    /// When the first of `unwritten` was read.
-    pub(crate) first_at: i64,
     last_at: i64,
-    /// Where in [`Flows::moved`] it stands, while there is something unwritten.
-    place: Option<usize>,
     closing: bool,
     /// The last sweep found no socket for it.
     orphaned: bool,
@@ -61,11 +57,31 @@ pub(crate) struct Tracked {
     judged: Option<(u32, Verdict)>,
 }
 
+/// What a flow did since its last row.
+#[derive(Debug, Clone, Copy)]
+struct Unwritten {
+    news: News,
+    /// When the first of it was read.
+    first_at: i64,
+    /// Where in [`Flows::moved`] the flow stands.
+    place: usize,
+}
+
 impl Tracked {
+    /// What it did since the last row.
+    pub(crate) fn unwritten(&self) -> News {
+        self.unwritten.as_ref().map(|unwritten| unwritten.news).unwrap_or_default()
+    }
+
+    /// When the first of that was read.
+    pub(crate) fn first_at(&self) -> i64 {
+        self.unwritten.as_ref().map(|unwritten| unwritten.first_at).unwrap_or_default()
+    }
+
     /// Bytes on the wire since the last row, where they can be told.
     pub(crate) fn wire(&self) -> Option<Wire> {
         let known = self.sctp.is_some() || wire::is_known(self.kind, &self.flow, self.headers);
-        known.then_some(self.unwritten.wire)
+        known.then_some(self.unwritten().wire)
     }
 
     /// Smoothed round-trip time, if TCP has one.
@@ -210,11 +226,9 @@ impl Flows {
             seen: Counters::default(),
             tcp: None,
             sctp: None,
-            unwritten: News::default(),
+            unwritten: None,
             unshared: 0,
-            first_at: 0,
             last_at: 0,
-            place: None,
             closing: false,
             orphaned: false,
             told: false,
@@ -260,12 +274,12 @@ impl Flows {
         if news.is_empty() {
             return;
         }
-        if tracked.place.is_none() {
-            tracked.first_at = now;
-            tracked.place = Some(self.moved.len());
+        let unwritten = tracked.unwritten.get_or_insert_with(|| {
+            let place = self.moved.len();
             self.moved.push(slot);
-        }
-        tracked.unwritten += news;
+            Box::new(Unwritten { news: News::default(), first_at: now, place })
+        });
+        unwritten.news += news;
         tracked.last_at = now;
     }
 
@@ -295,8 +309,8 @@ impl Flows {
         }
         let tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
         self.live = self.live.saturating_sub(1);
-        if let Some(place) = tracked.place {
-            self.unlist(place);
+        if let Some(unwritten) = &tracked.unwritten {
+            self.unlist(unwritten.place);
         }
         match tracked.kind {
             FlowKind::Extra | FlowKind::ManyPeers => {
@@ -320,10 +334,10 @@ impl Flows {
         }
         let kind = tracked.kind;
         if self.ended.len() >= ENDED_MAX {
-            let Counters { send, recv, .. } = tracked.unwritten.counters;
-            self.lost_rows += u64::from(!tracked.unwritten.is_empty());
+            let Counters { send, recv, .. } = tracked.unwritten().counters;
+            self.lost_rows += u64::from(tracked.unwritten.is_some());
             self.lost_bytes += send.saturating_add(recv);
-        } else if !tracked.unwritten.is_empty() {
+        } else if tracked.unwritten.is_some() {
             self.ended.push(*tracked);
         }
         Some(kind)
@@ -337,8 +351,9 @@ impl Flows {
         self.moved.swap_remove(place);
         if let Some(slot) = self.moved.get(place)
             && let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize)
+            && let Some(unwritten) = &mut tracked.unwritten
         {
-            tracked.place = Some(place);
+            unwritten.place = place;
         }
     }
 
@@ -429,9 +444,8 @@ impl Flows {
         let mut out = Vec::with_capacity(self.moved.len() + self.ended.len());
         for slot in std::mem::take(&mut self.moved) {
             if let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) {
-                tracked.place = None;
-                out.push(Tracked::clone(tracked));
-                tracked.unwritten = News::default();
+                let unwritten = tracked.unwritten.take();
+                out.push(Tracked { unwritten, ..Tracked::clone(tracked) });
             }
         }
         out.append(&mut self.ended);
