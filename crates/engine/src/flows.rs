@@ -43,8 +43,11 @@ pub(crate) struct Tracked {
     seen: Counters,
     tcp: Option<Box<TcpTotals>>,
     sctp: Option<Box<SctpTotals>>,
-    /// Since the last row, if anything; few flows move all the time, so it has no place in each.
+    /// Since the last row, of one that was taken out to be written. Of others it is in
+    /// [`Flows::moved`]: few flows move all the time.
     unwritten: Option<Box<Unwritten>>,
+    /// Where there, if it moved.
+    place: Option<u32>,
     /// Application bytes since the socket's bytes on the wire were last shared out.
     unshared: u64,
     last_at: i64,
@@ -60,15 +63,14 @@ pub(crate) struct Tracked {
 /// What a flow did since its last row.
 #[derive(Debug, Clone, Copy)]
 struct Unwritten {
+    slot: Slot,
     news: News,
     /// When the first of it was read.
     first_at: i64,
-    /// Where in [`Flows::moved`] the flow stands.
-    place: usize,
 }
 
 impl Tracked {
-    /// What it did since the last row.
+    /// What it did since the last row, once it was taken out.
     pub(crate) fn unwritten(&self) -> News {
         self.unwritten.as_ref().map(|unwritten| unwritten.news).unwrap_or_default()
     }
@@ -154,8 +156,8 @@ impl Tracked {
 pub(crate) struct Flows {
     slots: Vec<Option<Box<Tracked>>>,
     live: usize,
-    /// Slots with unwritten traffic, each once: never more than are in use.
-    moved: Vec<Slot>,
+    /// Unwritten traffic, each flow's once: never more than are in use.
+    moved: Vec<Unwritten>,
     /// Flows that ended with unwritten traffic; their slots may be in use again.
     ended: Vec<Tracked>,
     /// Extra flows of each socket, since only its first is told when it closes.
@@ -227,6 +229,7 @@ impl Flows {
             tcp: None,
             sctp: None,
             unwritten: None,
+            place: None,
             unshared: 0,
             last_at: 0,
             closing: false,
@@ -274,12 +277,14 @@ impl Flows {
         if news.is_empty() {
             return;
         }
-        let unwritten = tracked.unwritten.get_or_insert_with(|| {
-            let place = self.moved.len();
-            self.moved.push(slot);
-            Box::new(Unwritten { news: News::default(), first_at: now, place })
-        });
-        unwritten.news += news;
+        let place = tracked.place.map_or(self.moved.len(), |place| place as usize);
+        if place == self.moved.len() {
+            tracked.place = u32::try_from(place).ok();
+            self.moved.push(Unwritten { slot, news: News::default(), first_at: now });
+        }
+        if let Some(unwritten) = self.moved.get_mut(place) {
+            unwritten.news += news;
+        }
         tracked.last_at = now;
     }
 
@@ -307,10 +312,10 @@ impl Flows {
         {
             self.settle(cookie);
         }
-        let tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
+        let mut tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
         self.live = self.live.saturating_sub(1);
-        if let Some(unwritten) = &tracked.unwritten {
-            self.unlist(unwritten.place);
+        if let Some(place) = tracked.place.take() {
+            tracked.unwritten = self.unlist(place).map(Box::new);
         }
         match tracked.kind {
             FlowKind::Extra | FlowKind::ManyPeers => {
@@ -343,18 +348,19 @@ impl Flows {
         Some(kind)
     }
 
-    /// Takes a slot off the list of those that moved; the last one takes its place.
-    fn unlist(&mut self, place: usize) {
-        if place >= self.moved.len() {
-            return;
+    /// Takes an entry out of what moved; the last one takes its place.
+    fn unlist(&mut self, place: u32) -> Option<Unwritten> {
+        let index = place as usize;
+        if index >= self.moved.len() {
+            return None;
         }
-        self.moved.swap_remove(place);
-        if let Some(slot) = self.moved.get(place)
-            && let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize)
-            && let Some(unwritten) = &mut tracked.unwritten
+        let unwritten = self.moved.swap_remove(index);
+        if let Some(other) = self.moved.get(index)
+            && let Some(Some(tracked)) = self.slots.get_mut(other.slot.0 as usize)
         {
-            unwritten.place = place;
+            tracked.place = Some(place);
         }
+        Some(unwritten)
     }
 
     /// The extra flows of a socket that closed, each once.
@@ -442,9 +448,10 @@ impl Flows {
             self.settle(cookie);
         }
         let mut out = Vec::with_capacity(self.moved.len() + self.ended.len());
-        for slot in std::mem::take(&mut self.moved) {
-            if let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) {
-                let unwritten = tracked.unwritten.take();
+        for unwritten in std::mem::take(&mut self.moved) {
+            if let Some(Some(tracked)) = self.slots.get_mut(unwritten.slot.0 as usize) {
+                tracked.place = None;
+                let unwritten = Some(Box::new(unwritten));
                 out.push(Tracked { unwritten, ..Tracked::clone(tracked) });
             }
         }

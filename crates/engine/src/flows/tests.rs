@@ -100,7 +100,8 @@ fn a_slot_used_again_starts_from_zero() {
     let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(&reading(3, key(2, 1), 0, 0), process);
     flows.grow(&reading(3, key(2, 1), 40, 0), 2);
-    let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten().counters.send).collect();
+    let sent: Vec<u64> =
+        flows.take_unwritten().iter().map(|t| t.unwritten().counters.send).collect();
     assert_eq!(sent, [40, 100]);
 }
 
