@@ -14,6 +14,9 @@ use crate::verdict::Outcome;
 const BEGIN: &str = "<!-- measured by `make lab`: begin -->";
 const END: &str = "<!-- measured by `make lab`: end -->";
 
+const GUESTS_BEGIN: &str = "<!-- measured by `make lab KERNEL=all`: begin -->";
+const GUESTS_END: &str = "<!-- measured by `make lab KERNEL=all`: end -->";
+
 /// The day and the kernel.
 pub(crate) fn machine() -> String {
     let said = |program: &str, argument: &str| {
@@ -28,10 +31,20 @@ pub(crate) fn machine() -> String {
 
 /// Puts the results between the markers.
 pub(crate) fn replace(path: &Path, lines: &[Line], scales: &[Scale], compared: &str) -> Result<()> {
+    put(path, [BEGIN, END], &measured(lines, scales, compared))
+}
+
+/// Puts what was measured in guests between theirs.
+pub(crate) fn replace_guests(path: &Path, table: &str) -> Result<()> {
+    put(path, [GUESTS_BEGIN, GUESTS_END], table)
+}
+
+fn put(path: &Path, markers: [&str; 2], measured: &str) -> Result<()> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = between(&text, &measured(lines, scales, compared))
-        .with_context(|| format!("{} has lost its markers: {BEGIN} {END}", path.display()))?;
+    let text = between(&text, markers, measured).with_context(|| {
+        format!("{} has lost its markers: {}", path.display(), markers.join(" "))
+    })?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -75,10 +88,10 @@ fn first(detail: &str) -> &str {
     detail.split("; ").next().unwrap_or_default()
 }
 
-fn between(text: &str, measured: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_old, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{measured}\n{END}{after}"))
+fn between(text: &str, [begin, end]: [&str; 2], measured: &str) -> Option<String> {
+    let (before, rest) = text.split_once(begin)?;
+    let (_old, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}\n\n{measured}\n{end}{after}"))
 }
 
 #[cfg(test)]
@@ -88,9 +101,9 @@ mod tests {
     #[test]
     fn prose_around_the_markers_stays() {
         let text = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-        let new = between(&text, "new\n").unwrap();
+        let new = between(&text, [BEGIN, END], "new\n").unwrap();
         assert_eq!(new, format!("before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"));
-        assert_eq!(between(&new, "new\n").unwrap(), new);
-        assert!(between("no markers", "x").is_none());
+        assert_eq!(between(&new, [BEGIN, END], "new\n").unwrap(), new);
+        assert!(between("no markers", [BEGIN, END], "x").is_none());
     }
 }

@@ -12,12 +12,14 @@ use nix::sys::signal::Signal;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Has these signals noted from now on. To be called before there are other threads; programs that
-/// are started have their signals as usual, because the standard library unblocks them.
+fn signals() -> SigSet {
+    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM])
+}
+
+/// Has these signals noted from now on. To be called before there are other threads. Programs that
+/// are started have them blocked, too: see [`as_usual`].
 pub(crate) fn listen() -> Result<()> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
+    let signals = signals();
     signals.thread_block().context("blocking signals")?;
     thread::spawn(move || {
         if signals.wait().is_ok() {
@@ -25,6 +27,14 @@ pub(crate) fn listen() -> Result<()> {
         }
     });
     Ok(())
+}
+
+/// Starts something that is to end by such a signal.
+pub(crate) fn as_usual<T>(start: impl FnOnce() -> Result<T>) -> Result<T> {
+    signals().thread_unblock().context("unblocking signals")?;
+    let started = start();
+    signals().thread_block().context("blocking signals")?;
+    started
 }
 
 /// An error once a signal has come.

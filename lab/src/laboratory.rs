@@ -21,6 +21,7 @@ use crate::daemon::Daemon;
 use crate::document;
 use crate::ground::Ground;
 use crate::ground::Truth;
+use crate::guests;
 use crate::interrupt;
 use crate::judge;
 use crate::judge::BY;
@@ -91,6 +92,10 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
             println!("{}\t{}", scenario.name, scenario.about);
         }
         scale::ALL.iter().for_each(|one| println!("{}\t{}", one.name, one.about));
+        return Ok(true);
+    }
+    if let (Some(path), false) = (&args.document, args.guests.is_empty()) {
+        document::replace_guests(path, &guests::table(&args.guests)?)?;
         return Ok(true);
     }
     ensure!(nix::unistd::geteuid().is_root(), "the lab loads eBPF programs: run it as root");

@@ -6,6 +6,7 @@ mod comparison;
 mod daemon;
 mod document;
 mod ground;
+mod guests;
 mod interrupt;
 mod judge;
 mod laboratory;
@@ -43,6 +44,10 @@ struct Args {
     /// Document whose table between the markers is replaced
     #[arg(long)]
     document: Option<PathBuf>,
+    /// With --document: runs nothing, but replaces the table of other kernels by what the labs there
+    /// wrote as JSON
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "document")]
+    guests: Vec<PathBuf>,
     /// Leaves the scale scenarios out
     #[arg(long)]
     no_scale: bool,

@@ -12,6 +12,7 @@ use anyhow::Result;
 use anyhow::ensure;
 
 use crate::ground::Ground;
+use crate::interrupt;
 use femtosnitch_harness::command::Running;
 
 /// What a tool says of one process.
@@ -86,7 +87,7 @@ fn start(tool: &Tool, ground: &Ground) -> Result<Running> {
     let mut command = Command::new(tool.program);
     command.args(tool.args);
     ground.near().enter(&mut command)?;
-    Running::start(command)
+    interrupt::as_usual(|| Running::start(command))
 }
 
 impl Watching {

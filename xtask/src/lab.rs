@@ -1,6 +1,7 @@
 //! The accuracy lab: femtosnitch against counters that are not its own (`make lab`).
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context as _;
@@ -8,7 +9,9 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::initramfs::GUEST_BIN;
+use crate::kernels;
 use crate::process;
+use crate::qemu::RECORD_MARK;
 use crate::vm;
 use crate::workspace;
 
@@ -24,7 +27,8 @@ pub(crate) struct Options {
     /// Print only; leave docs/accuracy.md as it is
     #[arg(long)]
     no_write: bool,
-    /// In QEMU guests with these kernels (6.1, 6.12, all) in place of this one; writes nothing
+    /// In QEMU guests with these kernels (6.1, 6.12, newest, all) in place of this one; with `all`
+    /// the document's table of other kernels is replaced
     #[arg(long)]
     kernel: Option<String>,
     /// Handed to the lab, e.g. `--filter udp`
@@ -41,9 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let target = workspace::target()?;
     let [femtosnitch, testkit, lab] = PACKAGES.map(|name| target.join("release").join(name));
     if let Some(kernel) = &options.kernel {
-        let line = guest_line(&options.lab);
-        let programs = vec![femtosnitch, testkit, lab];
-        return vm::run(&vm::Options::line(kernel, line, programs, GUEST_SECONDS));
+        return guests(options, kernel, [femtosnitch, testkit, lab]);
     }
     let mut command = as_root(&lab)?;
     command.arg("--femtosnitch").arg(femtosnitch).arg("--testkit").arg(testkit);
@@ -58,13 +60,47 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The shell line that runs the lab in a guest: emulated, so slow.
+/// Runs the lab in guests, and has one of ours put what they measured side by side.
+fn guests(options: &Options, kernel: &str, programs: [PathBuf; 3]) -> Result<()> {
+    let record = workspace::target()?.join("lab-guests");
+    if record.exists() {
+        std::fs::remove_dir_all(&record)?;
+    }
+    std::fs::create_dir_all(&record)?;
+    let line = guest_line(&options.lab);
+    let [femtosnitch, testkit, lab] = &programs;
+    // In the tests the newest is no part of all.
+    let kernels = if kernel == vm::ALL { vec![vm::ALL, kernels::NEWEST] } else { vec![kernel] };
+    let ended: Vec<Result<()>> = kernels
+        .into_iter()
+        .map(|kernel| {
+            let programs = programs.to_vec();
+            vm::run(&vm::Options::line(kernel, line.clone(), programs, GUEST_SECONDS, &record))
+        })
+        .collect();
+    let mut files =
+        std::fs::read_dir(&record)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    // Also what failed is shown.
+    if kernel == vm::ALL && !options.no_write && options.lab.is_empty() && !files.is_empty() {
+        let mut command = Command::new(lab);
+        command.arg("--femtosnitch").arg(femtosnitch).arg("--testkit").arg(testkit);
+        command.arg("--document").arg(workspace::root()?.join("docs/accuracy.md"));
+        command.arg("--guests").args(&files);
+        process::run(&mut command)?;
+    }
+    println!("measurements: {}", record.display());
+    ended.into_iter().collect()
+}
+
+/// The shell line that runs the lab in a guest, emulated and so slow, and prints what it measured.
 fn guest_line(arguments: &[String]) -> String {
     let fixed = format!(
-        "exec {GUEST_BIN}/femtosnitch-lab --femtosnitch {GUEST_BIN}/femtosnitch \
-         --testkit {GUEST_BIN}/femtosnitch-testkit --patience 200 --no-scale"
+        "{GUEST_BIN}/femtosnitch-lab --femtosnitch {GUEST_BIN}/femtosnitch \
+         --testkit {GUEST_BIN}/femtosnitch-testkit --patience 200 --no-scale --json /tmp/lab.json"
     );
-    arguments.iter().fold(fixed, |line, argument| line + " " + &vm::quoted(argument))
+    let line = arguments.iter().fold(fixed, |line, argument| line + " " + &vm::quoted(argument));
+    format!("{line}; code=$?; sed 's/^ */{RECORD_MARK}/' /tmp/lab.json; exit $code")
 }
 
 fn as_root(program: &Path) -> Result<Command> {

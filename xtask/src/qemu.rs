@@ -22,6 +22,9 @@ use crate::tally::Tally;
 /// What the guest's first process prints when the payload has ended.
 const EXIT_MARK: &str = "FEMTOSNITCH_VM_EXIT ";
 
+/// How the payload begins lines that are to be kept and not shown.
+pub(crate) const RECORD_MARK: &str = "FEMTOSNITCH_VM_RECORD ";
+
 /// How the test runner begins the line of a test that failed.
 const FAILURE_MARK: &str = "FAILED ";
 
@@ -46,6 +49,8 @@ pub(crate) struct Outcome {
     pub(crate) tally: Option<Tally>,
     /// What it said of each test that failed.
     pub(crate) failures: Vec<String>,
+    /// What followed each [`RECORD_MARK`].
+    pub(crate) recorded: String,
 }
 
 impl Outcome {
@@ -121,8 +126,12 @@ fn watch(guest: &Guest<'_>, child: &mut Child) -> Result<Outcome> {
         match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(line) => {
                 let line = plain(String::from_utf8_lossy(&line).trim_end_matches('\r'));
-                println!("[{}] {line}", guest.label);
-                outcome.take(&line);
+                if let Some(kept) = line.strip_prefix(RECORD_MARK) {
+                    outcome.recorded.extend([kept, "\n"]);
+                } else {
+                    println!("[{}] {line}", guest.label);
+                    outcome.take(&line);
+                }
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(outcome),
             Err(mpsc::RecvTimeoutError::Timeout) => bail!(
@@ -160,7 +169,7 @@ mod tests {
         assert_eq!(outcome.exit, None);
         outcome.take("FEMTOSNITCH_VM_EXIT 1");
         let tally = Some(Tally { passed: 9, failed: 2, skipped: 1 });
-        assert_eq!(outcome, Outcome { exit: Some(1), tally, failures: Vec::new() });
+        assert_eq!(outcome, Outcome { exit: Some(1), tally, ..Outcome::default() });
     }
     #[test]
     fn failures_are_kept_once() {

@@ -25,7 +25,7 @@ use crate::workspace;
 use crate::workspace::Binaries;
 
 /// The whole matrix.
-const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// What `cargo xtask vm` takes.
 #[derive(Args)]
@@ -57,14 +57,24 @@ pub(crate) struct Options {
     /// Seconds that each guest may take
     #[arg(long, default_value_t = 1800)]
     timeout: u64,
+    /// Where to put what the shell line has recorded: a file for each kernel.
+    #[arg(skip)]
+    record: Option<PathBuf>,
     /// Handed to the test runner, e.g. the name of one scenario
     #[arg(last = true)]
     runner: Vec<String>,
 }
 
 impl Options {
-    /// A shell line in the guests of these kernels, with programs of ours.
-    pub(crate) fn line(kernel: &str, command: String, program: Vec<PathBuf>, timeout: u64) -> Self {
+    /// A shell line in the guests of these kernels, with programs of ours. What it prints behind
+    /// [`qemu::RECORD_MARK`] becomes a file in `record`, named for the kernel.
+    pub(crate) fn line(
+        kernel: &str,
+        command: String,
+        program: Vec<PathBuf>,
+        timeout: u64,
+        record: &Path,
+    ) -> Self {
         Self {
             kernel: kernel.to_owned(),
             require: false,
@@ -75,6 +85,7 @@ impl Options {
             fetch: false,
             everything: false,
             timeout,
+            record: Some(record.to_owned()),
             runner: Vec::new(),
         }
     }
@@ -201,7 +212,15 @@ fn boot(kernel: &Kernel, payload: &Payload<'_>, options: &Options) -> Result<Str
     } else {
         remove(&archive)?;
     }
-    verdict(&result?, options.command.is_none(), start.elapsed())
+    let outcome = result?;
+    if let Some(directory) = &options.record
+        && !outcome.recorded.is_empty()
+    {
+        let file = directory.join(format!("{}.json", kernel.version));
+        std::fs::write(&file, &outcome.recorded)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    verdict(&outcome, options.command.is_none(), start.elapsed())
 }
 
 fn verdict(outcome: &qemu::Outcome, counts_needed: bool, took: Duration) -> Result<String> {
@@ -237,7 +256,8 @@ mod tests {
 
     fn outcome(exit: i32, tally: Option<(u64, u64)>) -> qemu::Outcome {
         let tally = tally.map(|(passed, failed)| Tally { passed, failed, skipped: 0 });
-        qemu::Outcome { exit: Some(exit), tally, failures: vec!["FAILED b: why".into()] }
+        let failures = vec!["FAILED b: why".into()];
+        qemu::Outcome { exit: Some(exit), tally, failures, ..qemu::Outcome::default() }
     }
 
     #[test]

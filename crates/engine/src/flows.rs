@@ -43,15 +43,14 @@ pub(crate) struct Tracked {
     seen: Counters,
     tcp: Option<Box<TcpTotals>>,
     sctp: Option<Box<SctpTotals>>,
-    /// Since the last row.
-    pub(crate) unwritten: News,
+    /// Since the last row, of one that was taken out to be written. Of others it is in
+    /// [`Flows::moved`]: few flows move all the time.
+    unwritten: Option<Box<Unwritten>>,
+    /// Where there, if it moved.
+    place: Option<u32>,
     /// Application bytes since the socket's bytes on the wire were last shared out.
     unshared: u64,
-    /// When the first of `unwritten` was read.
-    pub(crate) first_at: i64,
     last_at: i64,
-    /// Where in [`Flows::moved`] it stands, while there is something unwritten.
-    place: Option<usize>,
     closing: bool,
     /// The last sweep found no socket for it.
     orphaned: bool,
@@ -61,11 +60,30 @@ pub(crate) struct Tracked {
     judged: Option<(u32, Verdict)>,
 }
 
+/// What a flow did since its last row.
+#[derive(Debug, Clone, Copy)]
+struct Unwritten {
+    slot: Slot,
+    news: News,
+    /// When the first of it was read.
+    first_at: i64,
+}
+
 impl Tracked {
+    /// What it did since the last row, once it was taken out.
+    pub(crate) fn unwritten(&self) -> News {
+        self.unwritten.as_ref().map(|unwritten| unwritten.news).unwrap_or_default()
+    }
+
+    /// When the first of that was read.
+    pub(crate) fn first_at(&self) -> i64 {
+        self.unwritten.as_ref().map(|unwritten| unwritten.first_at).unwrap_or_default()
+    }
+
     /// Bytes on the wire since the last row, where they can be told.
     pub(crate) fn wire(&self) -> Option<Wire> {
         let known = self.sctp.is_some() || wire::is_known(self.kind, &self.flow, self.headers);
-        known.then_some(self.unwritten.wire)
+        known.then_some(self.unwritten().wire)
     }
 
     /// Smoothed round-trip time, if TCP has one.
@@ -138,8 +156,8 @@ impl Tracked {
 pub(crate) struct Flows {
     slots: Vec<Option<Box<Tracked>>>,
     live: usize,
-    /// Slots with unwritten traffic, each once: never more than are in use.
-    moved: Vec<Slot>,
+    /// Unwritten traffic, each flow's once: never more than are in use.
+    moved: Vec<Unwritten>,
     /// Flows that ended with unwritten traffic; their slots may be in use again.
     ended: Vec<Tracked>,
     /// Extra flows of each socket, since only its first is told when it closes.
@@ -210,11 +228,10 @@ impl Flows {
             seen: Counters::default(),
             tcp: None,
             sctp: None,
-            unwritten: News::default(),
-            unshared: 0,
-            first_at: 0,
-            last_at: 0,
+            unwritten: None,
             place: None,
+            unshared: 0,
+            last_at: 0,
             closing: false,
             orphaned: false,
             told: false,
@@ -260,12 +277,14 @@ impl Flows {
         if news.is_empty() {
             return;
         }
-        if tracked.place.is_none() {
-            tracked.first_at = now;
-            tracked.place = Some(self.moved.len());
-            self.moved.push(slot);
+        let place = tracked.place.map_or(self.moved.len(), |place| place as usize);
+        if place == self.moved.len() {
+            tracked.place = u32::try_from(place).ok();
+            self.moved.push(Unwritten { slot, news: News::default(), first_at: now });
         }
-        tracked.unwritten += news;
+        if let Some(unwritten) = self.moved.get_mut(place) {
+            unwritten.news += news;
+        }
         tracked.last_at = now;
     }
 
@@ -293,10 +312,10 @@ impl Flows {
         {
             self.settle(cookie);
         }
-        let tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
+        let mut tracked = self.slots.get_mut(slot.0 as usize)?.take()?;
         self.live = self.live.saturating_sub(1);
-        if let Some(place) = tracked.place {
-            self.unlist(place);
+        if let Some(place) = tracked.place.take() {
+            tracked.unwritten = self.unlist(place).map(Box::new);
         }
         match tracked.kind {
             FlowKind::Extra | FlowKind::ManyPeers => {
@@ -320,26 +339,28 @@ impl Flows {
         }
         let kind = tracked.kind;
         if self.ended.len() >= ENDED_MAX {
-            let Counters { send, recv, .. } = tracked.unwritten.counters;
-            self.lost_rows += u64::from(!tracked.unwritten.is_empty());
+            let Counters { send, recv, .. } = tracked.unwritten().counters;
+            self.lost_rows += u64::from(tracked.unwritten.is_some());
             self.lost_bytes += send.saturating_add(recv);
-        } else if !tracked.unwritten.is_empty() {
+        } else if tracked.unwritten.is_some() {
             self.ended.push(*tracked);
         }
         Some(kind)
     }
 
-    /// Takes a slot off the list of those that moved; the last one takes its place.
-    fn unlist(&mut self, place: usize) {
-        if place >= self.moved.len() {
-            return;
+    /// Takes an entry out of what moved; the last one takes its place.
+    fn unlist(&mut self, place: u32) -> Option<Unwritten> {
+        let index = place as usize;
+        if index >= self.moved.len() {
+            return None;
         }
-        self.moved.swap_remove(place);
-        if let Some(slot) = self.moved.get(place)
-            && let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize)
+        let unwritten = self.moved.swap_remove(index);
+        if let Some(other) = self.moved.get(index)
+            && let Some(Some(tracked)) = self.slots.get_mut(other.slot.0 as usize)
         {
             tracked.place = Some(place);
         }
+        Some(unwritten)
     }
 
     /// The extra flows of a socket that closed, each once.
@@ -427,11 +448,11 @@ impl Flows {
             self.settle(cookie);
         }
         let mut out = Vec::with_capacity(self.moved.len() + self.ended.len());
-        for slot in std::mem::take(&mut self.moved) {
-            if let Some(Some(tracked)) = self.slots.get_mut(slot.0 as usize) {
+        for unwritten in std::mem::take(&mut self.moved) {
+            if let Some(Some(tracked)) = self.slots.get_mut(unwritten.slot.0 as usize) {
                 tracked.place = None;
-                out.push(Tracked::clone(tracked));
-                tracked.unwritten = News::default();
+                let unwritten = Some(Box::new(unwritten));
+                out.push(Tracked { unwritten, ..Tracked::clone(tracked) });
             }
         }
         out.append(&mut self.ended);

@@ -160,7 +160,8 @@ impl Rows {
         let executable =
             |image: &Arc<Image>| Executable { image: Arc::clone(image), digest: digests.of(image) };
         let (wire, rtt_us) = (tracked.wire(), tracked.rtt_us());
-        let Tracked { flow, process, unwritten, kind, naming, .. } = tracked;
+        let (unwritten, contime) = (tracked.unwritten(), tracked.first_at());
+        let Tracked { flow, process, kind, naming, .. } = tracked;
         let counters = unwritten.counters;
         let exe = executable(&process.image);
         let parent = process.parent_image().map(executable);
@@ -172,7 +173,7 @@ impl Rows {
         };
         let pid = if kind == FlowKind::CatchAll { 0 } else { process.key.tgid };
         Row {
-            contime: tracked.first_at,
+            contime,
             send: counters.send,
             recv: counters.recv,
             wire_send: wire.map(|wire| wire.send),

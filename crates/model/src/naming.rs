@@ -141,7 +141,8 @@ pub struct Naming {
 
 impl Default for Naming {
     fn default() -> Self {
-        Self { domain: "".into(), source: NameSource::NONE }
+        // Of no domain there is one, shared by all.
+        Self { domain: Arc::default(), source: NameSource::NONE }
     }
 }
 

@@ -27,6 +27,8 @@ static __always_inline int state_changes(struct sock *sk, int from, int to)
 	case TCP_CLOSE:
 		tcp_changes(sk, from, to);
 	}
+	if (to == TCP_CLOSE)
+		tcp_complete_early(sk, from);
 	return 0;
 }
 

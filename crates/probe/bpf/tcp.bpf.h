@@ -95,18 +95,51 @@ static __always_inline bool tcp_is_behind(struct fs_sk *s, struct tcp_sock *tp, 
 }
 
 /*
- * What TCP has moved and nobody has counted goes to the socket's first flow: reads that were not
- * watched (`bytes`), and calls whose end the kernel did not tell (runs_missed).
+ * The slot of the connection that the socket has now: the one of its first connection (`flow`), if
+ * this is a further one that nothing else is known of.
  */
-static __always_inline void tcp_add_missing(struct fs_sk *s, struct tcp_sock *tp, __s64 bytes)
+static __always_inline __u32 slot_of_now(struct sock *sk, const struct fs_sk *s,
+					 const struct fs_flow *flow)
+{
+	struct fs_extra_key key = {};
+	struct fs_peer peer = {};
+	__u32 *extra;
+
+	if (!(s->flags & FS_SK_SHARED))
+		return s->slot;
+	peer_connected(sk, sk->__sk_common.skc_family, &peer);
+	if (same_peer(flow, &peer))
+		return s->slot;
+	key.cookie = flow->cookie;
+	key.who = flow->who;
+	key.raddr[0] = peer.addr[0];
+	key.raddr[1] = peer.addr[1];
+	key.rport = peer.port;
+	extra = bpf_map_lookup_elem(&extras, &key);
+	return extra ? *extra : s->slot;
+}
+
+/*
+ * What TCP has moved and nobody has counted goes to whoever used the socket first: reads that were
+ * not watched (`bytes`), and calls whose end the kernel did not tell (runs_missed).
+ */
+static __always_inline void tcp_add_missing(struct sock *sk, struct fs_sk *s, struct tcp_sock *tp,
+					    __s64 bytes)
 {
 	struct fs_flow *flow = flow_at(s->slot);
 
 	if (bytes > 0) {
 		fs_reads_wanted = 1;
 		count(s->slot && flow ? FS_COUNT_COMPLETED : FS_COUNT_READS_UNCOUNTED);
-		if (s->slot && flow)
-			__sync_fetch_and_add(&flow->recv_bytes, bytes);
+		if (s->slot && flow) {
+			__u32 slot = slot_of_now(sk, s, flow);
+			struct fs_flow *now = flow_at(slot);
+
+			if (now)
+				__sync_fetch_and_add(&now->recv_bytes, bytes);
+			if (now && slot != s->slot)
+				mark_dirty(slot);
+		}
 	}
 	if (!s->slot || !flow || (s->flags & (FS_SK_BORN | FS_SK_SHARED)) != FS_SK_BORN)
 		return;
@@ -125,7 +158,39 @@ static __always_inline void tcp_complete(struct sock *sk, struct fs_sk *s)
 	if (!tp || !tcp_is_plain(sk, tp))
 		return;
 	tcp_base(s, tp, sk);
-	tcp_add_missing(s, tp, tcp_uncounted(s, tp, sk));
+	tcp_add_missing(sk, s, tp, tcp_uncounted(s, tp, sk));
+}
+
+/*
+ * To CLOSE by connect(2) to AF_UNSPEC or by close(2) without lingering: tcp_disconnect() wipes TCP's
+ * counters out after this, and passes over what nobody read, so the end of the socket tells nothing
+ * any more. Only where no reset or acknowledgement can do this while a thread's call has moved
+ * bytes and was not counted yet; who disconnects from a connection that is shut down in other ways
+ * than connect(2) is missed. If another thread receives in the very moment that this one
+ * disconnects, its call may be counted twice.
+ */
+static __always_inline void tcp_complete_early(struct sock *sk, int from)
+{
+	struct fs_sk *s = known_storage(sk);
+	struct tcp_sock *tp;
+	__s64 bytes;
+
+	if (!s || !sk->sk_lock.owned || sk->sk_err)
+		return;
+	if (from != TCP_ESTABLISHED && from != TCP_CLOSE_WAIT &&
+	    !in_connect_call(bpf_get_current_task_btf()))
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !tcp_is_plain(sk, tp))
+		return;
+	tcp_base(s, tp, sk);
+	bytes = tcp_uncounted(s, tp, sk);
+	if (bytes > 0)
+		__sync_fetch_and_add(&s->counted, bytes);
+	tcp_add_missing(sk, s, tp, bytes);
+	__sync_fetch_and_and(&s->flags, ~(FS_SK_BASED | FS_SK_BEHIND));
+	if (s->slot)
+		mark_dirty(s->slot);
 }
 
 /*
@@ -142,7 +207,7 @@ static __always_inline void tcp_complete_so_far(struct fs_sk *s, struct tcp_sock
 	once = tcp_uncounted(s, tp, sk);
 	barrier();
 	again = tcp_uncounted(s, tp, sk);
-	tcp_add_missing(s, tp, once < again ? once : again);
+	tcp_add_missing(sk, s, tp, once < again ? once : again);
 	mark_dirty(s->slot);
 }
 

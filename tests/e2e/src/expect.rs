@@ -16,6 +16,7 @@ use crate::root::Root;
 type Bytes = (u64, u64);
 
 /// One answer of `query` with typed access.
+#[derive(Debug)]
 pub(crate) struct Row<'a>(pub(crate) &'a Value);
 
 impl<'a> Row<'a> {

@@ -22,8 +22,8 @@ proptest! {
         let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
         let sum = |flows: &mut Flows| {
             let taken = flows.take_unwritten();
-            assert!(taken.iter().all(|t| !t.unwritten.is_empty()));
-            taken.iter().map(|t| t.unwritten.counters.send).sum::<u64>()
+            assert!(taken.iter().all(|t| !t.unwritten().is_empty()));
+            taken.iter().map(|t| t.unwritten().counters.send).sum::<u64>()
         };
         let (mut total, mut written) = (0, 0);
         let mut sent = [0; 4];
@@ -100,7 +100,8 @@ fn a_slot_used_again_starts_from_zero() {
     let process = Processes::new(16, NAMELESS).get(ProcKey::KERNEL).unwrap();
     flows.begin(&reading(3, key(2, 1), 0, 0), process);
     flows.grow(&reading(3, key(2, 1), 40, 0), 2);
-    let sent: Vec<u64> = flows.take_unwritten().iter().map(|t| t.unwritten.counters.send).collect();
+    let sent: Vec<u64> =
+        flows.take_unwritten().iter().map(|t| t.unwritten().counters.send).collect();
     assert_eq!(sent, [40, 100]);
 }
 
@@ -171,13 +172,13 @@ fn a_socket_without_calls_is_told_of_once_and_its_bytes_never() {
     flows.grow(&rings, 1);
     let taken = flows.take_unwritten();
     assert_eq!(taken.len(), 1);
-    assert_eq!((taken[0].unwritten.connections.begun, taken[0].wire()), (1, None));
+    assert_eq!((taken[0].unwritten().connections.begun, taken[0].wire()), (1, None));
     flows.grow(&rings, 2);
     assert!(flows.take_unwritten().is_empty(), "told of already");
     rings.closed = true;
     flows.grow(&rings, 3);
     flows.end(rings.slot);
     let ends = flows.take_unwritten();
-    let connections = ends[0].unwritten.connections;
+    let connections = ends[0].unwritten().connections;
     assert_eq!((connections.begun, connections.ended), (0, 1));
 }
