@@ -118,7 +118,7 @@ mod tests {
         let base = key(Level::Day, Cube::Pair, day);
         let mut expected: BTreeMap<[u64; 2], Sums> = BTreeMap::new();
         for round in 0..12_u64 {
-            let cells = (0..3_000_u64).map(|at| {
+            let cells = (0..9_000_u64).map(|at| {
                 let sums = Sums { send: at << round, rtt_us: Some(at), ..Sums::default() };
                 ([at % 60, at * (1 + round % 4)], sums)
             });
