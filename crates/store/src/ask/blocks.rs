@@ -6,11 +6,11 @@ use crate::blocks::Block;
 use crate::blocks::Field;
 use crate::blocks::outcome;
 
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::SumColumns;
-use super::batch::at;
 use super::plan::Of;
+use super::rows::Column;
+use super::rows::Rows;
+use super::rows::SumColumns;
+use super::rows::at;
 use super::run::Run;
 use super::run::Stop;
 
@@ -38,7 +38,7 @@ impl Run<'_> {
         block: &Block<'_>,
         time: &Range<i64>,
         of: Of,
-        batch: &mut Batch,
+        batch: &mut Rows,
     ) -> Result<(), Stop> {
         self.check()?;
         let (need, sets) = (self.need, self.sets);

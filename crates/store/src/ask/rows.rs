@@ -2,6 +2,7 @@
 
 use super::run::Stop;
 use super::seen::Columns;
+use super::seen::times;
 
 /// A column of sums. Numbers are as blocks and cells have them: of the wire 0 where it was not
 /// measured, else how much more than the payload (zigzag), and one more; of the round-trip time
@@ -57,7 +58,7 @@ enum State {
 
 /// Some rows or cells. Its memory is used again for the next.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct Rows {
     /// Which are meant.
     pub(super) rows: Vec<u32>,
     /// Who, to whom, when.
@@ -66,18 +67,18 @@ pub(crate) struct Batch {
     states: [State; 9],
 }
 
-impl Batch {
+impl Rows {
     /// Other rows are in it from now on.
     pub(super) fn renew(&mut self) {
         self.states = Default::default();
     }
 
-    /// Which rows are meant.
-    pub(crate) fn rows(&self) -> &[u32] {
-        &self.rows
+    /// The steps that some of them are in, each of `width` seconds counted from `offset`.
+    pub(crate) fn times(&self, steps: (i64, i64), rows: &[u32], into: &mut Vec<u32>) {
+        times(&self.seen, steps, rows, into);
     }
 
-    /// Has to be called before [`Batch::sums`].
+    /// Has to be called before [`Rows::sums`].
     pub(crate) fn load(&mut self, source: &dyn SumColumns, columns: &[Column]) -> Result<(), Stop> {
         for column in columns {
             let at = *column as usize;

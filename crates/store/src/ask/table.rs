@@ -2,14 +2,15 @@
 
 use crate::group::Sums;
 
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::at;
-use super::batch::wire;
+use super::rows::Column;
+use super::rows::Rows;
+use super::rows::at;
+use super::rows::wire;
 
-/// Bits of what was measured.
+/// Bits of what was measured, and of whether anything was added.
 const WIRE_SEND: u8 = 1;
 const WIRE_RECV: u8 = 2;
+const ANY: u8 = 4;
 
 /// The sums of a group.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ struct Line {
     retrans: u64,
     /// [`u64::MAX`]: none was measured.
     rtt: u64,
-    measured: u8,
+    bits: u8,
 }
 
 const EMPTY: Line = Line {
@@ -37,7 +38,7 @@ const EMPTY: Line = Line {
     failed: 0,
     retrans: 0,
     rtt: u64::MAX,
-    measured: 0,
+    bits: 0,
 };
 
 /// Sums, by place.
@@ -54,12 +55,22 @@ impl Table {
         self.0.resize(len, EMPTY);
     }
 
+    /// Forgets places to which nothing was added; shows the others to `each`.
+    pub(super) fn settle(&mut self, mut each: impl FnMut(usize)) {
+        let mut places = 0..self.0.len();
+        self.0.retain(|line| {
+            let any = line.bits & ANY != 0;
+            places.next().filter(|_| any).into_iter().for_each(&mut each);
+            any
+        });
+    }
+
     fn line(&self, place: usize) -> Line {
         self.0.get(place).copied().unwrap_or(EMPTY)
     }
 
     /// Adds the rows of `batch` to the places beside them. All columns have to be loaded.
-    pub(super) fn add(&mut self, batch: &Batch, (rows, places): (&[u32], &[u32])) {
+    pub(super) fn add(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
         let columns = Column::ALL.map(|column| batch.sums(column));
         for (row, place) in rows.iter().zip(places) {
             let Some(line) = self.0.get_mut(usize::try_from(*place).unwrap_or(usize::MAX)) else {
@@ -68,6 +79,7 @@ impl Table {
             let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
                 columns.map(|column| at(column, *row));
             let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
+            line.bits |= ANY;
             add(&mut line.send, send);
             add(&mut line.recv, recv);
             add(&mut line.events, events);
@@ -76,11 +88,11 @@ impl Table {
             add(&mut line.retrans, retrans);
             if let Some(bytes) = wire(wire_send, send) {
                 add(&mut line.wire_send, bytes);
-                line.measured |= WIRE_SEND;
+                line.bits |= WIRE_SEND;
             }
             if let Some(bytes) = wire(wire_recv, recv) {
                 add(&mut line.wire_recv, bytes);
-                line.measured |= WIRE_RECV;
+                line.bits |= WIRE_RECV;
             }
             // None, which is 0, becomes the largest number.
             line.rtt = line.rtt.min(rtt.wrapping_sub(1));
@@ -95,12 +107,12 @@ impl Table {
 
     pub(super) fn get(&self, place: usize) -> Sums {
         let Line { send, recv, wire_send, wire_recv, .. } = self.line(place);
-        let Line { events, connections, failed, retrans, rtt, measured, .. } = self.line(place);
+        let Line { events, connections, failed, retrans, rtt, bits, .. } = self.line(place);
         Sums {
             send,
             recv,
-            wire_send: (measured & WIRE_SEND != 0).then_some(wire_send),
-            wire_recv: (measured & WIRE_RECV != 0).then_some(wire_recv),
+            wire_send: (bits & WIRE_SEND != 0).then_some(wire_send),
+            wire_recv: (bits & WIRE_RECV != 0).then_some(wire_recv),
             events,
             connections,
             failed,
