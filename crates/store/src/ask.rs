@@ -1,9 +1,11 @@
 //! One way to ask: any number of groupings of filtered traffic, from the coarsest sums that tell.
 
 mod axis;
-mod batch;
+mod blocks;
 mod cells;
 mod groups;
+mod mix;
+mod part;
 mod pick;
 mod plan;
 mod rows;
@@ -18,15 +20,15 @@ use std::sync::atomic::Ordering;
 
 pub(crate) use axis::Axis;
 pub(crate) use axis::Cache;
-pub(crate) use batch::Batch;
-pub(crate) use batch::Column;
-pub(crate) use batch::SumColumns;
-pub(crate) use batch::at;
-pub(crate) use batch::wire;
 pub(crate) use groups::Groupings;
 pub(crate) use groups::Groups;
 pub(crate) use pick::Pick;
 pub(crate) use plan::Need;
+pub(crate) use rows::Column;
+pub(crate) use rows::Rows;
+pub(crate) use rows::SumColumns;
+pub(crate) use rows::at;
+pub(crate) use rows::wire;
 pub(crate) use run::Question;
 pub(crate) use run::Sink;
 pub(crate) use run::Stop;

@@ -110,7 +110,7 @@ impl Writer {
         let tx = self.db.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unsealed = self.unsealed;
         let cut = Cut::new(&tx, keep)?;
-        let mut all = cut.step(&tx, &mut unsealed, max_rows, &mut report)?;
+        let mut all = cut.step(&tx, (&mut unsealed, &mut self.interner), max_rows, &mut report)?;
         let before = cut.kept(&tx)?;
         let mut sweep = self.sweep;
         // Names may only be judged while nothing older refers to them; a row written late may have

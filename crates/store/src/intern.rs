@@ -20,6 +20,7 @@ use crate::WriteReport;
 use crate::classify::Sql;
 use crate::parties::Actor;
 use crate::parties::Peer;
+use crate::parties::Ports;
 use crate::pending::Known;
 use crate::pending::Waiting;
 use crate::processes::Run;
@@ -29,6 +30,8 @@ use crate::programs::Program;
 const MAX_CACHED: usize = 16_384;
 /// `last_seen` is rounded up to a multiple of this, so that it is seldom updated.
 pub(crate) const SEEN_STEP: i64 = 3_600;
+/// Likewise of peers and what these name, of which there are many more, and far apart.
+pub(crate) const PEER_STEP: i64 = 86_400;
 
 /// An interned row and the time span that its row in the database covers.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,8 @@ pub(crate) struct Interner {
     pub(crate) processes: HashMap<ProcKey, Run>,
     pub(crate) actors: HashMap<Actor, Seen>,
     pub(crate) peers: HashMap<Peer, Seen>,
+    /// By peer.
+    pub(crate) ports: HashMap<i64, Ports>,
     /// By an image and whose path it is.
     pub(crate) programs: HashMap<(ImageId, Arc<str>), Program>,
     /// This boot of the machine.
@@ -104,6 +109,8 @@ impl Interner {
 
 /// The statements for one table of texts.
 struct TextTable {
+    /// Of `last_seen`.
+    step: i64,
     find: &'static str,
     insert: &'static str,
     touch: &'static str,
@@ -113,11 +120,13 @@ const DOMAINS: TextTable = TextTable {
     find: "SELECT id, last_seen FROM domains WHERE domain = ?1",
     insert: "INSERT INTO domains(domain, last_seen) VALUES (?1, ?2)",
     touch: "UPDATE domains SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    step: PEER_STEP,
 };
 const CONTAINERS: TextTable = TextTable {
     find: "SELECT id, last_seen FROM containers WHERE container = ?1",
     insert: "INSERT INTO containers(container, last_seen) VALUES (?1, ?2)",
     touch: "UPDATE containers SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    step: SEEN_STEP,
 };
 
 fn text<K: Clone + Eq + Hash>(
@@ -133,7 +142,7 @@ fn text<K: Clone + Eq + Hash>(
     {
         return Ok(seen.id);
     }
-    let last = round_up(contime);
+    let last = round_up_to(table.step, contime);
     let found = tx
         .prepare_cached(table.find)?
         .query_row([text()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
@@ -277,9 +286,10 @@ pub(crate) fn remember<K: Eq + Hash, V>(cache: &mut HashMap<K, V>, key: K, seen:
 
 /// The first full hour that is not before it.
 pub(crate) fn round_up(contime: i64) -> i64 {
-    contime
-        .saturating_add(SEEN_STEP - 1)
-        .div_euclid(SEEN_STEP)
-        .saturating_mul(SEEN_STEP)
-        .max(contime)
+    round_up_to(SEEN_STEP, contime)
+}
+
+/// The first multiple of `step` that is not before it.
+pub(crate) fn round_up_to(step: i64, contime: i64) -> i64 {
+    contime.saturating_add(step - 1).div_euclid(step).saturating_mul(step).max(contime)
 }

@@ -15,6 +15,7 @@ mod ask;
 mod batch;
 mod blocks;
 mod chain;
+mod checkpoint;
 mod classify;
 mod dimension;
 mod error;

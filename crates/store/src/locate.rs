@@ -11,9 +11,10 @@ use rusqlite::params;
 
 use crate::classify::Sql;
 use crate::intern::Interner;
+use crate::intern::PEER_STEP;
 use crate::intern::Seen;
 use crate::intern::remember;
-use crate::intern::round_up;
+use crate::intern::round_up_to;
 
 /// Knows where addresses are.
 pub trait Locate: fmt::Debug + Send {
@@ -59,7 +60,7 @@ impl Interner {
         }
         // Together with the address, so that it is never forgotten before it.
         let location = self.location(tx, locator.locate(addr), contime)?;
-        let (text, last) = (addr.to_string(), round_up(contime));
+        let (text, last) = (addr.to_string(), round_up_to(PEER_STEP, contime));
         let (id, last) = tx
             .prepare_cached(
                 "INSERT INTO addresses(addr, location_id, last_seen) VALUES (?1, ?2, ?3)
@@ -90,7 +91,7 @@ impl Interner {
                    DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)
                  RETURNING id, last_seen",
             )?
-            .query_row(params![country, asn, org, round_up(contime)], |row| {
+            .query_row(params![country, asn, org, round_up_to(PEER_STEP, contime)], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         remember(&mut self.locations, location, Seen { id, first: 0, last });

@@ -124,12 +124,14 @@ fn attempt(path: &Path, options: &Options) -> Result<(Opened, OpenReport), Store
     Ok((Opened { conn, ledger }, report))
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).at(path)?;
     // A damaged file must not be written to merely by closing it, and readers that may not write
     // need the journal files to stay.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).at(path)?;
+    // Or plans depend on what is asked for, and are made anew each time it differs.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).at(path)?;
     conn.busy_timeout(BUSY_TIMEOUT).at(path)?;
     Ok(conn)
 }

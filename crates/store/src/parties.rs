@@ -11,9 +11,11 @@ use rusqlite::params_from_iter;
 
 use crate::classify::Sql;
 use crate::intern::Interner;
+use crate::intern::PEER_STEP;
+use crate::intern::SEEN_STEP;
 use crate::intern::Seen;
 use crate::intern::remember;
-use crate::intern::round_up;
+use crate::intern::round_up_to;
 
 /// Ports below this are not given to clients by chance (behind address translation all others may
 /// be).
@@ -47,6 +49,9 @@ impl Loose {
         }
     }
 }
+
+/// The ports of a peer: this machine's, the other end's, and which is the row's own (a [`Loose`]).
+pub(crate) type Ports = (u16, u16, u8);
 
 /// What a row of `actors` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +110,8 @@ impl Peer {
 
 /// The statements for one table; `last_seen` is their last value.
 struct Table {
+    /// Of `last_seen`.
+    step: i64,
     find: &'static str,
     touch: &'static str,
     insert: &'static str,
@@ -116,6 +123,7 @@ const ACTORS: Table = Table {
            AND login_uid = ?9 AND laddr_id = ?10 AND placed = ?11
          ORDER BY id LIMIT 1",
     touch: "UPDATE actors SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    step: SEEN_STEP,
     insert: "INSERT INTO actors(exe_id, pexe_id, gpexe_id, uid, netns, container_id, place_id,
            script_id, login_uid, laddr_id, placed, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -126,6 +134,7 @@ const PEERS: Table = Table {
            AND loose = ?9
          ORDER BY id LIMIT 1",
     touch: "UPDATE peers SET last_seen = max(last_seen, ?2) WHERE id = ?1",
+    step: PEER_STEP,
     insert: "INSERT INTO peers(raddr_id, domain_id, rport, lport, family, protocol, direction,
            name_source, loose, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -144,7 +153,7 @@ fn interned<K: Copy + Eq + Hash, const N: usize>(
     {
         return Ok(seen.id);
     }
-    let last = round_up(contime);
+    let last = round_up_to(table.step, contime);
     let found: Option<(i64, i64)> = tx
         .prepare_cached(table.find)?
         .query_row(params_from_iter(values), |row| Ok((row.get(0)?, row.get(1)?)))
@@ -199,5 +208,17 @@ impl Interner {
             peer.loose as i64,
         ];
         interned(tx, &PEERS, &mut self.peers, (peer, values), contime)
+    }
+
+    /// The ports of the peer with this id.
+    pub(crate) fn ports(&mut self, tx: &Transaction<'_>, peer: i64) -> Sql<Ports> {
+        if let Some(ports) = self.ports.get(&peer) {
+            return Ok(*ports);
+        }
+        let ports = tx
+            .prepare_cached("SELECT lport, rport, loose FROM peers WHERE id = ?1")?
+            .query_row([peer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        remember(&mut self.ports, peer, ports);
+        Ok(ports)
     }
 }

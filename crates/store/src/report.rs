@@ -3,6 +3,7 @@
 mod detail;
 mod distinct;
 mod lines;
+mod points;
 mod ranked;
 
 use serde::Serialize;
@@ -22,6 +23,8 @@ use crate::ask::Stop;
 use crate::ask::Told;
 use crate::classify::At;
 use crate::classify::Sql;
+use lines::Both;
+use lines::Each;
 use lines::Lines;
 use ranked::Ranked;
 
@@ -142,25 +145,50 @@ impl Reader {
     ) -> Result<Report, StoreError> {
         self.ask(query, users, |question, axes| {
             let mut ranked = Ranked::new(query.limit);
-            let mut groupings = Groupings(vec![Groups::new(axes)]);
-            let told = question.group(&mut groupings, cancel, |groups| {
-                ranked.take(groups);
-                Ok(())
-            })?;
-            let span = Span::from(told);
-            let axes = groupings.0.pop().map_or_else(Vec::new, |groups| groups.axes);
-            let (answers, values, others) = ranked.finish(&axes);
+            let mut groups = Groups::new(axes);
+            let steps =
+                bucket.map(|bucket| bucket.within(question.told(|need| groups.need(need)).into()));
+            // Lines of all groups, where to read them with these takes no longer.
+            let mut each = match steps {
+                Some(steps) => Each::of(&groups, steps)?.filter(|each| {
+                    let of_both = |need: &mut _| {
+                        groups.need(need);
+                        each.need(need);
+                    };
+                    question.is_free(of_both, |need| groups.need(need))
+                }),
+                None => None,
+            };
+            let told = match &mut each {
+                Some(each) => {
+                    let told = question.ask(&mut Both { groups: &mut groups, each }, cancel)?;
+                    groups.settle();
+                    ranked.take(&groups);
+                    told
+                }
+                None => {
+                    let mut groupings = Groupings(vec![groups]);
+                    let told = question.group(&mut groupings, cancel, |groups| {
+                        ranked.take(groups);
+                        Ok(())
+                    })?;
+                    groups = groupings.0.pop().unwrap_or_else(|| Groups::new(Vec::new()));
+                    told
+                }
+            };
+            let (answers, values, others) = ranked.finish(&groups.axes);
             let mut total = others.sums;
             answers.iter().for_each(|answer| total.add(answer.sums()));
-            let series = match bucket {
-                Some(bucket) => {
-                    let mut lines = Lines::new(axes, &values, bucket.within(span))?;
+            let series = match (each, steps) {
+                (Some(each), _) => Some(each.finish(&groups, &values)),
+                (None, Some(steps)) => {
+                    let mut lines = Lines::new(groups.axes, &values, steps)?;
                     question.ask(&mut lines, cancel)?;
                     Some(lines.finish())
                 }
-                None => None,
+                (None, None) => None,
             };
-            Ok(Report { answers, others, total, span, series })
+            Ok(Report { answers, others, total, span: told.into(), series })
         })
     }
 

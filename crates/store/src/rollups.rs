@@ -13,6 +13,8 @@ use rusqlite::types::Type;
 use crate::blocks::Stored;
 use crate::classify::Sql;
 use crate::group::Sums;
+use crate::parties::Loose;
+use crate::parties::Ports;
 
 pub(crate) use cells::Cells;
 pub(crate) use cells::Chunk;
@@ -189,14 +191,39 @@ impl Floors {
 /// What a row is to cubes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Summand {
-    pub(crate) row: Stored,
-    pub(crate) lport: i64,
-    pub(crate) rport: i64,
+    pub(crate) contime: i64,
+    pub(crate) sums: Sums,
+    actor: u64,
+    peer: u64,
+    process: u64,
+    /// One more than the pid, 0 for the process' own.
+    pid: u64,
+    outcome: u64,
+    lport: u16,
+    rport: u16,
     /// Its peer leaves the remote port open.
-    pub(crate) loose: bool,
+    loose: bool,
 }
 
 impl Summand {
+    /// A row of a peer with these ports, one of which may be left open.
+    pub(crate) fn new(row: &Stored, (lport, rport, loose): Ports) -> Self {
+        let number = |value: i64| value.cast_unsigned();
+        let own = u16::try_from(row.port).unwrap_or(0);
+        Self {
+            contime: row.contime,
+            sums: Sums::from(row),
+            actor: number(row.actor),
+            peer: number(row.peer),
+            process: number(row.process),
+            pid: row.pid.map_or(0, |pid| number(pid) + 1),
+            outcome: row.outcome(),
+            lport: if loose == Loose::Local as u8 { own } else { lport },
+            rport: if loose == Loose::Remote as u8 { own } else { rport },
+            loose: loose == Loose::Remote as u8,
+        }
+    }
+
     /// True if it is in this cube.
     pub(crate) fn is_in(&self, cube: Cube) -> bool {
         cube != Cube::Loose || self.loose
@@ -204,69 +231,63 @@ impl Summand {
 
     /// Where it is in a cube.
     pub(crate) fn cell(&self, cube: Cube) -> [u64; 2] {
-        let number = |value: i64| value.cast_unsigned();
-        let row = &self.row;
         match cube {
-            Cube::Actor => [number(row.actor), row.outcome()],
-            Cube::Peer => [number(row.peer), 0],
-            Cube::Pair => [number(row.actor), number(row.peer)],
-            Cube::Lport => [number(self.lport), 0],
-            Cube::Rport => [number(self.rport), 0],
-            Cube::Run => [number(row.process), row.pid.map_or(0, |pid| number(pid) + 1)],
-            Cube::Loose => {
-                [number(row.actor), Cube::open_end(number(row.peer), number(self.rport))]
-            }
-            Cube::Clock => [number(row.contime.rem_euclid(Level::Day.span()) / 60), 0],
+            Cube::Actor => [self.actor, self.outcome],
+            Cube::Peer => [self.peer, 0],
+            Cube::Pair => [self.actor, self.peer],
+            Cube::Lport => [self.lport.into(), 0],
+            Cube::Rport => [self.rport.into(), 0],
+            Cube::Run => [self.process, self.pid],
+            Cube::Loose => [self.actor, Cube::open_end(self.peer, self.rport.into())],
+            Cube::Clock => [(self.contime.rem_euclid(Level::Day.span()) / 60).cast_unsigned(), 0],
         }
     }
 }
 
 /// Adds rows to all that sums them: what `floors` say is kept.
 pub(crate) fn add(tx: &Transaction<'_>, rows: &[Summand], floors: &Floors) -> Sql<()> {
-    let start = |row: &Stored, level: Level| row.contime.div_euclid(level.span()) * level.span();
-    let end = |row: &Stored, level: Level| start(row, level).saturating_add(level.span());
     for level in [Level::Hour, Level::Day] {
         for cube in level.lasting() {
-            add_to(tx, (level, *cube), rows, |row| start(row, level) >= floors.of(level))?;
+            add_to(tx, (level, *cube), rows, |start| start >= floors.of(level))?;
         }
         for cube in level.passing() {
-            add_to(tx, (level, *cube), rows, |row| end(row, level) > floors.row)?;
+            let end = |start: i64| start.saturating_add(level.span());
+            add_to(tx, (level, *cube), rows, |start| end(start) > floors.row)?;
         }
     }
-    // While there are rows, minutes are read from them.
-    add_to(tx, (Level::Minute, Cube::Pair), rows, |row| {
-        row.contime < floors.row && row.contime >= floors.minute
+    // While there are rows, minutes are read from them; floors lie between two.
+    add_to(tx, (Level::Minute, Cube::Pair), rows, |start| {
+        start < floors.row && start >= floors.minute
     })
 }
 
-/// Adds those rows that are `meant` to one cube. One at a time: all of them together would take
-/// memory that the daemon has not.
+/// Adds rows to one cube, those of times that are `meant` by where they begin. One at a time: all
+/// of them together would take memory that the daemon has not.
 pub(crate) fn add_to(
     tx: &Transaction<'_>,
     (level, cube): (Level, Cube),
     rows: &[Summand],
-    meant: impl Fn(&Stored) -> bool,
+    meant: impl Fn(i64) -> bool,
 ) -> Sql<()> {
-    let mut cells: Vec<(i64, [u64; 2], &Summand)> = rows
-        .iter()
-        .filter(|summand| summand.is_in(cube) && meant(&summand.row))
-        .map(|summand| {
-            let start = summand.row.contime.div_euclid(level.span()) * level.span();
-            (key(level, cube, start), summand.cell(cube), summand)
-        })
-        .collect();
-    cells.sort_unstable_by_key(|(key, cell, _)| (*key, *cell));
-    for same in cells.chunk_by(|one, other| one.0 == other.0) {
-        let Some((key, ..)) = same.first() else { continue };
-        let added: Vec<([u64; 2], Sums)> = same
-            .chunk_by(|one, other| one.1 == other.1)
-            .filter_map(|same| {
-                let mut sums = Sums::default();
-                same.iter().for_each(|(.., summand)| sums.add(Sums::from(&summand.row)));
-                same.first().map(|(_, cell, _)| (*cell, kept(level, cube, sums)))
-            })
-            .collect();
-        parts::add(tx, *key, &added)?;
+    let begin = |row: &Summand| row.contime.div_euclid(level.span()) * level.span();
+    let mut cells: Vec<([u64; 2], &Summand)> = Vec::new();
+    let mut added: Vec<([u64; 2], Sums)> = Vec::new();
+    // Rows come in the order of their time, or nearly.
+    for same in rows.chunk_by(|one, other| begin(one) == begin(other)) {
+        let Some(start) = same.first().map(begin).filter(|start| meant(*start)) else { continue };
+        let same = same.iter().filter(|row| row.is_in(cube));
+        cells.clear();
+        cells.extend(same.map(|row| (row.cell(cube), row)));
+        cells.sort_unstable_by_key(|(cell, _)| *cell);
+        added.clear();
+        added.extend(cells.chunk_by(|one, other| one.0 == other.0).filter_map(|same| {
+            let mut sums = Sums::default();
+            same.iter().for_each(|(_, row)| sums.add(row.sums));
+            same.first().map(|(cell, _)| (*cell, kept(level, cube, sums)))
+        }));
+        if !added.is_empty() {
+            parts::add(tx, key(level, cube, start), &added)?;
+        }
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ use crate::chain::Ledger;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
+use crate::intern::Interner;
 use crate::migrate;
 use crate::open::MAGIC;
 use crate::place;
@@ -250,8 +251,8 @@ impl Salvage {
                     .execute([taken.saved])?;
                 *unsealed = seal::Waiting::read(tx)?;
                 if unsealed.is_due() {
-                    seal::seal(tx)?;
-                    *unsealed = seal::Waiting::default();
+                    seal::seal(tx, &mut Interner::default())?;
+                    *unsealed = seal::Waiting::SEALED;
                 }
             }
             return Ok(Taken { kind: Some(kind), ..taken });

@@ -1,7 +1,5 @@
 //! From the blocks of single batches to full ones and sums.
 
-use std::collections::HashMap;
-
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
@@ -11,7 +9,7 @@ use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::blocks::fitted;
 use crate::classify::Sql;
-use crate::parties::Loose;
+use crate::intern::Interner;
 use crate::rollups;
 use crate::rollups::Floors;
 use crate::rollups::Summand;
@@ -27,13 +25,18 @@ const BLOCKS: i64 = 2_048;
 pub(crate) struct Waiting {
     pub(crate) rows: i64,
     pub(crate) blocks: i64,
+    /// Sums may lie in parts that can become one; it is looked for after a seal.
+    pub(crate) parts: bool,
 }
 
 impl Waiting {
+    /// After [`seal`].
+    pub(crate) const SEALED: Self = Self { rows: 0, blocks: 0, parts: true };
+
     pub(crate) fn read(conn: &Connection) -> Sql<Self> {
         let sql = "SELECT coalesce(sum(rows), 0), count(*) FROM blocks WHERE sealed = 0";
         conn.prepare_cached(sql)?
-            .query_row([], |row| Ok(Self { rows: row.get(0)?, blocks: row.get(1)? }))
+            .query_row([], |row| Ok(Self { rows: row.get(0)?, blocks: row.get(1)?, parts: false }))
     }
 
     /// Time to seal.
@@ -42,53 +45,19 @@ impl Waiting {
     }
 }
 
-/// The ports of peers.
-pub(crate) struct Ports<'a> {
-    tx: &'a Transaction<'a>,
-    known: HashMap<i64, (i64, i64, i64)>,
-}
-
-impl<'a> Ports<'a> {
-    pub(crate) fn new(tx: &'a Transaction<'a>) -> Self {
-        Self { tx, known: HashMap::new() }
-    }
-
-    /// A row as sums have it.
-    pub(crate) fn summand(&mut self, row: Stored) -> Sql<Summand> {
-        let (lport, rport, loose) = match self.known.get(&row.peer) {
-            Some(known) => *known,
-            None => {
-                let found = self
-                    .tx
-                    .prepare_cached("SELECT lport, rport, loose FROM peers WHERE id = ?1")?
-                    .query_row([row.peer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-                self.known.insert(row.peer, found);
-                found
-            }
-        };
-        Ok(Summand {
-            row,
-            lport: if loose == Loose::Local as i64 { row.port } else { lport },
-            rport: if loose == Loose::Remote as i64 { row.port } else { rport },
-            loose: loose == Loose::Remote as i64,
-        })
-    }
-}
-
 /// Seals all that waits.
-pub(crate) fn seal(tx: &Transaction<'_>) -> Sql<()> {
+pub(crate) fn seal(tx: &Transaction<'_>, interner: &mut Interner) -> Sql<()> {
     let mut rows = Vec::new();
     let waiting = (i64::MIN..i64::MAX, blocks::Which::Waiting);
     blocks::scan(tx, waiting, |block| block.each(|row| rows.push(*row)))?;
     tx.prepare_cached("DELETE FROM blocks WHERE sealed = 0")?.execute([])?;
-    make(tx, rows)
+    make(tx, interner, rows)
 }
 
 /// Makes blocks and sums of rows.
-fn make(tx: &Transaction<'_>, mut rows: Vec<Stored>) -> Sql<()> {
+fn make(tx: &Transaction<'_>, interner: &mut Interner, mut rows: Vec<Stored>) -> Sql<()> {
     let floors = Floors::read(tx)?;
     rows.sort_by_key(|row| row.contime);
-    let mut ports = Ports::new(tx);
     let mut builder = Builder::new(true);
     let mut summands = Vec::with_capacity(rows.len());
     let mut sums_only = 0;
@@ -99,20 +68,17 @@ fn make(tx: &Transaction<'_>, mut rows: Vec<Stored>) -> Sql<()> {
         } else {
             sums_only += 1;
         }
-        summands.push(ports.summand(row)?);
+        summands.push(Summand::new(&row, interner.ports(tx, row.peer)?));
     }
     builder.finish(tx)?;
     rollups::add(tx, &summands, &floors)?;
-    if let Some(last) = summands.last() {
-        rollups::fold(tx, last.row.contime)?;
-    }
     tx.prepare_cached("UPDATE totals SET value = value - ?1 WHERE name = 'rows'")?
         .execute([sums_only])?;
     Ok(())
 }
 
 /// Makes blocks of some of the rows that an earlier version left; false if there are none.
-pub(crate) fn adopt(tx: &Transaction<'_>) -> Sql<bool> {
+pub(crate) fn adopt(tx: &Transaction<'_>, interner: &mut Interner) -> Sql<bool> {
     let exists = "SELECT 1 FROM sqlite_schema WHERE name = 'staged'";
     if tx.query_row(exists, [], |_| Ok(())).optional()?.is_none() {
         return Ok(false);
@@ -127,6 +93,6 @@ pub(crate) fn adopt(tx: &Transaction<'_>) -> Sql<bool> {
         return Ok(false);
     };
     tx.execute("DELETE FROM staged WHERE id <= ?1", [last])?;
-    make(tx, rows.into_iter().map(|(_, row)| row).collect())?;
+    make(tx, interner, rows.into_iter().map(|(_, row)| row).collect())?;
     Ok(true)
 }

@@ -21,6 +21,7 @@ use crate::blocks::Stored;
 use crate::blocks::fitted;
 use crate::chain::Kind;
 use crate::chain::Ledger;
+use crate::checkpoint;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -38,6 +39,7 @@ use crate::parties::Peer;
 use crate::pending;
 use crate::pending::Known;
 use crate::pending::Waiting;
+use crate::rollups;
 use crate::salvage::Salvage;
 use crate::seal;
 
@@ -74,6 +76,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
+        checkpoint::end(&mut self.conn);
         if !self.healthy {
             return;
         }
@@ -126,6 +129,7 @@ impl Writer {
         writer.adopt()?;
         let on = writer.options.tamper_evidence;
         writer.ledger.switch(&mut writer.db.conn, on).at(path)?;
+        checkpoint::install(&mut writer.db.conn, path)?;
         Ok((writer, report))
     }
 
@@ -180,23 +184,25 @@ impl Writer {
     /// As [`Writer::write`].
     pub fn seal(&mut self) -> Result<(), StoreError> {
         let (conn, ledger) = (&mut self.db.conn, &mut self.ledger);
+        let interner = &mut self.interner;
         let mut seal = || {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            seal::seal(&tx)?;
+            seal::seal(&tx, interner)?;
             ledger.link(&tx, Kind::Seal)?;
             tx.commit()
         };
         seal().at(&self.path)?;
-        self.unsealed = seal::Waiting::default();
+        self.unsealed = seal::Waiting::SEALED;
         Ok(())
     }
 
     /// Takes over what an earlier version wrote.
     fn adopt(&mut self) -> Result<(), StoreError> {
         let (conn, ledger) = (&mut self.db.conn, &mut self.ledger);
+        let interner = &mut self.interner;
         let mut some = || {
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let more = seal::adopt(&tx)?;
+            let more = seal::adopt(&tx, interner)?;
             ledger.link(&tx, Kind::Open)?;
             tx.commit()?;
             Ok(more)
@@ -255,8 +261,11 @@ impl Writer {
             unsealed.blocks += blocks.blocks;
         }
         if unsealed.is_due() {
-            seal::seal(&tx)?;
-            *unsealed = seal::Waiting::default();
+            seal::seal(&tx, &mut self.interner)?;
+            *unsealed = seal::Waiting::SEALED;
+        } else if unsealed.parts && !rows.is_empty() {
+            // Not in a batch that seals, which takes long enough.
+            unsealed.parts = rollups::fold(&tx, batch.latest().unwrap_or(i64::MIN))?;
         }
         let at = batch.latest().unwrap_or(0);
         facts::describe(&tx, &batch.described, at)?;

@@ -20,7 +20,7 @@ use femtosnitch_store::Options;
 use femtosnitch_store::Reader;
 use femtosnitch_store::Sink;
 
-const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
 
 /// Everything is in one country until told otherwise.
 #[derive(Debug, Default)]
@@ -140,19 +140,19 @@ fn locations_are_forgotten_after_their_addresses() {
         let mut world = world.lock().unwrap();
         (world.country, world.news) = ("FR", true);
     }
-    push(&mut sink, vec![to(100 * HOUR, "8.8.8.8"), to(100 * HOUR, "127.0.0.1")]);
-    // An address still in use keeps its location in use, hour by hour.
-    for hour in 101..150 {
-        push(&mut sink, vec![to(hour * HOUR + 1, "8.8.8.8")]);
+    push(&mut sink, vec![to(100 * DAY, "8.8.8.8"), to(100 * DAY, "127.0.0.1")]);
+    // An address still in use keeps its location in use, day by day.
+    for day in 101..150 {
+        push(&mut sink, vec![to(day * DAY + 1, "8.8.8.8")]);
     }
     drop(sink);
     assert_sound(&path);
     let mut writer = open(&path);
-    let steps = (0..1_000).map(|_| writer.expire(50 * HOUR, 1).unwrap());
+    let steps = (0..1_000).map(|_| writer.expire(50 * DAY, 1).unwrap());
     assert!(steps.into_iter().any(|step| step.done));
     assert_eq!(number(&path, "SELECT count(*) FROM addresses WHERE id <> 0"), 2);
     assert_eq!(number(&path, "SELECT count(*) FROM locations WHERE country = 'DE'"), 0);
-    let steps = (0..1_000).map(|_| writer.expire(120 * HOUR, 1).unwrap());
+    let steps = (0..1_000).map(|_| writer.expire(120 * DAY, 1).unwrap());
     assert!(steps.into_iter().any(|step| step.done));
     assert_eq!(sent(&path, &[Dimension::Country], &[]).len(), 1);
     assert_eq!(number(&path, "SELECT count(*) FROM locations WHERE id <> 0"), 1);

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use rusqlite::Connection;
@@ -16,9 +15,11 @@ use crate::dimension::Party;
 use crate::dimension::Source;
 use crate::texts::Texts;
 
-use super::groups::Mix;
+use super::mix::ByNumber;
 use super::plan::Need;
 use super::seen::Lookups;
+
+const PORTS: usize = 1 << 16;
 
 /// How to find the value of a dimension, as a number of 32 bits.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl Cache {
     fn peers(&self, conn: &Connection, source: Source, users: &dyn Users) -> Sql<Rc<Values>> {
         let known = self.peers.borrow_mut().remove(&source).unwrap_or_default();
         let values = Rc::new(values(conn, "peers", (source, users), Rc::unwrap_or_clone(known))?);
-        put(&mut self.peers.borrow_mut(), source, &values);
+        remember(&mut self.peers.borrow_mut(), source, &values);
         Ok(values)
     }
 
@@ -97,13 +98,13 @@ impl Cache {
         let values = Rc::new(values(conn, "actors", (source, users), Values::default())?);
         // What users are called is no matter of the history.
         if !matches!(source, Source::User | Source::Login) {
-            put(&mut self.actors.borrow_mut(), source, &values);
+            remember(&mut self.actors.borrow_mut(), source, &values);
         }
         Ok(values)
     }
 }
 
-fn put(cached: &mut HashMap<Source, Rc<Values>>, source: Source, values: &Rc<Values>) {
+fn remember(cached: &mut HashMap<Source, Rc<Values>>, source: Source, values: &Rc<Values>) {
     if cached.len() >= MOST_CACHED {
         cached.clear();
     }
@@ -159,6 +160,16 @@ impl Axis {
                 need.grain = finer(need.grain, finer(*width, offset.rem_euclid(*width)));
             }
             Self::Stray => (need.run, need.actor) = (true, true),
+        }
+    }
+
+    /// How many values there can be, the largest of which is one less.
+    pub(super) fn bound(&self) -> Option<usize> {
+        match self {
+            Self::Actor(values) | Self::Peer(values) => Some(values.keys.len().max(1)),
+            Self::Lport | Self::Rport => Some(PORTS),
+            Self::Outcome => Some(crate::dimension::OUTCOMES.len()),
+            Self::Pid | Self::Time { .. } | Self::Process | Self::Stray => None,
         }
     }
 
@@ -227,7 +238,7 @@ fn values(
     };
     let mut values = known;
     let mut by_key: HashMap<Key, u32> = values.keys.iter().cloned().zip(0..).collect();
-    let mut by_numbers: HashMap<(i64, i64), u32, BuildHasherDefault<Mix>> = HashMap::default();
+    let mut by_numbers: ByNumber<(i64, i64)> = ByNumber::default();
     let mut stmt = conn.prepare(&sql)?;
     let mut rows = stmt.query([values.last])?;
     while let Some(row) = rows.next()? {

@@ -5,11 +5,11 @@ use crate::rollups::Chunk;
 use crate::rollups::Cube;
 use crate::rollups::damaged;
 
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::SumColumns;
-use super::batch::at;
 use super::plan::Of;
+use super::rows::Column;
+use super::rows::Rows;
+use super::rows::SumColumns;
+use super::rows::at;
 use super::run::Run;
 use super::run::Stop;
 use super::seen::Columns;
@@ -27,7 +27,7 @@ impl Run<'_> {
         (cube, of): (Cube, Of),
         time: i64,
         mut cells: Cells<'_>,
-        batch: &mut Batch,
+        batch: &mut Rows,
     ) -> Result<(), Stop> {
         self.check()?;
         let mut chunk = Chunk::default();
@@ -44,7 +44,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn pick(&self, cube: Cube, of: Of, batch: &mut Batch) {
+    fn pick(&self, cube: Cube, of: Of, batch: &mut Rows) {
         let has_actor = matches!(cube, Cube::Actor | Cube::Pair | Cube::Loose);
         let has_peer = matches!(cube, Cube::Peer | Cube::Pair | Cube::Loose);
         let (seen, sets, lookups) = (&batch.seen, self.sets, &self.lookups);

@@ -1,16 +1,16 @@
 //! Adding up by group, in bounded memory.
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
+use std::hash::Hash;
 
 use crate::group::Sums;
 
 use super::axis::Axis;
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::SumColumns;
+use super::mix::ByNumber;
+use super::part::Part;
 use super::plan::Need;
+use super::rows::Column;
+use super::rows::Rows;
+use super::rows::SumColumns;
 use super::run::Sink;
 use super::run::Stop;
 use super::seen::Lookups;
@@ -18,90 +18,34 @@ use super::table::Table;
 
 /// Groups that are kept at a time (some 35 MB). If there are more, they are read in parts.
 pub(super) const MOST: usize = 250_000;
-/// Values below this need no hash (4 MB at most).
-const DIRECT: usize = 1 << 20;
+/// As many groups as there can be have a place each (10 MB), so that none has to be looked for.
+const DENSE: usize = 1 << 17;
 /// Values that fit in a key; those before are folded into one.
 const WIDE: usize = 4;
-
-/// Mixes the bits of numbers that are handed out in turn.
-#[derive(Default)]
-pub(super) struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut eight = [0; 8];
-            eight.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-            self.write_u64(u64::from_le_bytes(eight));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        // Multiplication by an odd number near 2^64 divided by the golden ratio spreads the bits
-        // upwards, the shift brings them down again.
-        let mixed = (self.0.rotate_left(26) ^ value).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = mixed ^ (mixed >> 32);
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        let [low, high] = halves(value);
-        self.write_u64(low);
-        self.write_u64(high);
-    }
-}
-
-fn halves(value: u128) -> [u64; 2] {
-    let bytes = value.to_le_bytes();
-    let half = |from: usize| {
-        let eight = bytes.get(from..from + 8).and_then(|half| half.try_into().ok());
-        eight.map_or(0, u64::from_le_bytes)
-    };
-    [half(0), half(8)]
-}
-
-type Places = HashMap<u128, u32, BuildHasherDefault<Mix>>;
+/// No group's place.
+const NONE: u32 = u32::MAX;
 
 /// There are more groups than fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Crowded;
-
-/// One part of several, by what the hash of the key is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) at: u64,
-    pub(super) of: u64,
-}
-
-impl Part {
-    pub(super) const ALL: Self = Self { at: 0, of: 1 };
-
-    fn has(self, key: u128) -> bool {
-        if self.of == 1 {
-            return true;
-        }
-        let mut mix = Mix::default();
-        mix.write_u128(key);
-        // Other bits than those that the table uses.
-        (mix.finish() >> 20) % self.of == self.at
-    }
-}
 
 /// Sums by the values of some axes.
 #[derive(Debug)]
 pub(crate) struct Groups {
     pub(crate) axes: Vec<Axis>,
     part: Part,
-    places: Places,
-    /// Of one axis: by its value, one more than the place.
-    direct: Vec<u32>,
+    /// How many values each axis has, if there is a place for all of their combinations.
+    dense: Option<Vec<usize>>,
+    /// If no others are meant: by such a place, the group's number.
+    only: Option<Vec<u32>>,
+    /// Else, of up to two axes, and of more.
+    narrow: ByNumber<u64>,
+    wide: ByNumber<u128>,
+    /// In the order of their places.
     keys: Vec<u128>,
     sums: Table,
     /// Of more than [`WIDE`] axes: the first values, as one.
-    folds: Places,
+    folds: ByNumber<u128>,
     folded: Vec<u128>,
     scratch: Scratch,
 }
@@ -111,39 +55,93 @@ pub(crate) struct Groups {
 struct Scratch {
     /// By axis.
     values: Vec<Vec<u32>>,
-    keys: Vec<u128>,
+    narrow: Vec<u64>,
+    wide: Vec<u128>,
     rows: Vec<u32>,
     places: Vec<u32>,
 }
 
 impl Groups {
     pub(crate) fn new(axes: Vec<Axis>) -> Self {
+        let bounds: Option<Vec<usize>> = axes.iter().map(Axis::bound).collect();
+        let all =
+            |bounds: &Vec<usize>| bounds.iter().try_fold(1, |all: usize, it| all.checked_mul(*it));
+        let dense = bounds.filter(|bounds| all(bounds).is_some_and(|all| all <= DENSE));
         Self {
             axes,
             part: Part::ALL,
-            places: Places::default(),
-            direct: Vec::new(),
+            dense,
+            only: None,
+            narrow: ByNumber::default(),
+            wide: ByNumber::default(),
             keys: Vec::new(),
             sums: Table::default(),
-            folds: Places::default(),
+            folds: ByNumber::default(),
             folded: Vec::new(),
             scratch: Scratch::default(),
         }
     }
 
+    /// Knows these groups, in this order, and no others: those of other rows are [`NONE`].
+    pub(crate) fn only(axes: Vec<Axis>, groups: &[Vec<u32>]) -> Result<Self, Crowded> {
+        let mut it = Self::new(axes);
+        let mut only = vec![NONE; it.fixed().unwrap_or(0)];
+        for (values, number) in groups.iter().zip(0..) {
+            if let Some(place) = only.get_mut(it.fixed_place(values)) {
+                *place = number;
+                continue;
+            }
+            let key = it.key(values)?;
+            match u64::try_from(key) {
+                Ok(key) if it.axes.len() <= 2 => it.narrow.insert(key, number),
+                _ => it.wide.insert(key, number),
+            };
+        }
+        it.only = Some(only);
+        Ok(it)
+    }
+
     /// Begins anew, with one part.
     pub(super) fn restart(&mut self, part: Part) {
         self.part = part;
-        self.places.clear();
-        self.direct.clear();
+        self.narrow.clear();
+        self.wide.clear();
         self.keys.clear();
         self.sums.clear();
         self.folds.clear();
         self.folded.clear();
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+    /// How many groups there can be, where each has its own place from the beginning.
+    pub(crate) fn fixed(&self) -> Option<usize> {
+        self.dense.as_ref().map(|bounds| bounds.iter().product())
+    }
+
+    /// The place of values then.
+    pub(crate) fn fixed_place(&self, values: &[u32]) -> usize {
+        let bounds = self.dense.iter().flatten();
+        let values = values.iter().map(|value| usize::try_from(*value).unwrap_or(usize::MAX));
+        bounds.zip(values).fold(0_usize, |place, (bound, value)| {
+            place.saturating_mul(*bound).saturating_add(value)
+        })
+    }
+
+    /// Nothing more comes: only groups that have something are left.
+    pub(crate) fn settle(&mut self) {
+        let Some(bounds) = self.dense.clone() else { return };
+        let mut found = Vec::new();
+        self.sums.settle(|place| found.push(place));
+        self.keys.clear();
+        for mut place in found {
+            let mut values = vec![0; bounds.len()];
+            for (value, bound) in values.iter_mut().zip(&bounds).rev() {
+                *value = u32::try_from(place % bound).unwrap_or(0);
+                place /= bound;
+            }
+            // Folds of so few have room.
+            let key = self.key(&values).unwrap_or(0);
+            self.keys.push(key);
+        }
     }
 
     /// The keys of groups, in the order of their places.
@@ -162,53 +160,12 @@ impl Groups {
     }
 
     /// The key of values, one an axis.
-    pub(crate) fn key(&mut self, values: &[u32]) -> Result<u128, Crowded> {
+    fn key(&mut self, values: &[u32]) -> Result<u128, Crowded> {
         let (mut key, mut count) = (0, 0);
         for value in values {
             self.join(&mut key, &mut count, *value)?;
         }
         Ok(key)
-    }
-
-    /// The keys of a batch, one for each row that is meant.
-    pub(crate) fn keys_of(
-        &mut self,
-        lookups: &Lookups,
-        batch: &Batch,
-        keys: &mut Vec<u128>,
-    ) -> Result<(), Crowded> {
-        let mut columns = std::mem::take(&mut self.scratch.values);
-        columns.resize_with(self.axes.len(), Vec::new);
-        for (axis, column) in self.axes.iter().zip(&mut columns) {
-            lookups.values(axis, batch, column);
-        }
-        keys.clear();
-        let done = match columns.as_slice() {
-            [] => {
-                keys.resize(batch.rows.len(), 0);
-                Ok(())
-            }
-            [one] => {
-                keys.extend(one.iter().map(|value| u128::from(*value)));
-                Ok(())
-            }
-            [one, two] => {
-                let both = one.iter().zip(two);
-                keys.extend(both.map(|(one, two)| u128::from(*one) << 32 | u128::from(*two)));
-                Ok(())
-            }
-            many => (0..batch.rows.len()).try_for_each(|row| {
-                let (mut key, mut count) = (0, 0);
-                for column in many {
-                    let value = column.get(row).copied().unwrap_or(0);
-                    self.join(&mut key, &mut count, value)?;
-                }
-                keys.push(key);
-                Ok(())
-            }),
-        };
-        self.scratch.values = columns;
-        done
     }
 
     fn join(&mut self, key: &mut u128, count: &mut usize, value: u32) -> Result<(), Crowded> {
@@ -255,77 +212,127 @@ impl Groups {
         values
     }
 
-    /// The group of a key, if it has one.
-    pub(crate) fn place(&self, key: u128) -> Option<u32> {
-        match self.slot(key) {
-            Some(slot) => self.direct.get(slot).and_then(|place| place.checked_sub(1)),
-            None => self.places.get(&key).copied(),
+    /// Which rows of a batch are of this part, and the places of their groups.
+    pub(crate) fn placed(&self) -> (&[u32], &[u32]) {
+        (&self.scratch.rows, &self.scratch.places)
+    }
+
+    /// Finds the places of a batch's rows.
+    pub(crate) fn place(&mut self, lookups: &Lookups, batch: &Rows) -> Result<(), Crowded> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch { values, narrow, wide, rows, places } = &mut scratch;
+        values.resize_with(self.axes.len(), Vec::new);
+        for (axis, column) in self.axes.iter().zip(&mut *values) {
+            lookups.values(axis, batch, column);
         }
-    }
-
-    /// Where to look, if no table of hashes is needed.
-    fn slot(&self, key: u128) -> Option<usize> {
-        let slot = usize::try_from(key).ok()?;
-        (self.axes.len() == 1 && slot < DIRECT).then_some(slot)
-    }
-
-    fn note(&mut self, key: u128) -> Result<u32, Crowded> {
-        let place = u32::try_from(self.keys.len()).map_err(|_| Crowded)?;
-        match self.slot(key) {
-            Some(slot) => {
-                if slot >= self.direct.len() {
-                    self.direct.resize(slot + 1, 0);
+        rows.clear();
+        places.clear();
+        let found = (&batch.rows, rows, places);
+        // Of no part: no new ones.
+        let part = self.only.is_none().then_some(self.part);
+        let done = match (values.as_slice(), &self.dense) {
+            (values, Some(bounds)) => {
+                let (all, rows, places) = found;
+                rows.extend(all);
+                places.resize(all.len(), 0);
+                for (column, bound) in values.iter().zip(bounds) {
+                    let bound = u32::try_from(*bound).unwrap_or(0);
+                    let values = places.iter_mut().zip(column);
+                    values.for_each(|(place, value)| {
+                        *place = place.wrapping_mul(bound).wrapping_add(*value)
+                    });
                 }
-                if let Some(direct) = self.direct.get_mut(slot) {
-                    *direct = place + 1;
+                if let Some(only) = &self.only {
+                    for place in places {
+                        let number = usize::try_from(*place).ok().and_then(|at| only.get(at));
+                        *place = number.copied().unwrap_or(NONE);
+                    }
                 }
+                Ok(())
             }
-            None => {
-                self.places.insert(key, place);
+            ([one], None) => {
+                narrow.clear();
+                narrow.extend(one.iter().map(|value| u64::from(*value)));
+                find(narrow, &mut self.narrow, (part, &mut self.keys), found)
             }
-        }
-        self.keys.push(key);
-        Ok(place)
+            ([one, two], None) => {
+                let both = one.iter().zip(two);
+                narrow.clear();
+                narrow.extend(both.map(|(one, two)| u64::from(*one) << 32 | u64::from(*two)));
+                find(narrow, &mut self.narrow, (part, &mut self.keys), found)
+            }
+            (many, None) => {
+                wide.clear();
+                let keys = (0..batch.rows.len()).try_for_each(|row| {
+                    let (mut key, mut count) = (0, 0);
+                    for column in many {
+                        let value = column.get(row).copied().unwrap_or(0);
+                        self.join(&mut key, &mut count, value)?;
+                    }
+                    wide.push(key);
+                    Ok(())
+                });
+                keys.and_then(|()| find(wide, &mut self.wide, (part, &mut self.keys), found))
+            }
+        };
+        self.scratch = scratch;
+        done
     }
 
-    /// The group of a key, a new one if it has none yet.
-    pub(crate) fn place_for(&mut self, key: u128) -> Result<u32, Crowded> {
-        match self.place(key) {
-            Some(place) => Ok(place),
-            None if self.keys.len() >= MOST => Err(Crowded),
-            None => self.note(key),
-        }
+    /// What it wants to know of each row.
+    pub(crate) fn need(&self, need: &mut Need) {
+        need.all();
+        self.axes.iter().for_each(|axis| axis.need(need));
     }
 
-    fn take(
+    /// Takes some rows, as a [`Sink`] does.
+    pub(crate) fn take(
         &mut self,
         lookups: &Lookups,
-        batch: &mut Batch,
+        batch: &mut Rows,
         source: &dyn SumColumns,
     ) -> Result<(), Stop> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        self.keys_of(lookups, batch, &mut scratch.keys)?;
-        scratch.places.clear();
-        scratch.rows.clear();
-        let mut last = None;
-        for (key, row) in scratch.keys.iter().zip(&batch.rows) {
-            let place = match last {
-                Some((last, place)) if last == *key => place,
-                _ if !self.part.has(*key) => continue,
-                _ => self.place_for(*key)?,
-            };
-            last = Some((*key, place));
-            scratch.places.push(place);
-            scratch.rows.push(*row);
-        }
-        if !scratch.rows.is_empty() {
+        self.place(lookups, batch)?;
+        let (rows, places) = (&self.scratch.rows, &self.scratch.places);
+        if !rows.is_empty() {
             batch.load(source, &Column::ALL)?;
-            self.sums.grow(self.keys.len());
-            self.sums.add(batch, (&scratch.rows, &scratch.places));
+            self.sums.grow(self.fixed().unwrap_or(self.keys.len()));
+            self.sums.add(batch, (rows, places));
         }
-        self.scratch = scratch;
         Ok(())
     }
+}
+
+/// Finds the places of keys: of a part, new ones for those that have none yet, without those of other
+/// parts; else [`NONE`] for these.
+fn find<K: Copy + Eq + Hash + Into<u128>>(
+    keys: &[K],
+    known: &mut ByNumber<K>,
+    (part, list): (Option<Part>, &mut Vec<u128>),
+    (all, rows, places): (&Vec<u32>, &mut Vec<u32>, &mut Vec<u32>),
+) -> Result<(), Crowded> {
+    let mut last = None;
+    for (key, row) in keys.iter().zip(all) {
+        let place = match last {
+            Some((last, place)) if last == *key => place,
+            _ if part.is_some_and(|part| !part.has((*key).into())) => continue,
+            _ => match known.get(key) {
+                Some(place) => *place,
+                None if part.is_none() => NONE,
+                None if list.len() >= MOST => return Err(Crowded),
+                None => {
+                    let place = u32::try_from(list.len()).map_err(|_| Crowded)?;
+                    known.insert(*key, place);
+                    list.push((*key).into());
+                    place
+                }
+            },
+        };
+        last = Some((*key, place));
+        places.push(place);
+        rows.push(*row);
+    }
+    Ok(())
 }
 
 /// Several groupings of the same traffic.
@@ -338,18 +345,21 @@ impl Groupings {
             groups.restart(if at == 0 { part } else { Part::ALL });
         }
     }
+
+    pub(super) fn settle(&mut self) {
+        self.0.iter_mut().for_each(Groups::settle);
+    }
 }
 
 impl Sink for Groupings {
     fn need(&self, need: &mut Need) {
-        need.all();
-        self.0.iter().flat_map(|groups| &groups.axes).for_each(|axis| axis.need(need));
+        self.0.iter().for_each(|groups| groups.need(need));
     }
 
     fn take(
         &mut self,
         lookups: &Lookups,
-        batch: &mut Batch,
+        batch: &mut Rows,
         source: &dyn SumColumns,
     ) -> Result<(), Stop> {
         let mut all = self.0.iter_mut().enumerate();
@@ -371,21 +381,11 @@ mod tests {
         fn keys_tell_their_values(rows in prop::collection::vec(prop::collection::vec(any::<u32>(), 9), 1..20), width in 0..9_usize) {
             let axes = (0..width).map(|_| Axis::Lport).collect();
             let mut groups = Groups::new(axes);
-            let keys: Vec<u128> = rows
-                .iter()
-                .map(|row| groups.key(&row[..width]).unwrap())
-                .collect();
+            let keys: Vec<u128> =
+                rows.iter().map(|row| groups.key(&row[..width]).unwrap()).collect();
             for (row, key) in rows.iter().zip(keys) {
                 prop_assert_eq!(&groups.values(key), &row[..width]);
             }
-        }
-    }
-
-    #[test]
-    fn parts_are_all_and_each_once() {
-        for key in 0..1_000_u128 {
-            let part = |at| Part { at, of: 5 }.has(key << 32 | 7);
-            assert_eq!((0..5).filter(|at| part(*at)).count(), 1);
         }
     }
 }

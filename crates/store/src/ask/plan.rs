@@ -140,6 +140,12 @@ pub(super) fn plan(need: &Need, floors: &Floors, time: Range<i64>, all: &Range<i
 }
 
 impl Plan {
+    /// Seconds of which rows are read.
+    pub(super) fn rows(&self) -> i64 {
+        let rows = self.parts.iter().filter(|part| part.source == Source::Rows);
+        rows.map(|part| part.time.end.saturating_sub(part.time.start)).fold(0, i64::saturating_add)
+    }
+
     fn push(&mut self, source: Source, time: Range<i64>, of: Of) {
         if time.start < time.end {
             self.parts.push(Part { source, time, of });

@@ -1,101 +1,110 @@
-//! Reading rows, in blocks.
+//! Rows or cells that are read together: a column at a time, each only if somebody asks for it.
 
-use std::ops::Range;
-
-use crate::blocks::Block;
-use crate::blocks::Field;
-use crate::blocks::outcome;
-
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::SumColumns;
-use super::batch::at;
-use super::plan::Of;
-use super::run::Run;
 use super::run::Stop;
+use super::seen::Columns;
+use super::seen::times;
 
-impl SumColumns for Block<'_> {
-    fn read(&self, column: Column, into: &mut Vec<u64>) -> Result<(), Stop> {
-        let field = match column {
-            Column::Send => Field::Send,
-            Column::Recv => Field::Recv,
-            Column::WireSend => Field::WireSend,
-            Column::WireRecv => Field::WireRecv,
-            Column::Events => Field::Events,
-            Column::Connections => Field::Begun,
-            Column::Failed => Field::Failed,
-            Column::Retrans => Field::Retrans,
-            Column::Rtt => Field::Rtt,
-        };
-        Ok(self.read(field, into)?)
+/// A column of sums. Numbers are as blocks and cells have them: of the wire 0 where it was not
+/// measured, else how much more than the payload (zigzag), and one more; of the round-trip time
+/// one more than it was. So 0 adds nothing in any of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    Send,
+    Recv,
+    WireSend,
+    WireRecv,
+    Events,
+    Connections,
+    Failed,
+    Retrans,
+    Rtt,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Send,
+        Self::Recv,
+        Self::WireSend,
+        Self::WireRecv,
+        Self::Events,
+        Self::Connections,
+        Self::Failed,
+        Self::Retrans,
+        Self::Rtt,
+    ];
+}
+
+/// Bytes on the wire, by their code.
+pub(crate) fn wire(code: u64, payload: u64) -> Option<u64> {
+    let zigzag = code.checked_sub(1)?;
+    Some(payload.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
+}
+
+/// Where columns of sums come from.
+pub(crate) trait SumColumns {
+    /// Fills `into` with one number a row.
+    fn read(&self, column: Column, into: &mut Vec<u64>) -> Result<(), Stop>;
+}
+
+/// What is known of a column.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Unread,
+    /// It has something else than zeros.
+    Read,
+    Zeros,
+}
+
+/// Some rows or cells. Its memory is used again for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    /// Which are meant.
+    pub(super) rows: Vec<u32>,
+    /// Who, to whom, when.
+    pub(super) seen: Columns,
+    sums: [Vec<u64>; 9],
+    states: [State; 9],
+}
+
+impl Rows {
+    /// Other rows are in it from now on.
+    pub(super) fn renew(&mut self) {
+        self.states = Default::default();
+    }
+
+    /// The steps that some of them are in, each of `width` seconds counted from `offset`.
+    pub(crate) fn times(&self, steps: (i64, i64), rows: &[u32], into: &mut Vec<u32>) {
+        times(&self.seen, steps, rows, into);
+    }
+
+    /// Has to be called before [`Rows::sums`].
+    pub(crate) fn load(&mut self, source: &dyn SumColumns, columns: &[Column]) -> Result<(), Stop> {
+        for column in columns {
+            let at = *column as usize;
+            let (Some(state), Some(sums)) = (self.states.get_mut(at), self.sums.get_mut(at)) else {
+                continue;
+            };
+            if *state == State::Unread {
+                source.read(*column, sums)?;
+                let any = sums.iter().any(|number| *number != 0);
+                *state = if any { State::Read } else { State::Zeros };
+            }
+        }
+        Ok(())
+    }
+
+    /// A column with one number a row, whether meant or not; empty if all are zeros.
+    pub(crate) fn sums(&self, column: Column) -> &[u64] {
+        let at = column as usize;
+        match (self.states.get(at), self.sums.get(at)) {
+            (Some(State::Read), Some(sums)) => sums,
+            _ => &[],
+        }
     }
 }
 
-impl Run<'_> {
-    /// Adds the rows of a block that are meant.
-    pub(super) fn block(
-        &mut self,
-        block: &Block<'_>,
-        time: &Range<i64>,
-        of: Of,
-        batch: &mut Batch,
-    ) -> Result<(), Stop> {
-        self.check()?;
-        let (need, sets) = (self.need, self.sets);
-        batch.renew();
-        let (rows, seen) = (&mut batch.rows, &mut batch.seen);
-        seen.clear();
-        rows.clear();
-        rows.extend(0..u32::try_from(block.rows).unwrap_or(0));
-        if need.grain != 0 || !block.is_within(time) {
-            block.read(Field::Contime, &mut seen.time)?;
-            rows.retain(|row| time.contains(&at(&seen.time, *row).cast_signed()));
-        }
-        if need.actor {
-            block.read(Field::Actor, &mut seen.actor)?;
-            if let Some(actors) = &sets.actors {
-                rows.retain(|row| actors.has(at(&seen.actor, *row)));
-            }
-        }
-        let ports = need.lport || need.rport;
-        if (need.peer || ports || of != Of::All) && !rows.is_empty() {
-            block.read(Field::Peer, &mut seen.peer)?;
-            if of != Of::All || sets.peers.is_some() {
-                let lookups = &self.lookups;
-                rows.retain(|row| !lookups.leaves_out(sets, of, at(&seen.peer, *row)));
-            }
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        if ports {
-            block.read(Field::Port, &mut seen.port)?;
-        }
-        if need.run {
-            block.read(Field::Process, &mut seen.process)?;
-            block.read(Field::Pid, &mut seen.pid)?;
-        }
-        if need.outcome {
-            let mut columns: [Vec<u64>; 3] = Default::default();
-            for (field, column) in
-                [Field::Ended, Field::Failed, Field::Error].into_iter().zip(&mut columns)
-            {
-                block.read(field, column)?;
-            }
-            let number = |column: &[u64], row: u32| at(column, row).cast_signed();
-            let [ended, failed, error] = &columns;
-            let all = 0..u32::try_from(block.rows).unwrap_or(0);
-            seen.outcome.extend(
-                all.map(|row| outcome(number(ended, row), number(failed, row), number(error, row))),
-            );
-        }
-        if sets.ask_rows() {
-            let (seen, lookups) = (&batch.seen, &self.lookups);
-            batch.rows.retain(|row| lookups.holds(sets, &seen.row(*row)));
-        }
-        if batch.rows.is_empty() {
-            return Ok(());
-        }
-        self.take(batch, block)
-    }
+/// The number of a row in a column; 0 where there is none.
+pub(crate) fn at(column: &[u64], row: u32) -> u64 {
+    usize::try_from(row).ok().and_then(|row| column.get(row)).copied().unwrap_or(0)
 }

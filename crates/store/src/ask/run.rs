@@ -20,17 +20,17 @@ use crate::rollups::Level;
 
 use super::Cancel;
 use super::axis::Cache;
-use super::batch::Batch;
-use super::batch::SumColumns;
 use super::groups::Crowded;
 use super::groups::Groupings;
 use super::groups::Groups;
-use super::groups::Part;
+use super::part::Part;
 use super::plan::Need;
 use super::plan::Of;
 use super::plan::Plan;
 use super::plan::Source;
 use super::plan::plan;
+use super::rows::Rows;
+use super::rows::SumColumns;
 use super::seen::Lookups;
 use super::sets::Sets;
 
@@ -80,7 +80,7 @@ pub(crate) trait Sink {
     fn take(
         &mut self,
         lookups: &Lookups,
-        batch: &mut Batch,
+        batch: &mut Rows,
         source: &dyn SumColumns,
     ) -> Result<(), Stop>;
 }
@@ -90,6 +90,12 @@ pub(crate) trait Sink {
 pub(crate) struct Told {
     pub(crate) time: Range<i64>,
     pub(crate) coarse_before: Option<i64>,
+}
+
+impl From<Plan> for Told {
+    fn from(plan: Plan) -> Self {
+        Self { time: plan.time, coarse_before: plan.coarse_before }
+    }
 }
 
 /// One pass over everything that is asked for.
@@ -106,12 +112,12 @@ impl Run<'_> {
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    pub(super) fn take(&mut self, batch: &mut Batch, source: &dyn SumColumns) -> Result<(), Stop> {
+    pub(super) fn take(&mut self, batch: &mut Rows, source: &dyn SumColumns) -> Result<(), Stop> {
         self.sink.take(&self.lookups, batch, source)
     }
 
     fn go(&mut self, conn: &Connection, plan: &Plan) -> Result<(), Stop> {
-        let mut batch = Batch::default();
+        let mut batch = Rows::default();
         for part in &plan.parts {
             match part.source {
                 Source::Rows => {
@@ -195,12 +201,31 @@ impl<'a> Question<'a> {
         self.conn
     }
 
+    fn plan(&self, need: impl FnOnce(&mut Need)) -> (Need, Plan) {
+        let mut all = Need::default();
+        self.sets.need(&mut all);
+        need(&mut all);
+        (all, plan(&all, &self.floors, self.time.clone(), &self.extent))
+    }
+
+    /// Of which time an answer will tell.
+    pub(crate) fn told(&self, need: impl FnOnce(&mut Need)) -> Told {
+        self.plan(need).1.into()
+    }
+
+    /// True if more can be asked for without reading more rows or telling less.
+    pub(crate) fn is_free(
+        &self,
+        more: impl FnOnce(&mut Need),
+        than: impl FnOnce(&mut Need),
+    ) -> bool {
+        let [more, than] = [self.plan(more).1, self.plan(than).1];
+        more.rows() <= than.rows() && more.coarse_before == than.coarse_before
+    }
+
     /// Shows everything that is asked for to `sink`, in no order.
     pub(crate) fn ask(&self, sink: &mut dyn Sink, cancel: &Cancel) -> Result<Told, Stop> {
-        let mut need = Need::default();
-        self.sets.need(&mut need);
-        sink.need(&mut need);
-        let plan = plan(&need, &self.floors, self.time.clone(), &self.extent);
+        let (need, plan) = self.plan(|need| sink.need(need));
         let mut lookups = self.cache.lookups();
         if need.lport || need.rport {
             lookups.read_ports(self.conn)?;
@@ -212,7 +237,7 @@ impl<'a> Question<'a> {
         let done = run.go(self.conn, &plan);
         self.cache.keep(run.lookups);
         done?;
-        Ok(Told { time: plan.time, coarse_before: plan.coarse_before })
+        Ok(plan.into())
     }
 
     /// Fills `groupings`, of which only the first may be too many to be kept at once; whenever some
@@ -228,6 +253,7 @@ impl<'a> Question<'a> {
             groupings.restart(Part { at, of });
             match self.ask(groupings, cancel) {
                 Ok(told) => {
+                    groupings.settle();
                     if let Some(first) = groupings.0.first_mut() {
                         part(first)?;
                     }

@@ -6,9 +6,9 @@ use crate::classify::Sql;
 use crate::parties::Loose;
 
 use super::axis::Axis;
-use super::batch::Batch;
-use super::batch::at;
 use super::plan::Of;
+use super::rows::Rows;
+use super::rows::at;
 use super::sets::Sets;
 
 /// What is known of it; zeros for what is not.
@@ -84,7 +84,7 @@ pub(crate) struct Lookups {
 }
 
 /// Puts `value` at `id` of a list that grows as it has to.
-fn put<T: Copy + Default>(list: &mut Vec<T>, id: i64, value: T) {
+fn put_at<T: Copy + Default>(list: &mut Vec<T>, id: i64, value: T) {
     let at = usize::try_from(id).unwrap_or(0);
     if at >= list.len() {
         list.resize(at + 1, T::default());
@@ -105,7 +105,7 @@ impl Lookups {
                 row.get::<_, i64>(at).map(|port| u16::try_from(port).unwrap_or(u16::MAX))
             };
             let loose = u8::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
-            put(&mut self.ports, row.get(0)?, (port(1)?, port(2)?, loose));
+            put_at(&mut self.ports, row.get(0)?, (port(1)?, port(2)?, loose));
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Lookups {
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {
             let pid = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
-            put(&mut self.pids, row.get(0)?, pid);
+            put_at(&mut self.pids, row.get(0)?, pid);
         }
         Ok(())
     }
@@ -129,18 +129,18 @@ impl Lookups {
 
     fn lport(&self, seen: &Seen) -> u32 {
         if let Some((lport, _)) = seen.ports {
-            return clamped(lport);
+            return port(lport);
         }
         let (lport, _, loose) = self.peer(seen.peer);
-        if loose == Loose::Local as u8 { clamped(seen.port) } else { lport.into() }
+        if loose == Loose::Local as u8 { port(seen.port) } else { lport.into() }
     }
 
     fn rport(&self, seen: &Seen) -> u32 {
         if let Some((_, rport)) = seen.ports {
-            return clamped(rport);
+            return port(rport);
         }
         let (_, rport, loose) = self.peer(seen.peer);
-        if loose == Loose::Remote as u8 { clamped(seen.port) } else { rport.into() }
+        if loose == Loose::Remote as u8 { port(seen.port) } else { rport.into() }
     }
 
     fn pid(&self, seen: &Seen) -> u32 {
@@ -180,7 +180,7 @@ impl Lookups {
     }
 
     /// The values of a batch on an axis, one for each row that is meant.
-    pub(crate) fn values(&self, axis: &Axis, batch: &Batch, into: &mut Vec<u32>) {
+    pub(crate) fn values(&self, axis: &Axis, batch: &Rows, into: &mut Vec<u32>) {
         let (seen, rows) = (&batch.seen, &batch.rows);
         into.clear();
         match axis {
@@ -190,12 +190,19 @@ impl Lookups {
             Axis::Peer(values) => {
                 into.extend(rows.iter().map(|row| values.place(at(&seen.peer, *row))));
             }
-            Axis::Time { width, offset } if seen.time.is_empty() => {
-                into.resize(rows.len(), step(seen.begin, *width, *offset));
+            Axis::Lport if !seen.lport.is_empty() => {
+                into.extend(rows.iter().map(|row| port(at(&seen.lport, *row))));
             }
-            Axis::Time { width, offset } => {
-                into.extend(rows.iter().map(|row| step(seen.time(*row), *width, *offset)));
+            Axis::Rport if !seen.rport.is_empty() => {
+                into.extend(rows.iter().map(|row| port(at(&seen.rport, *row))));
             }
+            Axis::Rport if seen.port.is_empty() => {
+                into.extend(rows.iter().map(|row| u32::from(self.peer(at(&seen.peer, *row)).1)));
+            }
+            Axis::Outcome => {
+                into.extend(rows.iter().map(|row| outcome(at(&seen.outcome, *row))));
+            }
+            Axis::Time { width, offset } => times(seen, (*width, *offset), rows, into),
             _ => into.extend(rows.iter().map(|row| self.value(axis, &seen.row(*row)))),
         }
     }
@@ -208,7 +215,7 @@ impl Lookups {
             Axis::Lport => self.lport(seen),
             Axis::Rport => self.rport(seen),
             Axis::Pid => self.pid(seen),
-            Axis::Outcome => clamped(seen.outcome),
+            Axis::Outcome => outcome(seen.outcome),
             Axis::Time { width, offset } => step(seen.time, *width, *offset),
             Axis::Process => clamped(seen.process),
             Axis::Stray if seen.process == 0 => clamped(seen.actor),
@@ -217,9 +224,34 @@ impl Lookups {
     }
 }
 
+/// The steps that some rows are in, each of `width` seconds counted from `offset`.
+pub(super) fn times(
+    seen: &Columns,
+    (width, offset): (i64, i64),
+    rows: &[u32],
+    into: &mut Vec<u32>,
+) {
+    into.clear();
+    if seen.time.is_empty() {
+        into.resize(rows.len(), step(seen.begin, width, offset));
+    } else {
+        into.extend(rows.iter().map(|row| step(seen.time(*row), width, offset)));
+    }
+}
+
 /// The step that a time is in.
 fn step(time: i64, width: i64, offset: i64) -> u32 {
     u32::try_from(time.saturating_sub(offset).div_euclid(width)).unwrap_or(0)
+}
+
+fn port(value: u64) -> u32 {
+    u16::try_from(value).unwrap_or(u16::MAX).into()
+}
+
+/// One of the list.
+fn outcome(value: u64) -> u32 {
+    let last = crate::dimension::OUTCOMES.len() as u64 - 1;
+    clamped(value.min(last))
 }
 
 fn clamped(value: u64) -> u32 {

@@ -1,138 +1,123 @@
-//! Sums of many groups, by column: what is added is added a column at a time.
+//! Sums of many groups, all of one beside each other: what is added to it is added at once.
 
 use crate::group::Sums;
 
-use super::batch::Batch;
-use super::batch::Column;
-use super::batch::at;
-use super::batch::wire;
+use super::rows::Column;
+use super::rows::Rows;
+use super::rows::at;
+use super::rows::wire;
 
-/// Bits of what was measured.
+/// Bits of what was measured, and of whether anything was added.
 const WIRE_SEND: u8 = 1;
 const WIRE_RECV: u8 = 2;
+const ANY: u8 = 4;
+
+/// The sums of a group.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    send: u64,
+    recv: u64,
+    wire_send: u64,
+    wire_recv: u64,
+    events: u64,
+    connections: u64,
+    failed: u64,
+    retrans: u64,
+    /// [`u64::MAX`]: none was measured.
+    rtt: u64,
+    bits: u8,
+}
+
+const EMPTY: Line = Line {
+    send: 0,
+    recv: 0,
+    wire_send: 0,
+    wire_recv: 0,
+    events: 0,
+    connections: 0,
+    failed: 0,
+    retrans: 0,
+    rtt: u64::MAX,
+    bits: 0,
+};
 
 /// Sums, by place.
 #[derive(Debug, Default)]
-pub(super) struct Table {
-    send: Vec<u64>,
-    recv: Vec<u64>,
-    wire_send: Vec<u64>,
-    wire_recv: Vec<u64>,
-    events: Vec<u64>,
-    connections: Vec<u64>,
-    failed: Vec<u64>,
-    retrans: Vec<u64>,
-    /// [`u64::MAX`]: none was measured.
-    rtt: Vec<u64>,
-    measured: Vec<u8>,
-}
-
-fn place(place: u32) -> usize {
-    usize::try_from(place).unwrap_or(usize::MAX)
-}
-
-/// Adds what `value` says of each row to where it belongs.
-fn add(to: &mut [u64], (rows, places): (&[u32], &[u32]), column: &[u64]) {
-    if column.is_empty() {
-        return;
-    }
-    for (row, at_place) in rows.iter().zip(places) {
-        if let Some(sum) = to.get_mut(place(*at_place)) {
-            *sum = sum.saturating_add(at(column, *row));
-        }
-    }
-}
+pub(super) struct Table(Vec<Line>);
 
 impl Table {
     pub(super) fn clear(&mut self) {
-        for column in self.counts() {
-            column.clear();
-        }
-        self.rtt.clear();
-        self.measured.clear();
-    }
-
-    fn counts(&mut self) -> [&mut Vec<u64>; 8] {
-        [
-            &mut self.send,
-            &mut self.recv,
-            &mut self.wire_send,
-            &mut self.wire_recv,
-            &mut self.events,
-            &mut self.connections,
-            &mut self.failed,
-            &mut self.retrans,
-        ]
+        self.0.clear();
     }
 
     /// Makes room for so many.
     pub(super) fn grow(&mut self, len: usize) {
-        for column in self.counts() {
-            column.resize(len, 0);
-        }
-        self.rtt.resize(len, u64::MAX);
-        self.measured.resize(len, 0);
+        self.0.resize(len, EMPTY);
+    }
+
+    /// Forgets places to which nothing was added; shows the others to `each`.
+    pub(super) fn settle(&mut self, mut each: impl FnMut(usize)) {
+        let mut places = 0..self.0.len();
+        self.0.retain(|line| {
+            let any = line.bits & ANY != 0;
+            places.next().filter(|_| any).into_iter().for_each(&mut each);
+            any
+        });
+    }
+
+    fn line(&self, place: usize) -> Line {
+        self.0.get(place).copied().unwrap_or(EMPTY)
     }
 
     /// Adds the rows of `batch` to the places beside them. All columns have to be loaded.
-    pub(super) fn add(&mut self, batch: &Batch, (rows, places): (&[u32], &[u32])) {
-        let which = (rows, places);
-        add(&mut self.send, which, batch.sums(Column::Send));
-        add(&mut self.recv, which, batch.sums(Column::Recv));
-        add(&mut self.events, which, batch.sums(Column::Events));
-        add(&mut self.connections, which, batch.sums(Column::Connections));
-        add(&mut self.failed, which, batch.sums(Column::Failed));
-        add(&mut self.retrans, which, batch.sums(Column::Retrans));
-        let measured = &mut self.measured;
-        for (to, code, payload, bit) in [
-            (&mut self.wire_send, Column::WireSend, Column::Send, WIRE_SEND),
-            (&mut self.wire_recv, Column::WireRecv, Column::Recv, WIRE_RECV),
-        ] {
-            let (codes, payload) = (batch.sums(code), batch.sums(payload));
-            if codes.is_empty() {
+    pub(super) fn add(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
+        let columns = Column::ALL.map(|column| batch.sums(column));
+        for (row, place) in rows.iter().zip(places) {
+            let Some(line) = self.0.get_mut(usize::try_from(*place).unwrap_or(usize::MAX)) else {
                 continue;
+            };
+            let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
+                columns.map(|column| at(column, *row));
+            let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
+            line.bits |= ANY;
+            add(&mut line.send, send);
+            add(&mut line.recv, recv);
+            add(&mut line.events, events);
+            add(&mut line.connections, connections);
+            add(&mut line.failed, failed);
+            add(&mut line.retrans, retrans);
+            if let Some(bytes) = wire(wire_send, send) {
+                add(&mut line.wire_send, bytes);
+                line.bits |= WIRE_SEND;
             }
-            for (row, at_place) in rows.iter().zip(places) {
-                if let Some(bytes) = wire(at(codes, *row), at(payload, *row))
-                    && let Some(sum) = to.get_mut(place(*at_place))
-                    && let Some(bits) = measured.get_mut(place(*at_place))
-                {
-                    *sum = sum.saturating_add(bytes);
-                    *bits |= bit;
-                }
+            if let Some(bytes) = wire(wire_recv, recv) {
+                add(&mut line.wire_recv, bytes);
+                line.bits |= WIRE_RECV;
             }
-        }
-        let codes = batch.sums(Column::Rtt);
-        if !codes.is_empty() {
-            for (row, at_place) in rows.iter().zip(places) {
-                if let Some(least) = self.rtt.get_mut(place(*at_place)) {
-                    // None, which is 0, becomes the largest number.
-                    *least = (*least).min(at(codes, *row).wrapping_sub(1));
-                }
-            }
+            // None, which is 0, becomes the largest number.
+            line.rtt = line.rtt.min(rtt.wrapping_sub(1));
         }
     }
 
     /// What groups are ranked by, as [`Sums::size`].
     pub(super) fn size(&self, place: usize) -> (u64, u64) {
-        let number = |column: &[u64]| column.get(place).copied().unwrap_or(0);
-        (number(&self.send).saturating_add(number(&self.recv)), number(&self.connections))
+        let line = self.line(place);
+        (line.send.saturating_add(line.recv), line.connections)
     }
 
     pub(super) fn get(&self, place: usize) -> Sums {
-        let number = |column: &[u64]| column.get(place).copied().unwrap_or(0);
-        let bits = self.measured.get(place).copied().unwrap_or(0);
-        let rtt = self.rtt.get(place).copied().filter(|least| *least != u64::MAX);
+        let Line { send, recv, wire_send, wire_recv, .. } = self.line(place);
+        let Line { events, connections, failed, retrans, rtt, bits, .. } = self.line(place);
         Sums {
-            send: number(&self.send),
-            recv: number(&self.recv),
-            wire_send: (bits & WIRE_SEND != 0).then(|| number(&self.wire_send)),
-            wire_recv: (bits & WIRE_RECV != 0).then(|| number(&self.wire_recv)),
-            events: number(&self.events),
-            connections: number(&self.connections),
-            failed: number(&self.failed),
-            retrans: number(&self.retrans),
-            rtt_us: rtt,
+            send,
+            recv,
+            wire_send: (bits & WIRE_SEND != 0).then_some(wire_send),
+            wire_recv: (bits & WIRE_RECV != 0).then_some(wire_recv),
+            events,
+            connections,
+            failed,
+            retrans,
+            rtt_us: (rtt != u64::MAX).then_some(rtt),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::blocks::Which;
 use crate::classify::Sql;
+use crate::intern::Interner;
 use crate::rollups;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
@@ -70,7 +71,7 @@ impl Cut {
     pub(super) fn step(
         &self,
         tx: &Transaction<'_>,
-        unsealed: &mut Waiting,
+        (unsealed, interner): (&mut Waiting, &mut Interner),
         max_rows: usize,
         report: &mut ExpireReport,
     ) -> Sql<bool> {
@@ -78,8 +79,8 @@ impl Cut {
         let late = "SELECT EXISTS (SELECT 1 FROM blocks WHERE sealed = 0 AND first < ?1)";
         if tx.prepare_cached(late)?.query_row([self.wanted.row], |row| row.get(0))? {
             // Or their sums would lack them.
-            seal::seal(tx)?;
-            *unsealed = Waiting::default();
+            seal::seal(tx, interner)?;
+            *unsealed = Waiting::SEALED;
         }
         floors.row = self.rows_floor(tx, &floors)?;
         if self.wanted.minute == i64::MAX {
@@ -135,7 +136,7 @@ impl Cut {
             block.each(|row| {
                 if time.contains(&row.contime) {
                     // Pairs ask for no ports.
-                    rows.push(Summand { row: *row, lport: 0, rport: 0, loose: false });
+                    rows.push(Summand::new(row, (0, 0, 0)));
                 }
             })
         })?;

@@ -1,26 +1,19 @@
 //! How it went over time.
 
 use super::Bucket;
-use super::Point;
 use super::Series;
 use super::Span;
+use super::points::Points;
+use super::points::Steps;
 use crate::ask::Axis;
-use crate::ask::Batch;
-use crate::ask::Column;
 use crate::ask::Groups;
 use crate::ask::Lookups;
 use crate::ask::Need;
+use crate::ask::Rows;
 use crate::ask::Sink;
 use crate::ask::Stop;
 use crate::ask::SumColumns;
-use crate::ask::at;
-use crate::ask::wire;
 
-/// Points of a series over all its lines.
-const MOST_POINTS: usize = 250_000;
-/// What a point has.
-const COLUMNS: [Column; 5] =
-    [Column::Send, Column::Recv, Column::WireSend, Column::WireRecv, Column::Connections];
 /// The widths, in seconds, that a series may have if none is asked for.
 const WIDTHS: [i64; 12] =
     [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
@@ -30,8 +23,8 @@ const DAY: i64 = 86_400;
 const WEEKS: i64 = 14 * DAY;
 
 impl Bucket {
-    /// The first step, the width of all, and how many there are.
-    pub(super) fn within(self, span: Span) -> (i64, i64, usize) {
+    /// The steps of a time.
+    pub(super) fn within(self, span: Span) -> Steps {
         let (width, offset) = match self {
             Self::Seconds { width, offset } => (width.max(1), offset),
             Self::Auto => {
@@ -45,88 +38,99 @@ impl Bucket {
         let start = span.since.saturating_sub(offset).div_euclid(width) * width + offset;
         let long = span.until.saturating_sub(start).max(0);
         let count = long / width + i64::from(long % width > 0);
-        (start, width, usize::try_from(count).unwrap_or(usize::MAX))
+        Steps { start, width, count: usize::try_from(count).unwrap_or(usize::MAX) }
     }
 }
 
-/// Lines in the making: a line for each answer, one for all others.
+fn series(steps: Steps, points: Points, places: &[usize]) -> Series {
+    let (lines, others) = points.finish(places);
+    Series { start: steps.start, width: steps.width, lines, others }
+}
+
+/// The lines of some groups, and one for all others, once it is known which are shown.
 pub(super) struct Lines {
     groups: Groups,
-    time: Axis,
-    start: i64,
-    width: i64,
-    steps: usize,
-    points: Vec<Point>,
-    keys: Vec<u128>,
-    times: Vec<u32>,
+    steps: Steps,
+    count: usize,
+    points: Points,
 }
 
 impl Lines {
-    pub(super) fn new(
-        axes: Vec<Axis>,
-        answers: &[Vec<u32>],
-        (start, width, steps): (i64, i64, usize),
-    ) -> Result<Self, Stop> {
-        let points = steps.saturating_mul(answers.len() + 1);
-        if points > MOST_POINTS {
-            return Err(Stop::TooMany);
-        }
-        let mut groups = Groups::new(axes);
-        for values in answers {
-            let key = groups.key(values)?;
-            groups.place_for(key)?;
-        }
-        let time = Axis::Time { width, offset: start };
-        let points = vec![Point::default(); points];
-        Ok(Self { groups, time, start, width, steps, points, keys: Vec::new(), times: Vec::new() })
+    pub(super) fn new(axes: Vec<Axis>, answers: &[Vec<u32>], steps: Steps) -> Result<Self, Stop> {
+        let (groups, count) = (Groups::only(axes, answers)?, answers.len());
+        Ok(Self { groups, steps, count, points: Points::new(steps, count + 1)? })
     }
 
     pub(super) fn finish(self) -> Series {
-        let mut lines: Vec<Vec<Point>> = match self.steps {
-            0 => vec![Vec::new(); self.groups.len() + 1],
-            steps => self.points.chunks(steps).map(<[Point]>::to_vec).collect(),
-        };
-        let others = lines.pop().unwrap_or_default();
-        Series { start: self.start, width: self.width, lines, others }
+        let places: Vec<usize> = (0..self.count).collect();
+        series(self.steps, self.points, &places)
     }
 }
 
 impl Sink for Lines {
     fn need(&self, need: &mut Need) {
-        self.groups.axes.iter().chain([&self.time]).for_each(|axis| axis.need(need));
+        self.groups.axes.iter().chain([&self.steps.axis()]).for_each(|axis| axis.need(need));
     }
 
     fn take(
         &mut self,
         lookups: &Lookups,
-        batch: &mut Batch,
+        batch: &mut Rows,
         source: &dyn SumColumns,
     ) -> Result<(), Stop> {
-        batch.load(source, &COLUMNS)?;
-        self.groups.keys_of(lookups, batch, &mut self.keys)?;
-        lookups.values(&self.time, batch, &mut self.times);
-        let [send, recv, wire_send, wire_recv, connections] =
-            COLUMNS.map(|column| batch.sums(column));
-        let last = self.steps.saturating_sub(1);
-        for ((row, key), step) in batch.rows().iter().zip(&self.keys).zip(&self.times) {
-            let line = self.groups.place(*key).and_then(|line| usize::try_from(line).ok());
-            let line = line.unwrap_or(self.groups.len());
-            // A sum that is coarser than the steps counts where it begins.
-            let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
-            if let Some(point) = self.points.get_mut(line * self.steps + step) {
-                let (sent, received) = (at(send, *row), at(recv, *row));
-                let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
-                add(&mut point.send, sent);
-                add(&mut point.recv, received);
-                add(&mut point.connections, at(connections, *row));
-                if let Some(bytes) = wire(at(wire_send, *row), sent) {
-                    add(point.wire_send.get_or_insert(0), bytes);
-                }
-                if let Some(bytes) = wire(at(wire_recv, *row), received) {
-                    add(point.wire_recv.get_or_insert(0), bytes);
-                }
-            }
-        }
-        Ok(())
+        self.groups.place(lookups, batch)?;
+        self.points.add((batch, source), self.groups.placed(), self.count)
+    }
+}
+
+/// The lines of all groups, where these are so few that each can have one.
+pub(super) struct Each {
+    steps: Steps,
+    lines: usize,
+    points: Points,
+}
+
+impl Each {
+    /// None if there are too many.
+    pub(super) fn of(groups: &Groups, steps: Steps) -> Result<Option<Self>, Stop> {
+        let Some(lines) = groups.fixed().filter(|lines| steps.allow(*lines)) else {
+            return Ok(None);
+        };
+        Ok(Some(Self { steps, lines, points: Points::new(steps, lines)? }))
+    }
+
+    /// What it wants to know of each row.
+    pub(super) fn need(&self, need: &mut Need) {
+        self.steps.axis().need(need);
+    }
+
+    /// Those of the groups with these values, the others as one.
+    pub(super) fn finish(self, groups: &Groups, answers: &[Vec<u32>]) -> Series {
+        let places: Vec<usize> = answers.iter().map(|values| groups.fixed_place(values)).collect();
+        series(self.steps, self.points, &places)
+    }
+}
+
+/// Groups and their lines, read together.
+pub(super) struct Both<'a> {
+    pub(super) groups: &'a mut Groups,
+    pub(super) each: &'a mut Each,
+}
+
+impl Sink for Both<'_> {
+    fn need(&self, need: &mut Need) {
+        self.groups.need(need);
+        self.each.need(need);
+    }
+
+    fn take(
+        &mut self,
+        lookups: &Lookups,
+        batch: &mut Rows,
+        source: &dyn SumColumns,
+    ) -> Result<(), Stop> {
+        self.groups.take(lookups, batch, source)?;
+        let Each { points, lines, .. } = self.each;
+        points.add((batch, source), self.groups.placed(), *lines)
     }
 }

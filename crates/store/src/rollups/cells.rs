@@ -122,24 +122,65 @@ pub(super) fn merge(stored: &[u8], added: &[([u64; 2], Sums)]) -> Result<Vec<u8>
 
 /// One of several, which may have cells in common.
 pub(super) fn merge_all(parts: &[Vec<u8>]) -> Result<Vec<u8>, BadPack> {
-    let mut all: Vec<([u64; 2], Sums)> = Vec::new();
+    let mut heads = Vec::with_capacity(parts.len());
     for part in parts {
-        let (mut cells, mut chunk) = (Cells::new(part), Chunk::default());
-        while cells.next(&mut chunk)? {
-            chunk.read_sums()?;
-            all.extend((0..chunk.len()).map(|at| (chunk.cell(at), chunk.sums(at))));
-        }
+        heads.extend(Head::of(part)?);
     }
-    all.sort_by_key(|(cell, _)| *cell);
     let mut packer = Packer::default();
-    for same in all.chunk_by(|(one, _), (other, _)| one == other) {
+    while let Some(cell) = heads.iter().map(|head| head.cell).min() {
         let mut sums = Sums::default();
-        same.iter().for_each(|(_, more)| sums.add(*more));
-        if let Some((cell, _)) = same.first() {
-            packer.push(*cell, &sums);
+        let mut at = 0;
+        while let Some(head) = heads.get_mut(at) {
+            if head.cell == cell {
+                sums.add(head.chunk.sums(head.at));
+                if !head.step()? {
+                    heads.swap_remove(at);
+                    continue;
+                }
+            }
+            at += 1;
         }
+        packer.push(cell, &sums);
     }
     Ok(packer.finish())
+}
+
+/// The first cell of a part that is not merged yet.
+struct Head<'a> {
+    cell: [u64; 2],
+    at: usize,
+    chunk: Chunk<'a>,
+    rest: Cells<'a>,
+}
+
+impl<'a> Head<'a> {
+    /// `None` if the part is empty.
+    fn of(part: &'a [u8]) -> Result<Option<Self>, BadPack> {
+        let mut head =
+            Self { cell: [0; 2], at: 0, chunk: Chunk::default(), rest: Cells::new(part) };
+        Ok(head.chunk()?.then_some(head))
+    }
+
+    /// Goes to the next cell; false if there is none.
+    fn step(&mut self) -> Result<bool, BadPack> {
+        self.at += 1;
+        if self.at < self.chunk.len() {
+            self.cell = self.chunk.cell(self.at);
+            return Ok(true);
+        }
+        self.chunk()
+    }
+
+    fn chunk(&mut self) -> Result<bool, BadPack> {
+        while self.rest.next(&mut self.chunk)? {
+            if self.chunk.len() > 0 {
+                self.chunk.read_sums()?;
+                (self.at, self.cell) = (0, self.chunk.cell(0));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Packed cells, chunk by chunk.

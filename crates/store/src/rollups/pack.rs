@@ -1,10 +1,19 @@
-//! Columns of numbers in few bytes, and quickly read: how many bytes each has (four bits), then
-//! those bytes. Columns of one and the same number are that number once.
+//! Columns of numbers in few bytes, and quickly read: 64 numbers at a time have as many bits each as
+//! the largest of them needs. Columns of one and the same number are that number once.
 
 /// Bytes that are no packed column: the database is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a rollup is not what was written")]
 pub(crate) struct BadPack;
+
+/// Numbers that are as wide as each other.
+const GROUP: usize = 64;
+/// Bytes of the widest group, and those that are read with its last number.
+const ROOM: usize = 8 * GROUP + 8;
+/// The two highest bits of a column's head: it is one number; its numbers are in bits. Those that
+/// have neither were written by schema 5: how many bytes each number has (four bits), then those.
+const SAME: u32 = 1 << 31;
+const BITS: u32 = 1 << 30;
 
 /// Appends `values`, of which there are at most 65,535.
 pub(super) fn column(out: &mut Vec<u8>, values: &[u64]) {
@@ -14,26 +23,34 @@ pub(super) fn column(out: &mut Vec<u8>, values: &[u64]) {
     out.extend([0; 4]);
     if same {
         let bytes = first.to_le_bytes();
-        out.extend(bytes.iter().take(length(first)));
+        out.extend(bytes.iter().take(8 - first.leading_zeros() as usize / 8));
     } else {
-        for pair in values.chunks(2) {
-            let nibble = |at: usize| pair.get(at).map_or(0, |value| length(*value));
-            out.push(u8::try_from(nibble(0) | nibble(1) << 4).unwrap_or(0));
-        }
-        for value in values {
-            out.extend(value.to_le_bytes().iter().take(length(*value)));
-        }
+        values.chunks(GROUP).for_each(|group| bits(out, group));
     }
     let size = u32::try_from(out.len() - start - 4).unwrap_or(0);
-    // The highest bit tells whether it is one number.
-    let head = (size | u32::from(same) << 31).to_le_bytes();
+    let head = (size | if same { SAME } else { BITS }).to_le_bytes();
     if let Some(place) = out.get_mut(start..start + 4) {
         place.copy_from_slice(&head);
     }
 }
 
-fn length(value: u64) -> usize {
-    (8 - value.leading_zeros() as usize / 8).min(8)
+/// Appends the width of some numbers and then their bits, the lowest first.
+fn bits(out: &mut Vec<u8>, group: &[u64]) {
+    let width = u64::BITS - group.iter().fold(0, |all, value| all | value).leading_zeros();
+    out.push(u8::try_from(width).unwrap_or(0));
+    let (mut waiting, mut count) = (0_u128, 0);
+    for value in group {
+        waiting |= u128::from(*value) << count;
+        count += width;
+        if count >= u64::BITS {
+            let low = u64::try_from(waiting & u128::from(u64::MAX)).unwrap_or(0);
+            out.extend(low.to_le_bytes());
+            waiting >>= u64::BITS;
+            count -= u64::BITS;
+        }
+    }
+    let rest = usize::try_from(count.div_ceil(8)).unwrap_or(0);
+    out.extend(waiting.to_le_bytes().iter().take(rest));
 }
 
 /// Reads packed columns one after the other.
@@ -49,44 +66,91 @@ impl<'a> Unpack<'a> {
     }
 
     pub(super) fn number(&mut self) -> Result<usize, BadPack> {
+        usize::try_from(self.head()?).map_err(|_| BadPack)
+    }
+
+    fn head(&mut self) -> Result<u32, BadPack> {
         let bytes = self.take(4)?.try_into().map_err(|_| BadPack)?;
-        usize::try_from(u32::from_le_bytes(bytes)).map_err(|_| BadPack)
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    /// The next column: its kind, and its bytes.
+    fn packed(&mut self) -> Result<(u32, &'a [u8]), BadPack> {
+        let head = self.head()?;
+        let kind = head & (SAME | BITS);
+        let size = usize::try_from(head ^ kind).map_err(|_| BadPack)?;
+        Ok((kind, self.take(size)?))
     }
 
     /// Fills `into` with the next column.
     pub(super) fn column(&mut self, into: &mut [u64]) -> Result<(), BadPack> {
-        let head = self.number()?;
-        let (size, same) = (head & 0x7FFF_FFFF, head >> 31 == 1);
-        let bytes = self.take(size)?;
-        if same {
-            let value = partial(bytes).ok_or(BadPack)?;
-            into.fill(value);
-            return Ok(());
-        }
-        let (lengths, mut data) = bytes.split_at_checked(into.len().div_ceil(2)).ok_or(BadPack)?;
-        for (pair, nibbles) in into.chunks_mut(2).zip(lengths) {
-            for (value, length) in pair.iter_mut().zip([nibbles & 15, nibbles >> 4]) {
-                let length = usize::from(length);
-                *value = match data.first_chunk::<8>() {
-                    Some(eight) if length < 8 => {
-                        u64::from_le_bytes(*eight) & ((1 << (8 * length)) - 1)
-                    }
-                    _ => data.get(..length).and_then(partial).ok_or(BadPack)?,
-                };
-                data = data.get(length..).ok_or(BadPack)?;
+        let (kind, bytes) = self.packed()?;
+        match kind {
+            SAME => {
+                into.fill(partial(bytes).ok_or(BadPack)?);
+                Ok(())
             }
+            BITS => {
+                let mut rest = Unpack(bytes);
+                let mut room = [0; ROOM];
+                into.chunks_mut(GROUP).try_for_each(|group| rest.group(group, &mut room))?;
+                if rest.0.is_empty() { Ok(()) } else { Err(BadPack) }
+            }
+            0 => by_length(bytes, into),
+            _ => Err(BadPack),
         }
-        if data.is_empty() { Ok(()) } else { Err(BadPack) }
+    }
+
+    /// Fills `into` with the next numbers of one width.
+    fn group(&mut self, into: &mut [u64], room: &mut [u8; ROOM]) -> Result<(), BadPack> {
+        let (width, _) = self.take(1)?.split_first().ok_or(BadPack)?;
+        let width = usize::from(*width);
+        let mask = match width {
+            0 => {
+                into.fill(0);
+                return Ok(());
+            }
+            64 => u64::MAX,
+            1..64 => (1 << width) - 1,
+            _ => return Err(BadPack),
+        };
+        let bytes = self.take((into.len() * width).div_ceil(8))?;
+        // What follows in the room, of another group, is masked away.
+        room.get_mut(..bytes.len()).ok_or(BadPack)?.copy_from_slice(bytes);
+        for (at, value) in into.iter_mut().enumerate() {
+            let bit = at * width;
+            let from = bit / 8 % (8 * GROUP);
+            let number = match room.get(from..from + 8).and_then(|bytes| bytes.first_chunk()) {
+                Some(eight) => u64::from_le_bytes(*eight) >> (bit % 8),
+                None => 0,
+            };
+            // The highest bits of a wide one are in the byte after these.
+            let beyond = match room.get(from + 8) {
+                Some(ninth) if width > 56 => u64::from(*ninth) << 1 << (63 - bit % 8),
+                _ => 0,
+            };
+            *value = (number | beyond) & mask;
+        }
+        Ok(())
     }
 
     /// Leaves out the next `count` columns.
     pub(super) fn skip(&mut self, count: usize) -> Result<(), BadPack> {
-        for _ in 0..count {
-            let size = self.number()? & 0x7FFF_FFFF;
-            self.take(size)?;
-        }
-        Ok(())
+        (0..count).try_for_each(|_| self.packed().map(drop))
     }
+}
+
+/// A column that schema 5 wrote.
+fn by_length(bytes: &[u8], into: &mut [u64]) -> Result<(), BadPack> {
+    let (lengths, mut data) = bytes.split_at_checked(into.len().div_ceil(2)).ok_or(BadPack)?;
+    for (pair, nibbles) in into.chunks_mut(2).zip(lengths) {
+        for (value, length) in pair.iter_mut().zip([nibbles & 15, nibbles >> 4]) {
+            let (bytes, rest) = data.split_at_checked(length.into()).ok_or(BadPack)?;
+            *value = partial(bytes).ok_or(BadPack)?;
+            data = rest;
+        }
+    }
+    if data.is_empty() { Ok(()) } else { Err(BadPack) }
 }
 
 fn partial(bytes: &[u8]) -> Option<u64> {
@@ -103,7 +167,7 @@ mod tests {
     proptest! {
         #[test]
         fn columns_come_out_as_they_went_in(
-            one in prop::collection::vec(any::<u64>(), 1..20),
+            one in prop::collection::vec(any::<u64>(), 1..200),
             shift in 0..64_u32,
         ) {
             let two: Vec<u64> = one.iter().map(|value| value >> shift).collect();
@@ -123,6 +187,26 @@ mod tests {
             prop_assert!(unpack.0.is_empty());
             unpack = before;
             unpack.skip(2).unwrap();
+            prop_assert!(unpack.0.is_empty());
+        }
+
+        #[test]
+        fn columns_of_schema_5_are_read(values in prop::collection::vec(any::<u64>(), 2..20), shift in 0..64_u32) {
+            let values: Vec<u64> = values.iter().map(|value| value >> shift).collect();
+            let length = |value: &u64| 8 - value.leading_zeros() as usize / 8;
+            let mut bytes = Vec::new();
+            for pair in values.chunks(2) {
+                let nibble = |at: usize| pair.get(at).map_or(0, length);
+                bytes.push(u8::try_from(nibble(0) | nibble(1) << 4).unwrap());
+            }
+            for value in &values {
+                bytes.extend(&value.to_le_bytes()[..length(value)]);
+            }
+            let mut column = u32::try_from(bytes.len()).unwrap().to_le_bytes().to_vec();
+            column.append(&mut bytes);
+            let (mut unpack, mut found) = (Unpack(&column), vec![0; values.len()]);
+            unpack.column(&mut found).unwrap();
+            prop_assert_eq!(found, values);
             prop_assert!(unpack.0.is_empty());
         }
 

@@ -50,9 +50,9 @@ fn write(tx: &Transaction<'_>, key: i64, sums: &[u8]) -> Sql<()> {
     Ok(())
 }
 
-/// Makes one of the parts of a time that is over, if there is such a time: one only, so that it
-/// takes no long time.
-pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<()> {
+/// Makes one of the parts of a time that is over: one only, so that it takes no long time. False if
+/// there is no such time.
+pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<bool> {
     for level in [Level::Hour, Level::Day] {
         let begin = now.div_euclid(level.span()) * level.span();
         for cube in level.lasting().iter().chain(level.passing()) {
@@ -63,11 +63,12 @@ pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<()> {
             let Some(newest) = newest else { continue };
             let whole = key(level, *cube, start(newest));
             if newest > whole {
-                return merge(tx, whole, newest);
+                merge(tx, whole, newest)?;
+                return Ok(true);
             }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Makes one of all parts from one key to another.
@@ -118,7 +119,7 @@ mod tests {
         let base = key(Level::Day, Cube::Pair, day);
         let mut expected: BTreeMap<[u64; 2], Sums> = BTreeMap::new();
         for round in 0..12_u64 {
-            let cells = (0..3_000_u64).map(|at| {
+            let cells = (0..9_000_u64).map(|at| {
                 let sums = Sums { send: at << round, rtt_us: Some(at), ..Sums::default() };
                 ([at % 60, at * (1 + round % 4)], sums)
             });
@@ -143,9 +144,10 @@ mod tests {
         let time = day..day + 86_400;
         assert_eq!(stored(&tx, &time), expected);
         // Not while the day lasts.
-        fold(&tx, day + 86_399).unwrap();
+        assert!(!fold(&tx, day + 86_399).unwrap());
         assert!(parts(&tx) > 2);
-        fold(&tx, day + 86_400).unwrap();
+        assert!(fold(&tx, day + 86_400).unwrap());
+        assert!(!fold(&tx, day + 86_400).unwrap());
         assert_eq!(parts(&tx), 1);
         assert_eq!(stored(&tx, &time), expected);
     }

@@ -7,11 +7,12 @@ use rusqlite::Transaction;
 use crate::blocks;
 use crate::blocks::Which;
 use crate::classify::Sql;
+use crate::intern::Interner;
 use crate::migrate::Step;
 use crate::rollups;
 use crate::rollups::Cube;
 use crate::rollups::Level;
-use crate::seal::Ports;
+use crate::rollups::Summand;
 
 /// Level 1, cube 1.
 pub(super) const V6: Step = Step {
@@ -22,7 +23,7 @@ pub(super) const V6: Step = Step {
 /// Adds up the rows, an hour at a time.
 fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
     let hour = Level::Hour.span();
-    let mut ports = Ports::new(tx);
+    let mut interner = Interner::default();
     let mut from = i64::MIN;
     // A block that began in the hour before may reach into this one.
     while let Some(first) = tx
@@ -42,7 +43,10 @@ fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
         blocks::scan(tx, (time.clone(), Which::Sealed), |block| {
             block.each(|row| stored.extend(time.contains(&row.contime).then_some(*row)))
         })?;
-        let rows = stored.into_iter().map(|row| ports.summand(row)).collect::<Sql<Vec<_>>>()?;
+        let rows = stored
+            .iter()
+            .map(|row| Ok(Summand::new(row, interner.ports(tx, row.peer)?)))
+            .collect::<Sql<Vec<_>>>()?;
         let hours = Level::Hour.passing().iter().map(|cube| (Level::Hour, *cube));
         for which in hours.chain([(Level::Day, Cube::Loose)]) {
             rollups::add_to(tx, which, &rows, |_| true)?;

@@ -193,12 +193,11 @@ impl Look<'_> {
                 if full.is_err() || !time.contains(&row.contime) {
                     return;
                 }
-                let summand = known.summand(*row);
-                let sums = crate::Sums::from(row);
+                let summand = known.summand(row);
                 for cube in Cube::ALL.into_iter().filter(|cube| summand.is_in(*cube)) {
                     let cell = summand.cell(cube);
                     let mut add = |to: &mut [Cells; CUBES], level| match to.get_mut(cube as usize) {
-                        Some(to) => room.add(to, cell, rollups::kept(level, cube, sums)),
+                        Some(to) => room.add(to, cell, rollups::kept(level, cube, summand.sums)),
                         None => Ok(()),
                     };
                     let hours = [Level::Hour.lasting(), Level::Hour.passing()];

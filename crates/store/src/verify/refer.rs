@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::blocks::Stored;
 use crate::classify::Sql;
-use crate::parties::Loose;
+use crate::parties::Ports;
 use crate::rollups::Cube;
 use crate::rollups::Summand;
 
@@ -60,7 +60,7 @@ pub(super) struct Known {
     peers: Ids,
     processes: Ids,
     /// By peer: local port, remote port, which of them is the row's own.
-    ports: Vec<(u16, u16, u8)>,
+    ports: Vec<Ports>,
 }
 
 impl Known {
@@ -108,16 +108,9 @@ impl Known {
     }
 
     /// A row as sums have it.
-    pub(super) fn summand(&self, row: Stored) -> Summand {
-        let Stored { peer, port, .. } = row;
-        let at = usize::try_from(peer).unwrap_or(usize::MAX);
-        let (lport, rport, loose) = self.ports.get(at).copied().unwrap_or((0, 0, 0));
-        Summand {
-            row,
-            lport: if loose == Loose::Local as u8 { port } else { lport.into() },
-            rport: if loose == Loose::Remote as u8 { port } else { rport.into() },
-            loose: loose == Loose::Remote as u8,
-        }
+    pub(super) fn summand(&self, row: &Stored) -> Summand {
+        let at = usize::try_from(row.peer).unwrap_or(usize::MAX);
+        Summand::new(row, self.ports.get(at).copied().unwrap_or((0, 0, 0)))
     }
 }
 
