@@ -19,6 +19,8 @@ pub(crate) use cells::Chunk;
 pub(crate) use pack::BadPack;
 pub(crate) use parts::add as add_cells;
 pub(crate) use parts::fold;
+pub(crate) use parts::join;
+pub(crate) use parts::repack;
 
 /// How long the time is that a sum covers. Codes are those of the table `levels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +48,7 @@ impl Level {
 pub(crate) enum Cube {
     /// Actor and outcome.
     Actor = 0,
-    /// Peer.
+    /// Peer and outcome.
     Peer = 1,
     /// Actor and peer.
     Pair = 2,
@@ -208,7 +210,7 @@ impl Summand {
         let row = &self.row;
         match cube {
             Cube::Actor => [number(row.actor), row.outcome()],
-            Cube::Peer => [number(row.peer), 0],
+            Cube::Peer => [number(row.peer), row.outcome()],
             Cube::Pair => [number(row.actor), number(row.peer)],
             Cube::Lport => [number(self.lport), 0],
             Cube::Rport => [number(self.rport), 0],
