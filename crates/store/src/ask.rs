@@ -28,7 +28,6 @@ pub(crate) use rows::Column;
 pub(crate) use rows::Rows;
 pub(crate) use rows::SumColumns;
 pub(crate) use rows::at;
-pub(crate) use rows::wire;
 pub(crate) use run::Question;
 pub(crate) use run::Sink;
 pub(crate) use run::Stop;

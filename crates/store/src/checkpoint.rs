@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::TrySendError;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
@@ -77,9 +78,8 @@ impl Beside {
             self.thread = self.start();
         }
         // One that is asked already need not be asked again.
-        self.thread.as_ref().is_some_and(|(asked, thread)| {
-            let _ = asked.try_send(());
-            !thread.is_finished()
+        self.thread.as_ref().is_some_and(|(asked, _)| {
+            !matches!(asked.try_send(()), Err(TrySendError::Disconnected(())))
         })
     }
 

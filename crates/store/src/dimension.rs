@@ -160,7 +160,10 @@ const DIRECTIONS: &[&str] = &["", "outgoing", "incoming", "listening"];
 /// reason or for none that is known, `error` was a connection and broke off for another reason. Which
 /// it is: [`crate::blocks::outcome`].
 pub(crate) const OUTCOMES: &[&str] =
-    &["", "closed", "refused", "timeout", "unreachable", "reset", "aborted", "error"];
+    &["", "closed", "refused", "timeout", "unreachable", "reset", "aborted", "error", "unknown"];
+/// The last of them: of a time that is only kept in sums that do not tell it.
+pub(crate) const UNKNOWN_OUTCOME: u64 = OUTCOMES.len() as u64 - 1;
+
 /// Names (the first is the canonical one) and sources.
 const TABLE: &[(Dimension, &[&str], Source)] = &[
     // The program that moved the bytes: path, process name, command line, digest of the file.

@@ -67,6 +67,13 @@ impl From<&Stored> for Sums {
     }
 }
 
+/// Bytes on the wire, as blocks and sums store them: 0 where they were not measured, else how much
+/// more than the payload (zigzag), and one more.
+pub(crate) fn wire(code: u64, payload: u64) -> Option<u64> {
+    let zigzag = code.checked_sub(1)?;
+    Some(payload.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
+}
+
 fn add_measured(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),

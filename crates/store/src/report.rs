@@ -54,7 +54,7 @@ pub struct Span {
     /// Up to, not including, this unix second; likewise.
     pub until: i64,
     /// What lies before this unix second is kept in sums that do not tell what was asked (process
-    /// ids, ports of clients, outcomes by peer): it reads as unknown there.
+    /// ids, ports of clients, outcomes by peer within a day): it reads as unknown there.
     pub coarse_before: Option<i64>,
 }
 

@@ -21,6 +21,8 @@ pub(crate) use cells::Chunk;
 pub(crate) use pack::BadPack;
 pub(crate) use parts::add as add_cells;
 pub(crate) use parts::fold;
+pub(crate) use parts::join;
+pub(crate) use parts::repack;
 
 /// How long the time is that a sum covers. Codes are those of the table `levels`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +50,7 @@ impl Level {
 pub(crate) enum Cube {
     /// Actor and outcome.
     Actor = 0,
-    /// Peer.
+    /// Peer and outcome.
     Peer = 1,
     /// Actor and peer.
     Pair = 2,
@@ -233,7 +235,7 @@ impl Summand {
     pub(crate) fn cell(&self, cube: Cube) -> [u64; 2] {
         match cube {
             Cube::Actor => [self.actor, self.outcome],
-            Cube::Peer => [self.peer, 0],
+            Cube::Peer => [self.peer, self.outcome],
             Cube::Pair => [self.actor, self.peer],
             Cube::Lport => [self.lport.into(), 0],
             Cube::Rport => [self.rport.into(), 0],

@@ -1,8 +1,10 @@
 //! Reading sums.
 
+use crate::dimension::UNKNOWN_OUTCOME;
 use crate::rollups::Cells;
 use crate::rollups::Chunk;
 use crate::rollups::Cube;
+use crate::rollups::Level;
 use crate::rollups::damaged;
 
 use super::plan::Of;
@@ -36,7 +38,17 @@ impl Run<'_> {
             batch.rows.clear();
             batch.rows.extend(0..u32::try_from(chunk.len()).unwrap_or(0));
             show(&mut batch.seen, cube, time, &chunk);
+            if self.need.outcome && batch.seen.outcome.is_empty() {
+                batch.seen.outcome.resize(chunk.len(), UNKNOWN_OUTCOME);
+            }
             self.pick(cube, of, batch);
+            if self.need.outcome && cube == Cube::Peer {
+                self.note_unknown(time, batch);
+            }
+            if self.sets.ask_rows() {
+                let (seen, lookups) = (&batch.seen, &self.lookups);
+                batch.rows.retain(|row| lookups.holds(self.sets, &seen.row(*row)));
+            }
             if !batch.rows.is_empty() {
                 self.take(batch, &chunk)?;
             }
@@ -55,8 +67,14 @@ impl Run<'_> {
         if has_peer && (of != Of::All || sets.peers.is_some()) {
             batch.rows.retain(|row| !lookups.leaves_out(sets, of, at(&seen.peer, *row)));
         }
-        if sets.ask_rows() {
-            batch.rows.retain(|row| lookups.holds(sets, &seen.row(*row)));
+    }
+
+    /// Days that schema 5 summed tell no outcomes.
+    fn note_unknown(&mut self, day: i64, batch: &Rows) {
+        let outcomes = &batch.seen.outcome;
+        if batch.rows.iter().any(|row| at(outcomes, *row) == UNKNOWN_OUTCOME) {
+            let end = day.saturating_add(Level::Day.span());
+            self.coarse_before = self.coarse_before.max(Some(end));
         }
     }
 }
@@ -71,7 +89,10 @@ fn show(seen: &mut Columns, cube: Cube, time: i64, chunk: &Chunk<'_>) {
             seen.actor.extend(first);
             seen.outcome.extend(second);
         }
-        Cube::Peer => seen.peer.extend(first),
+        Cube::Peer => {
+            seen.peer.extend(first);
+            seen.outcome.extend(second);
+        }
         Cube::Pair => {
             seen.actor.extend(first);
             seen.peer.extend(second);

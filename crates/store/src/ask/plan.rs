@@ -78,6 +78,7 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
     match (actor, peer, outcome, lport, rport, run) {
         (_, false, _, false, false, false) => Some((Cube::Actor, Of::All)),
         (false, true, false, false, false, false) => Some((by_peer, Of::All)),
+        (false, true, true, false, false, false) if day => Some((Cube::Peer, Of::All)),
         (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
         (false, false, false, true, false, false) if day || !all => Some((Cube::Lport, Of::All)),
         (false, false, false, false, true, false) => Some((Cube::Rport, Of::All)),
@@ -90,14 +91,14 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
 
 /// Likewise where nothing else is left: what it does not say is told as unknown.
 fn coarse(need: &Need) -> (Cube, bool) {
-    let Need { actor, peer, outcome, lport, rport, run, .. } = *need;
+    let Need { actor, peer, lport, rport, run, .. } = *need;
     let peer = peer || lport || rport;
     let cube = match (actor, peer) {
         (_, false) => Cube::Actor,
         (false, true) => Cube::Peer,
         (true, true) => Cube::Pair,
     };
-    (cube, lport || rport || run || (outcome && peer))
+    (cube, lport || rport || run)
 }
 
 fn down(time: i64, span: i64) -> i64 {
@@ -193,10 +194,11 @@ impl Plan {
         let (mut cube, mut untold) = coarse(need);
         if *level == Level::Minute {
             // Of minutes there are pairs alone.
-            (cube, untold) = (Cube::Pair, untold || need.outcome);
+            cube = Cube::Pair;
         } else if *level == Level::Hour && cube == Cube::Peer {
             cube = Cube::Pair;
         }
+        untold |= need.outcome && cube == Cube::Pair;
         if untold {
             self.coarse_before = self.coarse_before.max(Some(whole.end));
         }

@@ -34,12 +34,6 @@ impl Column {
     ];
 }
 
-/// Bytes on the wire, by their code.
-pub(crate) fn wire(code: u64, payload: u64) -> Option<u64> {
-    let zigzag = code.checked_sub(1)?;
-    Some(payload.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
-}
-
 /// Where columns of sums come from.
 pub(crate) trait SumColumns {
     /// Fills `into` with one number a row.

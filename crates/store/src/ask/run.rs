@@ -103,6 +103,8 @@ pub(super) struct Run<'a> {
     pub(super) need: Need,
     pub(super) sets: &'a Sets,
     pub(super) lookups: Lookups,
+    /// What was found to lie before does not tell what is asked.
+    pub(super) coarse_before: Option<i64>,
     sink: &'a mut dyn Sink,
     cancel: &'a Cancel,
 }
@@ -233,11 +235,12 @@ impl<'a> Question<'a> {
         if need.run {
             lookups.read_pids(self.conn)?;
         }
-        let mut run = Run { need, sets: &self.sets, lookups, sink, cancel };
+        let mut run = Run { need, sets: &self.sets, lookups, coarse_before: None, sink, cancel };
         let done = run.go(self.conn, &plan);
         self.cache.keep(run.lookups);
         done?;
-        Ok(plan.into())
+        let told = Told::from(plan);
+        Ok(Told { coarse_before: told.coarse_before.max(run.coarse_before), ..told })
     }
 
     /// Fills `groupings`, of which only the first may be too many to be kept at once; whenever some

@@ -1,11 +1,11 @@
 //! Sums of many groups, all of one beside each other: what is added to it is added at once.
 
 use crate::group::Sums;
+use crate::group::wire;
 
 use super::rows::Column;
 use super::rows::Rows;
 use super::rows::at;
-use super::rows::wire;
 
 /// Bits of what was measured, and of whether anything was added.
 const WIRE_SEND: u8 = 1;

@@ -14,6 +14,7 @@ use super::digits::BadColumn;
 use super::digits::HIGH;
 use super::digits::LOW;
 use crate::classify::Sql;
+use crate::group::wire;
 
 /// What can be read of the rows of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,9 +227,8 @@ impl Block<'_> {
                 .map(|column| column.get(row).copied().unwrap_or(0).cast_signed());
             let [events, begun, ended, failed, error, rtt, retrans] = rest;
             let or_none = |code: i64| (code > 0).then(|| code - 1);
-            let wire = |code: i64, bytes: i64| {
-                let zigzag = or_none(code)?;
-                Some(bytes.wrapping_add((zigzag >> 1) ^ -(zigzag & 1)))
+            let on_wire = |code: i64, bytes: i64| {
+                wire(code.cast_unsigned(), bytes.cast_unsigned()).map(u64::cast_signed)
             };
             each(&Stored {
                 contime,
@@ -239,8 +239,8 @@ impl Block<'_> {
                 port,
                 send,
                 recv,
-                wire_send: wire(wire_send, send),
-                wire_recv: wire(wire_recv, recv),
+                wire_send: on_wire(wire_send, send),
+                wire_recv: on_wire(wire_recv, recv),
                 events,
                 begun,
                 ended,

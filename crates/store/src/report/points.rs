@@ -7,7 +7,7 @@ use crate::ask::Rows;
 use crate::ask::Stop;
 use crate::ask::SumColumns;
 use crate::ask::at;
-use crate::ask::wire;
+use crate::group::wire;
 
 /// Points over all lines.
 const MOST: usize = 250_000;

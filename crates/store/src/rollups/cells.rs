@@ -4,6 +4,7 @@ use super::pack;
 use super::pack::BadPack;
 use super::pack::Unpack;
 use crate::group::Sums;
+use crate::group::wire;
 
 /// Cells of a full chunk.
 const CHUNK: usize = 1024;
@@ -16,11 +17,6 @@ fn beyond(value: Option<u64>, from: u64) -> u64 {
         let more = value.wrapping_sub(from).cast_signed();
         ((more << 1) ^ (more >> 63)).cast_unsigned().wrapping_add(1)
     })
-}
-
-fn back(code: u64, from: u64) -> Option<u64> {
-    let zigzag = code.checked_sub(1)?;
-    Some(from.wrapping_add((zigzag >> 1) ^ (zigzag & 1).wrapping_neg()))
 }
 
 /// A number that has to fit in 63 bits, as all that the table of rows can hold.
@@ -117,6 +113,21 @@ pub(super) fn merge(stored: &[u8], added: &[([u64; 2], Sums)]) -> Result<Vec<u8>
         }
     }
     added.for_each(|(cell, sums)| packer.push(*cell, sums));
+    Ok(packer.finish())
+}
+
+/// The same cells, packed anew, each under the numbers that `becomes` gives it, by which they are in
+/// order as well.
+pub(super) fn repack(
+    stored: &[u8],
+    becomes: impl Fn([u64; 2]) -> [u64; 2],
+) -> Result<Vec<u8>, BadPack> {
+    let mut packer = Packer::default();
+    let (mut cells, mut chunk) = (Cells::new(stored), Chunk::default());
+    while cells.next(&mut chunk)? {
+        chunk.read_sums()?;
+        (0..chunk.len()).for_each(|at| packer.push(becomes(chunk.cell(at)), &chunk.sums(at)));
+    }
     Ok(packer.finish())
 }
 
@@ -271,8 +282,8 @@ impl Chunk<'_> {
         Sums {
             send,
             recv,
-            wire_send: back(wire_send, send),
-            wire_recv: back(wire_recv, recv),
+            wire_send: wire(wire_send, send),
+            wire_recv: wire(wire_recv, recv),
             events,
             connections,
             failed,

@@ -6,6 +6,7 @@
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 
+use super::Cube;
 use super::Level;
 use super::cells;
 use super::damaged;
@@ -50,6 +51,22 @@ fn write(tx: &Transaction<'_>, key: i64, sums: &[u8]) -> Sql<()> {
     Ok(())
 }
 
+/// Packs all sums anew, as they are packed now; `becomes` says where each cell is then.
+pub(crate) fn repack(tx: &Transaction<'_>, becomes: impl Fn(i64, [u64; 2]) -> [u64; 2]) -> Sql<()> {
+    let keys = tx
+        .prepare("SELECT key FROM rollups")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Sql<Vec<i64>>>()?;
+    for key in keys {
+        let stored: Vec<u8> = tx
+            .prepare_cached("SELECT sums FROM rollups WHERE key = ?1")?
+            .query_row([key], |row| row.get(0))?;
+        let packed = cells::repack(&stored, |cell| becomes(key, cell)).map_err(damaged)?;
+        write(tx, key, &packed)?;
+    }
+    Ok(())
+}
+
 /// Makes one of the parts of a time that is over: one only, so that it takes no long time. False if
 /// there is no such time.
 pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<bool> {
@@ -71,6 +88,18 @@ pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<bool> {
     Ok(false)
 }
 
+/// Makes one of the parts of the sum that begins at `start`.
+pub(crate) fn join(tx: &Transaction<'_>, (level, cube): (Level, Cube), start: i64) -> Sql<()> {
+    let time = keys(level, cube, &(start..start.saturating_add(level.span())));
+    let last: Option<i64> = tx
+        .prepare_cached("SELECT max(key) FROM rollups WHERE key >= ?1 AND key < ?2")?
+        .query_row([time.start, time.end], |row| row.get(0))?;
+    match last {
+        Some(last) if last > time.start => merge(tx, time.start, last),
+        _ => Ok(()),
+    }
+}
+
 /// Makes one of all parts from one key to another.
 fn merge(tx: &Transaction<'_>, first: i64, last: i64) -> Sql<()> {
     let parts = tx
@@ -87,7 +116,6 @@ fn merge(tx: &Transaction<'_>, first: i64, last: i64) -> Sql<()> {
 mod tests {
     use super::*;
     use crate::rollups::Chunk;
-    use crate::rollups::Cube;
     use crate::rollups::scan;
     use rusqlite::Connection;
     use std::collections::BTreeMap;

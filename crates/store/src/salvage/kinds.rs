@@ -8,6 +8,7 @@ use crate::blocks;
 use crate::blocks::Builder;
 use crate::blocks::Stored;
 use crate::classify::Sql;
+use crate::dimension::UNKNOWN_OUTCOME;
 use crate::group::Sums;
 use crate::rollups;
 use crate::rollups::Cells;
@@ -386,9 +387,9 @@ impl Step<'_> {
             };
             for (into, key) in &to {
                 let [first, second] = cell.map(i64::cast_unsigned);
-                // Of a pair its peer alone.
+                // Of a pair its peer alone: what became of it is not told.
                 let only = *into == Cube::Peer && cube == Cube::Pair;
-                let cell = if only { [second, 0] } else { [first, second] };
+                let cell = if only { [second, UNKNOWN_OUTCOME] } else { [first, second] };
                 self.sums.entry(*key).or_default().entry(cell).or_default().add(sums);
             }
         }

@@ -11,9 +11,16 @@ use rusqlite::types::Value;
 use super::*;
 use crate::Options;
 use crate::Reader;
+use crate::Sums;
 use crate::Writer;
+use crate::dimension::UNKNOWN_OUTCOME;
+use crate::intern::Interner;
 use crate::migrate::migrate;
 use crate::place;
+use crate::rollups;
+use crate::rollups::Cube;
+use crate::rollups::Level;
+use crate::seal::adopt;
 
 /// Columns of `traffic` and those added to the view, by version.
 const TRAFFIC: [usize; 4] = [21, 28, 29, 30];
@@ -195,6 +202,84 @@ proptest! {
         drop(writer);
         let stats = Reader::open(&path).unwrap().stats().unwrap();
         prop_assert_eq!(stats.rows, rows.len() as u64);
+    }
+}
+
+type Cells = BTreeMap<[u64; 2], Sums>;
+
+/// All sums, by level, cube and time.
+fn sums(conn: &Connection) -> BTreeMap<(Level, Cube, i64), Cells> {
+    let mut found: BTreeMap<_, Cells> = BTreeMap::new();
+    for (level, cube) in
+        Level::ALL.into_iter().flat_map(|level| Cube::ALL.map(|cube| (level, cube)))
+    {
+        rollups::scan(conn, (level, cube), &(i64::MIN..i64::MAX), |start, mut cells| {
+            let mut chunk = rollups::Chunk::default();
+            while cells.next(&mut chunk).unwrap() {
+                chunk.read_sums().unwrap();
+                for at in 0..chunk.len() {
+                    let all = found.entry((level, cube, start)).or_default();
+                    all.entry(chunk.cell(at)).or_default().add(chunk.sums(at));
+                }
+            }
+            Ok::<(), rusqlite::Error>(())
+        })
+        .unwrap();
+    }
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+    #[test]
+    fn days_of_version_5_tell_outcomes_where_there_are_rows(
+        rows in prop::collection::vec(old(), 0..60),
+        gone in -2_i64..60,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        // Over four days and a half.
+        let rows: Vec<Old> =
+            rows.into_iter().map(|row| Old { contime: row.contime * 4_000, ..row }).collect();
+        let mut conn = make(&path, 3, &rows);
+        migrate(&mut conn, &path, STEPS).unwrap();
+        let tx = conn.transaction().unwrap();
+        while adopt(&tx, &mut Interner::default()).unwrap() {}
+        tx.commit().unwrap();
+        let mut expected = sums(&conn);
+
+        // As version 5 had it: of some time, the rows were let go of.
+        let tx = conn.transaction().unwrap();
+        let row = gone * 7_200;
+        tx.execute("UPDATE levels SET since = ?1 WHERE name = 'row'", [row]).unwrap();
+        let newer = Level::Hour.passing().iter().map(|cube| (Level::Hour, *cube));
+        for (level, cube) in newer.chain([(Level::Day, Cube::Loose), (Level::Day, Cube::Peer)]) {
+            let keys = rollups::keys(level, cube, &(i64::MIN..i64::MAX));
+            tx.execute("DELETE FROM rollups WHERE key >= ?1 AND key < ?2", [keys.start, keys.end])
+                .unwrap();
+        }
+        let hour = rollups::key(Level::Hour, Cube::Peer, 0);
+        rollups::add_cells(&tx, hour, &[([1, 0], Sums::default())]).unwrap();
+        for ((level, cube, start), cells) in &mut expected {
+            if (*level, *cube) != (Level::Day, Cube::Peer) {
+                continue;
+            }
+            let mut by_peer = Cells::new();
+            for ([peer, _], more) in &*cells {
+                by_peer.entry([*peer, 0]).or_default().add(*more);
+            }
+            let all: Vec<_> = by_peer.into_iter().collect();
+            rollups::add_cells(&tx, rollups::key(*level, *cube, *start), &all).unwrap();
+            if *start < row {
+                *cells =
+                    all.into_iter().map(|([peer, _], it)| ([peer, UNKNOWN_OUTCOME], it)).collect();
+            }
+        }
+        tx.pragma_update(None, "user_version", 5).unwrap();
+        tx.commit().unwrap();
+
+        prop_assert_eq!(migrate(&mut conn, &path, STEPS).unwrap().from, 5);
+        prop_assert_eq!(sums(&conn), expected);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Other sums of hours: by ports and processes while there are rows, in place of those by peer,
-//! which pairs tell about as quickly.
+//! Other sums: of hours by ports and processes while there are rows, in place of those by peer, which
+//! pairs tell about as quickly; of days by peer and what became of it; all in fewer bytes.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
@@ -7,24 +7,42 @@ use rusqlite::Transaction;
 use crate::blocks;
 use crate::blocks::Which;
 use crate::classify::Sql;
+use crate::dimension::UNKNOWN_OUTCOME;
 use crate::intern::Interner;
 use crate::migrate::Step;
 use crate::rollups;
 use crate::rollups::Cube;
+use crate::rollups::Floors;
 use crate::rollups::Level;
 use crate::rollups::Summand;
+
+const DAY: i64 = Level::Day.span();
 
 /// Level 1, cube 1.
 pub(super) const V6: Step = Step {
     sql: "DELETE FROM rollups WHERE key >= 9 << 40 AND key < 10 << 40;",
-    then: Some(add_sums),
+    then: Some(change_sums),
 };
 
-/// Adds up the rows, an hour at a time.
-fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
+fn change_sums(tx: &Transaction<'_>) -> Sql<()> {
+    let floors = Floors::read(tx)?;
+    // The first day of which all rows are there.
+    let whole = floors.row.saturating_add(DAY - 1).div_euclid(DAY) * DAY;
+    let by_peer = rollups::keys(Level::Day, Cube::Peer, &(whole..i64::MAX));
+    tx.execute("DELETE FROM rollups WHERE key >= ?1 AND key < ?2", [by_peer.start, by_peer.end])?;
+    let by_peer = rollups::keys(Level::Day, Cube::Peer, &(i64::MIN..whole));
+    rollups::repack(tx, |key, cell| match by_peer.contains(&key) {
+        true => [cell[0], UNKNOWN_OUTCOME],
+        false => cell,
+    })?;
+    add_sums(tx, whole)
+}
+
+/// Adds up the rows, an hour at a time; those of days from `whole` on also by peer.
+fn add_sums(tx: &Transaction<'_>, whole: i64) -> Sql<()> {
     let hour = Level::Hour.span();
     let mut interner = Interner::default();
-    let mut from = i64::MIN;
+    let (mut from, mut day) = (i64::MIN, None);
     // A block that began in the hour before may reach into this one.
     while let Some(first) = tx
         .prepare_cached(
@@ -43,6 +61,12 @@ fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
         blocks::scan(tx, (time.clone(), Which::Sealed), |block| {
             block.each(|row| stored.extend(time.contains(&row.contime).then_some(*row)))
         })?;
+        // The parts of a day that is over become one.
+        let this = Some(time.start.div_euclid(DAY));
+        if day != this {
+            join(tx, day)?;
+        }
+        day = this;
         let rows = stored
             .iter()
             .map(|row| Ok(Summand::new(row, interner.ports(tx, row.peer)?)))
@@ -51,7 +75,15 @@ fn add_sums(tx: &Transaction<'_>) -> Sql<()> {
         for which in hours.chain([(Level::Day, Cube::Loose)]) {
             rollups::add_to(tx, which, &rows, |_| true)?;
         }
+        rollups::add_to(tx, (Level::Day, Cube::Peer), &rows, |start| start >= whole)?;
         from = time.end;
     }
-    Ok(())
+    join(tx, day)
+}
+
+/// Makes one of the parts of a day, which is counted from 1970.
+fn join(tx: &Transaction<'_>, day: Option<i64>) -> Sql<()> {
+    let Some(day) = day else { return Ok(()) };
+    let mut cubes = [Cube::Loose, Cube::Peer].into_iter();
+    cubes.try_for_each(|cube| rollups::join(tx, (Level::Day, cube), day * DAY))
 }
