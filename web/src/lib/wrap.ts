@@ -1,4 +1,4 @@
-// Text that has to fit: in as many lines as there may be, and cut in the middle if that is too few.
+// Text that has to fit: on two lines if there may be, and cut in the middle if that is too few.
 
 /** Widths of texts in pixels. */
 export type Measure = (text: string) => number;
@@ -23,20 +23,14 @@ function cut(text: string, room: number, measure: Measure): string {
   return keep(most);
 }
 
-/** `text` in `most` lines or fewer, each within `room` pixels. */
-export function wrap(text: string, room: number, most: number, measure: Measure): string[] {
-  if (measure(text) <= room) return [text];
-  const lines: string[] = [];
-  let line = '';
-  for (const part of text.split(BREAKS)) {
-    if (line === '' || measure((line + part).trimEnd()) <= room || lines.length + 1 >= most) line += part;
-    else {
-      lines.push(line);
-      line = part;
-    }
-  }
-  lines.push(line);
-  return lines.map((it) => cut(it.trim(), room, measure));
+/** `text` on one line, or on two as long as each other as may be, each within `room` pixels. */
+export function wrap(text: string, room: number, most: 1 | 2, measure: Measure): string[] {
+  const parts = text.split(BREAKS);
+  if (most === 1 || parts.length === 1 || measure(text) <= room) return [cut(text, room, measure)];
+  const ways = parts.slice(1).map((_, at) => [parts.slice(0, at + 1).join('').trim(), parts.slice(at + 1).join('').trim()]);
+  const longest = (lines: readonly string[]): number => Math.max(...lines.map(measure));
+  const best = ways.reduce((one, other) => (longest(other) < longest(one) ? other : one));
+  return best.map((line) => cut(line, room, measure));
 }
 
 let canvas: CanvasRenderingContext2D | null | undefined;
