@@ -2,8 +2,9 @@
 
 import { BASE, api } from './api';
 import { session } from './session.svelte';
+import type { Gap } from './plot';
 import type { Status, Tick } from './types';
-import { HOLE, PAST, WINDOW, Window } from './window';
+import { HOLE, PAST, WINDOW, WRITTEN, Window } from './window';
 
 /** Notices that are kept. */
 const NOTICES = 8;
@@ -24,6 +25,8 @@ export class Live {
   beat = $state(0);
   status = $state.raw<Status | null>(null);
   notices = $state.raw<Notice[]>([]);
+  /** What the history has not told yet. */
+  waiting = $state.raw<Gap | null>(null);
   readonly window = new Window();
   #source: EventSource | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -72,10 +75,11 @@ export class Live {
 
   /** No tick came between these: the history tells, and tells all of it a little later. */
   #missed(from: number | null, until: number): void {
-    if (from !== null) void this.#past(from, until);
+    if (from === null) this.waiting = this.#unwritten(until);
+    else void this.#past(from, until);
     const later = setTimeout(() => {
       this.#later.delete(later);
-      void this.#past(from, until);
+      void this.#past(from, until).then(() => (this.waiting = null));
     }, LATER);
     this.#later.add(later);
   }
@@ -87,7 +91,15 @@ export class Live {
     const report = await api.report({ by, bucket, limit, since }).catch(() => null);
     if (!report) return;
     this.window.fill(report, from ?? -Infinity, until ?? this.#first);
+    const to = until ?? this.#first;
+    if (to !== null) this.waiting = this.#unwritten(to);
     this.beat += 1;
+  }
+
+  /** Rows are written now and then: what moved just before `to` may be in none yet. */
+  #unwritten(to: number): Gap | null {
+    const from = Math.max(to - WRITTEN - HOLE, (this.window.movedBefore(to) ?? 0) + 1);
+    return from < to - 1 ? { from, to, why: 'Not written yet: it is shown in a moment.' } : null;
   }
 
   #on<T>(name: string, take: (value: T) => void): void {

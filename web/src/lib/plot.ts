@@ -5,6 +5,12 @@ import { OTHERS, PALETTE, type Theme } from './colour';
 import { rate, shortCount, type Units } from './format';
 import type { Layer } from './layers';
 
+export interface Gap {
+  from: number;
+  to: number;
+  why: string;
+}
+
 export interface Picture {
   /** Where each step begins, unix seconds. */
   times: number[];
@@ -14,8 +20,8 @@ export interface Picture {
   layers: Layer[];
   /** Sums per step of the period before, above the line. */
   before?: number[] | undefined;
-  /** Times in which nobody looked. */
-  gaps?: { from: number; to: number; why: string }[] | undefined;
+  /** Times of which not all is known, and why. */
+  gaps?: Gap[] | undefined;
   /** Amounts are bytes; else they are counted. */
   bytes: boolean;
 }
@@ -168,8 +174,8 @@ export function options(look: Look, size: { width: number; height: number }, hoo
   const label = (value: number): string => (bytes ? round(Math.abs(value), narrow, look.units) : shortCount(Math.abs(value)));
   return {
     ...size,
-    // Half a date has room beside the last step.
-    padding: [8, 22 * large, 0, 0],
+    // Half a time has room beside the last step.
+    padding: [8, 28 * large, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -187,7 +193,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
       },
     },
     axes: [
-      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: (narrow ? 70 : 90) * large, size: 40 * large, gap: 8 },
+      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: (narrow ? 70 : 90) * large, size: (_u, labels) => (labels?.some((label) => label.includes('\n')) ? 40 : 26) * large, gap: 8 },
       {
         stroke: css('--soft'),
         font: text,

@@ -13,7 +13,7 @@ const SMOOTH = 3;
 /** What comes so many seconds late leaves a hole, which the history fills. */
 export const HOLE = 2;
 /** Seconds that a row of the history is of, as the daemon writes them unless told otherwise. */
-const WRITTEN = 10;
+export const WRITTEN = 10;
 
 /** What is asked of the history for `Window.fill`. */
 export const PAST = { by: 'exe,script,container', bucket: 5, limit: 60 } as const;
@@ -147,6 +147,15 @@ export class Window {
       track.at = this.times[at] ?? track.at;
       return;
     }
+  }
+
+  /** When something moved last before `time`; null if it is not known of anything. */
+  movedBefore(time: number): number | null {
+    for (let at = this.times.length - 1; at >= 0; at -= 1) {
+      const [then, sums] = [this.times[at], this.total[at]];
+      if (then !== undefined && then < time && sums && sums.send + sums.recv > 0) return then;
+    }
+    return null;
   }
 
   /** Programs that moved something lately, the busiest first. */
