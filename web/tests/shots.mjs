@@ -13,7 +13,7 @@ const executablePath = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/c
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 const views = { now: '/', history: `/history?since=${since}`, map: `/map?since=${since}`, flow: `/flow?since=${since}`, events: `/events?since=${since}`, system: '/system' };
 if (exe) views.program = `/program?since=${since}&exe=${encodeURIComponent(exe)}`;
-for (const [width, height, colorScheme] of [[1440, 900, 'light'], [1440, 900, 'dark'], [360, 740, 'light']]) {
+for (const [width, height, colorScheme] of [[1440, 900, 'light'], [1440, 900, 'dark'], [360, 740, 'light'], [3840, 2160, 'dark']]) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme, deviceScaleFactor: width < 600 ? 2 : 1, reducedMotion: 'reduce', locale: 'en-GB' });
   const page = await context.newPage();
   await page.goto(`${url}/login`);
