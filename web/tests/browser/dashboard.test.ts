@@ -106,8 +106,10 @@ test('dragging over the chart looks closer', async () => {
 
 test('a hostile name is text and nothing else, in each view', async () => {
   const page = await stage.page();
-  for (const path of ['/history?since=1h', `/program?since=1h&exe=${encodeURIComponent(hostile.exe)}`, '/events?since=1h', '/flow?since=1h']) {
+  for (const path of ['/history?since=1h', `/program?since=1h&exe=${encodeURIComponent(hostile.exe)}`, '/events?since=1h', `/flow?since=1h&filter=${encodeURIComponent(`exe=${hostile.exe}`)}`]) {
     await page.goto(`${stage.base}${path}`);
+    await settled(page);
+    if (path.startsWith('/flow')) await page.locator('svg text').filter({ hasText: '<img src=x' }).waitFor();
     await page.getByText('<img src=x').locator('visible=true').first().waitFor();
     expect(await page.locator('img').count(), path).toBe(0);
     expect(await page.locator('main').innerText(), path).not.toContain('\u202e');
