@@ -175,7 +175,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
   return {
     ...size,
     // Half a time has room beside the last step.
-    padding: [8, 28 * large, 0, 0],
+    padding: [8, (narrow ? 16 : 28) * large, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
