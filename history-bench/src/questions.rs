@@ -151,7 +151,7 @@ impl Question {
 /// Asks once; tells how many answers came.
 fn answers(reader: &Reader, kind: Kind, query: &Query, prefix: &str) -> Result<usize, StoreError> {
     let cancel = Cancel::default();
-    let bucket = matches!(kind, Kind::Report | Kind::Detail).then_some(Bucket::Auto);
+    let bucket = matches!(kind, Kind::Report | Kind::Detail).then_some(Bucket::Auto { offset: 0 });
     match (kind, query.by.first()) {
         (Kind::Table | Kind::Report, _) => {
             Ok(reader.report(query, bucket, &NoUsers, &cancel)?.answers.len())

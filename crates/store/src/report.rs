@@ -33,8 +33,13 @@ pub use detail::{Breakdown, Detail};
 /// How wide the steps of a series are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
-    /// Some hundred steps at most, each a minute to a year.
-    Auto,
+    /// Some hundred steps at most, each a minute to a year. Those of less than a day begin with
+    /// the hours of local time; days at midnight UTC, weeks on Monday, as the sums of days do:
+    /// others would take many times as long.
+    Auto {
+        /// Seconds from midnight UTC on at which local midnight is.
+        offset: i64,
+    },
     /// So many seconds, counted from `offset` seconds after 1970-01-01 UTC (as local midnight is).
     /// Full minutes, hours and days are answered much quicker than others.
     Seconds {

@@ -91,7 +91,7 @@ fn steps_add_up_to_the_answers() {
             let steps = i64::try_from(series.others.len()).unwrap();
             assert!(series.start + steps * width >= 432 * 600 - 599);
         }
-        let auto = report(path, &by(&[]), Some(Bucket::Auto)).series.unwrap();
+        let auto = report(path, &by(&[]), Some(Bucket::Auto { offset: 0 })).series.unwrap();
         assert_eq!((auto.width, auto.lines[0].len()), (3600, 72));
     });
 }

@@ -154,7 +154,7 @@ impl Params {
         let offset = self.offset()?.saturating_neg();
         let bucket = match text.as_deref() {
             None | Some("none" | "") => return Ok(None),
-            Some("auto") => Bucket::Auto,
+            Some("auto") => Bucket::Auto { offset },
             Some(width) => {
                 let width = width.parse().ok().filter(|width| (1..=31_622_400).contains(width));
                 let width = width.ok_or_else(|| {

@@ -138,6 +138,14 @@ export function clock(unix: number): string {
   return formatter('clock', { hour: '2-digit', minute: '2-digit', second: '2-digit' }).format(unix * 1000);
 }
 
+/** A sentence for steps of days that begin at another time than the reader's days do. */
+export function daysBegin({ times, width }: { times: readonly number[]; width: number }): string {
+  const last = times.at(-1);
+  if (width < 86_400 || last === undefined) return '';
+  const here = clock(last).slice(0, 5);
+  return here === '00:00' ? '' : `${width > 86_400 ? 'Steps' : 'Days'} begin at midnight UTC, ${here} here.`;
+}
+
 /** A local day, with its weekday. */
 export function day(unix: number): string {
   return formatter('day', { weekday: 'short', year: 'numeric', month: 'short', day: 'numeric' }).format(unix * 1000);

@@ -1,30 +1,15 @@
 // The live feed: what arrived in the last minutes, and how the connection is doing.
 
-import { BASE } from './api';
+import { BASE, api } from './api';
 import { session } from './session.svelte';
-import type { LiveProgram, Status, Tick } from './types';
+import type { Gap } from './plot';
+import type { Status, Tick } from './types';
+import { HOLE, PAST, WINDOW, WRITTEN, Window } from './window';
 
-/** Seconds that are kept. */
-export const WINDOW = 180;
-/** Seconds after which a program that moves nothing leaves the list. */
-const QUIET = 60;
 /** Notices that are kept. */
 const NOTICES = 8;
-
-export interface Track {
-  /** A program, what it runs, and where. */
-  id: string;
-  exe: string;
-  last: LiveProgram;
-  /** When it last moved something. */
-  at: number;
-  /** Bytes a second, one entry a second, the newest last. */
-  send: number[];
-  recv: number[];
-  /** Smoothed over a few seconds, so that numbers and order stay calm. */
-  sendRate: number;
-  recvRate: number;
-}
+/** Milliseconds after which the history has what moved before the feed began: it is written now and then. */
+const LATER = 13_000;
 
 export interface Notice {
   time: number;
@@ -34,89 +19,87 @@ export interface Notice {
 
 export type Link = 'connecting' | 'open' | 'lost';
 
-/** Smoothing: a change shows by two thirds after so many seconds. */
-const SMOOTH = 3;
-
-function idOf({ exe, script, container }: LiveProgram): string {
-  return [exe, script ?? '', container ?? ''].join('\u0000');
-}
-
-/** Takes ticks and knows the last minutes; without the network, so that it can be tested. */
-export class Window {
-  times: number[] = [];
-  total: { send: number; recv: number }[] = [];
-  tracks = new Map<string, Track>();
-
-  take(tick: Tick): void {
-    const per = tick.interval > 0 ? tick.interval : 1;
-    const keep = 1 - Math.exp(-per / SMOOTH);
-    this.times.push(tick.time);
-    this.total.push({ send: tick.send / per, recv: tick.recv / per });
-    const told = new Map(tick.programs.map((program) => [idOf(program), program]));
-    for (const [id, program] of told) {
-      if (!this.tracks.has(id)) {
-        const zeros = new Array<number>(this.times.length - 1).fill(0);
-        this.tracks.set(id, {
-          id, exe: program.exe, last: program, at: tick.time, send: zeros, recv: [...zeros], sendRate: 0, recvRate: 0,
-        });
-      }
-    }
-    for (const [id, track] of this.tracks) {
-      const now = told.get(id);
-      const send = (now?.send ?? 0) / per;
-      const recv = (now?.recv ?? 0) / per;
-      if (now) track.last = now;
-      if (now && send + recv > 0) track.at = tick.time;
-      track.send.push(send);
-      track.recv.push(recv);
-      track.sendRate += (send - track.sendRate) * keep;
-      track.recvRate += (recv - track.recvRate) * keep;
-      if (tick.time - track.at > WINDOW) this.tracks.delete(id);
-    }
-    const surplus = this.times.length - WINDOW;
-    if (surplus > 0) {
-      this.times.splice(0, surplus);
-      this.total.splice(0, surplus);
-      for (const track of this.tracks.values()) {
-        track.send.splice(0, surplus);
-        track.recv.splice(0, surplus);
-      }
-    }
-  }
-
-  /** Programs that moved something lately, the busiest first. */
-  lately(now: number): Track[] {
-    const lately = [...this.tracks.values()].filter((track) => now - track.at <= QUIET);
-    return lately.sort((a, b) => b.sendRate + b.recvRate - a.sendRate - a.recvRate || a.id.localeCompare(b.id));
-  }
-}
-
 export class Live {
   link = $state<Link>('connecting');
   /** Counts ticks: whoever reads it is told of each. */
   beat = $state(0);
   status = $state.raw<Status | null>(null);
   notices = $state.raw<Notice[]>([]);
+  /** What the history has not told yet. */
+  waiting = $state.raw<Gap | null>(null);
   readonly window = new Window();
   #source: EventSource | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
+  /** When the first and the last tick were. */
+  #first: number | null = null;
+  #last: number | null = null;
+  #later = new Set<ReturnType<typeof setTimeout>>();
+
+  /**
+   * Follows the feed until what it returns is called, but for the time in which nobody can see the
+   * page: a browser has six connections to a server, and each hidden page would keep one.
+   */
+  attach(): () => void {
+    const look = (): void => (document.hidden ? this.close() : this.open());
+    document.addEventListener('visibilitychange', look);
+    look();
+    return () => {
+      document.removeEventListener('visibilitychange', look);
+      for (const later of this.#later) clearTimeout(later);
+      this.close();
+    };
+  }
 
   open(): void {
     this.close();
+    if (this.#last === null) void this.#past(null, null);
     const source = new EventSource(`${BASE}/live`);
     this.#source = source;
     source.onopen = () => (this.link = 'open');
     source.onerror = () => this.#failed(source);
     this.#on('status', (status: Status) => (this.status = status));
     this.#on('tick', (tick: Tick) => {
+      const last = this.#last;
+      this.#first ??= tick.time;
+      this.#last = tick.time;
       this.window.take(tick);
       this.beat += 1;
+      if (last === null || tick.time - last > tick.interval + HOLE) this.#missed(last, tick.time);
       if (this.link !== 'open') this.link = 'open';
     });
     this.#on('missed', ({ events }: { events: number }) =>
       this.#notice('missed', Date.now() / 1000, `${events.toLocaleString()} events did not fit: what is shown here for that second is too little. The history has them.`),
     );
     this.#on('warning', ({ time, text }: { time: number; text: string }) => this.#notice('warning', time, text));
+  }
+
+  /** No tick came between these: the history tells, and tells all of it a little later. */
+  #missed(from: number | null, until: number): void {
+    if (from === null) this.waiting = this.#unwritten(until);
+    else void this.#past(from, until);
+    const later = setTimeout(() => {
+      this.#later.delete(later);
+      void this.#past(from, until).then(() => (this.waiting = null));
+    }, LATER);
+    this.#later.add(later);
+  }
+
+  async #past(from: number | null, until: number | null): Promise<void> {
+    const { by, bucket, limit } = PAST;
+    const since = until === null ? `${WINDOW}s` : Math.floor(Math.max(from ?? 0, until - WINDOW));
+    // Without an answer there is less to see, and nothing to say: the feed tells how the server is.
+    const report = await api.report({ by, bucket, limit, since }).catch(() => null);
+    if (!report) return;
+    this.window.fill(report, from ?? -Infinity, until ?? this.#first);
+    const to = until ?? this.#first;
+    if (to !== null) this.waiting = this.#unwritten(to);
+    this.beat += 1;
+  }
+
+  /** Rows are written now and then: what moved just before `to` may be in none yet. */
+  #unwritten(to: number): Gap | null {
+    const from = Math.max(to - WRITTEN - HOLE, (this.window.movedBefore(to) ?? 0) + 1);
+    return from < to - 1 ? { from, to, why: 'Not written yet: it is shown in a moment.' } : null;
   }
 
   #on<T>(name: string, take: (value: T) => void): void {
@@ -151,6 +134,7 @@ export class Live {
 
   close(): void {
     clearTimeout(this.#again);
+    this.link = 'connecting';
     this.#source?.close();
     this.#source = undefined;
   }

@@ -5,6 +5,12 @@ import { OTHERS, PALETTE, type Theme } from './colour';
 import { rate, shortCount, type Units } from './format';
 import type { Layer } from './layers';
 
+export interface Gap {
+  from: number;
+  to: number;
+  why: string;
+}
+
 export interface Picture {
   /** Where each step begins, unix seconds. */
   times: number[];
@@ -14,8 +20,8 @@ export interface Picture {
   layers: Layer[];
   /** Sums per step of the period before, above the line. */
   before?: number[] | undefined;
-  /** Times in which nobody looked. */
-  gaps?: { from: number; to: number; why: string }[] | undefined;
+  /** Times of which not all is known, and why. */
+  gaps?: Gap[] | undefined;
   /** Amounts are bytes; else they are counted. */
   bytes: boolean;
 }
@@ -132,9 +138,14 @@ export interface Hooks {
   onzoom?: ((since: number, until: number) => void) | undefined;
 }
 
+/** How much larger text is than on a usual screen. */
+export function scale(): number {
+  return (parseFloat(getComputedStyle(document.documentElement).fontSize) || 15) / 15;
+}
+
 /** Room for the labels of amounts. */
 export function axisWidth(width: number): number {
-  return width < 480 ? 58 : 84;
+  return (width < 480 ? 58 : 84) * scale();
 }
 
 /** Without digits that say nothing, and short where there is little room. */
@@ -158,11 +169,13 @@ export function options(look: Look, size: { width: number; height: number }, hoo
     ? [{ stroke: css('--ink'), width: 1.25, dash: [5, 4], points: { show: false }, ...(steps ? { paths: steps } : {}) }]
     : [];
   const narrow = size.width < 480;
-  const text = `12px ${css('--sans') || 'sans-serif'}`;
+  const large = scale();
+  const text = `${12 * large}px ${css('--sans') || 'sans-serif'}`;
   const label = (value: number): string => (bytes ? round(Math.abs(value), narrow, look.units) : shortCount(Math.abs(value)));
   return {
     ...size,
-    padding: [8, 6, 0, 0],
+    // Half a time has room beside the last step.
+    padding: [8, (narrow ? 16 : 28) * large, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -180,7 +193,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
       },
     },
     axes: [
-      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: narrow ? 70 : 90, size: 40, gap: 8 },
+      { stroke: css('--soft'), font: text, grid: { show: false }, ticks: { show: false }, values: timeLabels, space: (narrow ? 70 : 90) * large, size: (_u, labels) => (labels?.some((label) => label.includes('\n')) ? 40 : 26) * large, gap: 8 },
       {
         stroke: css('--soft'),
         font: text,
@@ -189,7 +202,7 @@ export function options(look: Look, size: { width: number; height: number }, hoo
         incrs: increments(look.units, bytes),
         values: (_u, splits) => splits.map(label),
         size: axisWidth(size.width),
-        space: 38,
+        space: 38 * large,
         gap: 8,
       },
     ],

@@ -10,8 +10,10 @@ export class Resource<T> {
   loading = $state(false);
   #latest = new Latest();
 
-  async load(ask: (signal: AbortSignal) => Promise<T>): Promise<void> {
-    this.loading = true;
+  /** `quietly`: nobody asked for it, so nothing shows that it is on its way, or that it failed. */
+  async load(ask: (signal: AbortSignal) => Promise<T>, { quietly = false } = {}): Promise<void> {
+    if (quietly && this.loading) return;
+    this.loading = !quietly;
     try {
       const answer = await this.#latest.run(ask);
       if (answer === undefined) return;
@@ -19,7 +21,7 @@ export class Resource<T> {
       this.error = undefined;
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) session.expired();
-      this.error = error instanceof Error ? error : new Error(String(error));
+      if (!quietly) this.error = error instanceof Error ? error : new Error(String(error));
     }
     this.loading = false;
   }

@@ -228,7 +228,8 @@ export interface LiveProgram {
   user?: string;
   send: number;
   recv: number;
-  peers: number;
+  /** Null where only the history tells of it. */
+  peers: number | null;
   flows: number;
   badges?: string[];
 }

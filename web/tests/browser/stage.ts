@@ -26,6 +26,8 @@ export interface Moved {
   exe: string;
   send: number;
   recv: number;
+  /** When the first byte came to the other end: milliseconds, as `Date.now()` has them. */
+  began: number;
 }
 
 export class Stage {
@@ -60,9 +62,7 @@ export class Stage {
     if (process.getuid?.() !== 0) throw new Error('a daemon that captures needs root');
     mkdirSync(join(this.root, 'etc/femtosnitch'), { recursive: true });
     // Rows soon, so that tests need not wait.
-    writeFileSync(join(this.root, 'etc/femtosnitch/config.toml'), '[history]\nwrite_every = "1s"\n');
-    const checked = await run(program, ['check', '--root', this.root]).then(() => true, () => false);
-    if (!checked) rmSync(join(this.root, 'etc/femtosnitch/config.toml'));
+    writeFileSync(join(this.root, 'etc/femtosnitch/config.toml'), '[store]\nwrite_interval = "1s"\n');
     const daemon = this.#spawn(program, ['daemon', '--root', this.root]);
     await this.#says(daemon, /ready/);
     const port = await freePort();
@@ -98,11 +98,15 @@ export class Stage {
     const exe = join(this.root, name);
     if (!existsSync(exe)) copyFileSync('/usr/bin/curl', exe);
     const head = `HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\nConnection: close\r\n\r\n`;
-    const moved = new Promise<{ send: number; recv: number }>((resolve) => {
+    const moved = new Promise<Omit<Moved, 'exe'>>((resolve) => {
       this.#peer = createServer((socket) => {
-        socket.once('data', () => socket.end(head + 'x'.repeat(size)));
+        let began = 0;
+        socket.once('data', () => {
+          began = Date.now();
+          socket.end(head + 'x'.repeat(size));
+        });
         socket.on('error', () => undefined);
-        socket.on('close', () => resolve({ send: socket.bytesRead, recv: socket.bytesWritten }));
+        socket.on('close', () => resolve({ send: socket.bytesRead, recv: socket.bytesWritten, began }));
       });
     });
     const peer = this.#peer;
@@ -129,7 +133,7 @@ export class Stage {
     this.#context = context;
     const page = await context.newPage();
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) this.complaints.push(message.text());
+      if (['error', 'warning'].includes(message.type())) this.complaints.push(`${message.text()} ${message.location().url}`);
     });
     page.on('pageerror', (error) => this.complaints.push(String(error)));
     page.on('request', (request) => {
@@ -143,9 +147,9 @@ export class Stage {
   }
 
   /** A browser that nobody logged in with. */
-  async stranger(): Promise<Page> {
+  async stranger(width = 1440, height = 900): Promise<Page> {
     await this.#context?.close();
-    const context = await this.#browser?.newContext();
+    const context = await this.#browser?.newContext({ viewport: { width, height }, reducedMotion: 'reduce' });
     if (!context) throw new Error('no browser');
     this.#context = context;
     return context.newPage();

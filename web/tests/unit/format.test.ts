@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, bytes, change, count, duration, exactBytes, percent, rate, roundTrip, shortCount } from '../../src/lib/format';
+import { ago, bytes, change, count, daysBegin, duration, exactBytes, percent, rate, roundTrip, shortCount } from '../../src/lib/format';
 
 const plain = (text: string): string => text.replace(/\u00a0/g, ' ');
 
@@ -36,4 +36,12 @@ test('durations and times that passed', () => {
   expect([ago(100, 102), ago(100, 161), ago(0, 7300)].map(plain)).toEqual(['just now', '1 min ago', '2 h ago']);
   expect([roundTrip(54), roundTrip(630_000), roundTrip(1630), roundTrip(2_500_000)].map(plain)).toEqual(['54 µs', '630 ms', '1.6 ms', '2.5 s']);
   expect([shortCount(7), shortCount(1234), shortCount(999_600)]).toEqual(['7', '1.2k', '1.0M']);
+});
+
+test('days that do not begin when the reader’s do say so', () => {
+  const midnight = new Date(2026, 10, 24).getTime() / 1000;
+  expect(daysBegin({ times: [midnight], width: 86_400 })).toBe('');
+  expect(daysBegin({ times: [midnight + 5400], width: 86_400 })).toBe('Days begin at midnight UTC, 01:30 here.');
+  expect(daysBegin({ times: [midnight + 5400], width: 604_800 })).toMatch(/^Steps begin/);
+  expect([daysBegin({ times: [midnight + 5400], width: 3600 }), daysBegin({ times: [], width: 86_400 })]).toEqual(['', '']);
 });

@@ -86,7 +86,7 @@ mod tests {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let offset = |every: Every, zone: &TimeZone| match every.bucket(zone, 0, 1_800_000_000) {
             Bucket::Seconds { offset, .. } => offset,
-            Bucket::Auto => -1,
+            Bucket::Auto { .. } => -1,
         };
         assert_eq!(offset(Every::Seconds(DAY), &zone), DAY - 7_200);
         assert_eq!(offset(Every::Seconds(3_600), &zone), 0);
@@ -106,7 +106,7 @@ mod tests {
         ] {
             match Every::Auto.bucket(&TimeZone::UTC, 0, long) {
                 Bucket::Seconds { width, .. } => assert_eq!(width, chosen),
-                Bucket::Auto => panic!("{long}"),
+                Bucket::Auto { .. } => panic!("{long}"),
             }
         }
     }

@@ -124,11 +124,11 @@ fn finest(time: i64, floors: &Floors) -> i64 {
 
 /// Plans an answer about `time`; nothing was or will be outside of `all`.
 pub(super) fn plan(need: &Need, floors: &Floors, time: Range<i64>, all: &Range<i64>) -> Plan {
-    let start = time.start.max(all.start).max(floors.day.min(floors.row));
-    // Where everything is asked for, whole days are.
-    let start = if time.start <= all.start { down(start, Level::Day.span()) } else { start };
-    let end = time.end.min(all.end);
-    let end = if time.end >= all.end { up(end, Level::Day.span()) } else { end };
+    // Days in which there is anything are asked for as a whole where they may be.
+    let (first, last) = (down(all.start, Level::Day.span()), up(all.end, Level::Day.span()));
+    let start = if time.start <= first { first } else { time.start.max(all.start) };
+    let start = start.max(floors.day.min(floors.row));
+    let end = if time.end >= last { last } else { time.end.min(all.end) }.max(start);
     let rounded = down(start, finest(start, floors))..up(end, finest(end, floors));
     let mut plan = Plan { parts: Vec::new(), time: rounded.clone(), coarse_before: None };
     if rounded.start < rounded.end {
@@ -285,6 +285,20 @@ mod tests {
             of: Of::All,
         };
         assert_eq!(plan.parts, [part]);
+    }
+
+    #[test]
+    fn the_first_day_of_a_history_is_not_told_as_a_whole_where_less_is_asked_for() {
+        let floors = Floors { minute: i64::MAX, hour: -1 << 40, day: -1 << 40, row: -1 << 40 };
+        let told = |time: Range<i64>| plan(&Need::default(), &floors, time, &(7_000..9_000)).time;
+        assert_eq!(told(6_000..9_500), 7_000..9_000);
+        assert_eq!(told(8_000..9_500), 8_000..9_000);
+        assert_eq!(told(-5..9_500), 0..9_000);
+        assert_eq!(told(8_000..i64::MAX), 8_000..86_400);
+        assert_eq!(told(i64::MIN..i64::MAX), 0..86_400);
+        // Later than all.
+        assert!(told(9_200..9_500).is_empty());
+        assert_eq!(told(9_200..9_500).start, 9_200);
     }
 
     #[test]
