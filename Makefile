@@ -58,7 +58,7 @@ test-vm: setup-test ## end to end on other kernels in QEMU; KERNEL=6.1 or newest
 lint: setup-test ## formats, lints, house rules, licences
 	@scripts/lint
 
-bench: setup-test ## what watching costs, as ratios; ARGS=--history: what the history does with 10 M rows
+bench: setup-test ## what watching costs, as ratios; ARGS=--history: what the history does with 10 M rows; ARGS=--dashboard: how soon views have their data
 	@cargo xtask bench $(ARGS)
 
 lab: setup-test ## how exact it is, against nftables' counters (root); KERNEL=6.1, ARGS="--filter NAME"

@@ -151,7 +151,20 @@ fn asked(server: &Server, views: &[View]) -> Result<String> {
             writeln!(each_table, "| {} | `{question}` |{cells} {kib:.0} |", view.name)?;
         }
     }
-    Ok(format!("{views_table}{each_table}\n</details>\n"))
+    Ok(format!("{views_table}\n{}{each_table}\n</details>\n", busy()?))
+}
+
+/// A warning if others used the machine.
+fn busy() -> Result<String> {
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    let load: f64 = load.split(' ').next().unwrap_or_default().parse()?;
+    let processors = std::thread::available_parallelism()?.get();
+    // We are two that ask and answer.
+    Ok(if load > processors as f64 + 2.0 {
+        format!("**Others used the machine (load {load:.0} on {processors} processors).**\n")
+    } else {
+        String::new()
+    })
 }
 
 fn cell(times: &[f64]) -> String {
