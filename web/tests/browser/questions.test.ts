@@ -5,11 +5,13 @@ import type { Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aligned } from '../../src/lib/time';
 import type { Report } from '../../src/lib/types';
+import { WINDOW } from '../../src/lib/window';
 import { Stage, until, type Moved } from './stage';
 
 const HEAD = `# What each view asks, below /api/v1, as the browser test recorded it. {since} is when the time
-# begins that is looked at, {offset} how far the clock is ahead of UTC; {began}, {ended}, {width} and
-# {aligned} are of the answer to the view's first report, {before} begins the period before.
+# begins that is looked at, {recent} three minutes ago, {offset} how far the clock is ahead of UTC;
+# {began}, {ended}, {width} and {aligned} are of the answer to the view's first report, {before} begins
+# the period before.
 `;
 
 let stage: Stage;
@@ -56,29 +58,31 @@ class Record {
       quiet = this.#open.size === 0 && this.#asked.length === seen ? quiet + 1 : 0;
       seen = this.#asked.length;
     }
-    return [...new Set(this.#asked.map((address) => this.#line(address)))].sort();
+    const lines = new Set(this.#asked.map((address) => this.#line(address)));
+    // What Now missed since it was opened is no question of every time.
+    return [...lines].filter((line) => !/since=\d/.test(line)).sort();
   }
 
   #line(address: URL): string {
     const names = this.#names();
-    const wide = names.get(`bucket=${address.searchParams.get('bucket')}`);
+    const earlier = names.get(`since=${address.searchParams.get('since')}`) === '{before}' ? 'earlier ' : '';
     const params = [...address.searchParams].map(([name, value]) => {
-      const named = names.get(`${wide ? 'wide ' : ''}${name}=${value}`) ?? names.get(`${name}=${value}`);
+      const named = names.get(`${earlier}${name}=${value}`) ?? names.get(`${name}=${value}`);
       return `${name}=${named ?? value.replace(some.exe, '{exe}')}`;
     });
     return address.pathname.replace('/api/v1', '') + (params.length > 0 ? `?${params.join('&')}` : '');
   }
 
   #names(): Map<string, string> {
-    const names = new Map([['since=7d', '{since}'], [`offset=${-60 * BERLIN()}`, '{offset}']]);
+    const names = new Map([['since=7d', '{since}'], [`since=${WINDOW}s`, '{recent}'], [`offset=${-60 * BERLIN()}`, '{offset}']]);
     if (!this.#report) return names;
     const { span, series } = this.#report;
     const before = 2 * span.since - span.until;
     names.set(`since=${before}`, '{before}').set(`until=${span.since}`, '{began}');
     names.set(`since=${span.since}`, '{began}').set(`until=${span.until}`, '{ended}');
     if (series) {
-      names.set(`bucket=${series.width}`, '{width}');
-      names.set(`wide offset=${aligned(series.start - (span.until - span.since), series.width)}`, '{aligned}');
+      names.set(`earlier bucket=${series.width}`, '{width}');
+      names.set(`earlier offset=${aligned(series.start - (span.until - span.since), series.width)}`, '{aligned}');
     }
     return names;
   }

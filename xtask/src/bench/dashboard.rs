@@ -137,7 +137,7 @@ fn asked(server: &Server, views: &[View]) -> Result<String> {
         println!("bench: {} …", view.name);
         let took: Vec<Took> = SPANS
             .iter()
-            .map(|(_, span)| about(server, view, &Answers::new(until - span, exe), until))
+            .map(|(_, span)| about(server, view, &Answers::new(until - span, until, exe), until))
             .collect::<Result<_>>()?;
         let cells = took.iter().map(|took| cell(&took.view)).collect::<String>();
         let processor = took.last().map_or(f64::NAN, |took| took.processor);

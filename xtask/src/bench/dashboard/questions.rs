@@ -5,6 +5,9 @@ use anyhow::Result;
 use anyhow::bail;
 use serde_json::Value;
 
+/// Seconds that Now shows.
+const RECENT: i64 = 180;
+
 /// A view, and what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
@@ -47,18 +50,21 @@ pub(super) fn read(text: &str) -> Result<Vec<View>> {
 }
 
 impl Answers {
-    /// About the time since `since`, and this program.
-    pub(super) fn new(since: i64, exe: &str) -> Self {
+    /// About the time from `since` to `until`, and this program.
+    pub(super) fn new(since: i64, until: i64, exe: &str) -> Self {
         let exe = exe.bytes().map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
                 char::from(byte).to_string()
             }
             _ => format!("%{byte:02X}"),
         });
-        let since = since.to_string();
-        Self {
-            known: vec![("since", since), ("offset", "3600".to_owned()), ("exe", exe.collect())],
-        }
+        let known = vec![
+            ("since", since.to_string()),
+            ("recent", (until - RECENT).to_string()),
+            ("offset", "3600".to_owned()),
+            ("exe", exe.collect()),
+        ];
+        Self { known }
     }
 
     /// With what the first report tells.
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn braces_are_filled() {
-        let answers = Answers::new(1_000, "/opt/a b");
+        let answers = Answers::new(1_000, 9_000, "/opt/a b");
         let asked = answers.fill("/report?since={since}&filter=exe={exe}&offset={offset}", 9_000);
         assert_eq!(
             asked.unwrap(),
