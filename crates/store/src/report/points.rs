@@ -35,9 +35,11 @@ impl Steps {
     }
 }
 
-/// Lines in the making, by place.
+/// Lines in the making. Those of a step are beside each other: what is read together is of one day
+/// or hour, most often.
 pub(super) struct Points {
     steps: Steps,
+    lines: usize,
     points: Vec<Point>,
     times: Vec<u32>,
 }
@@ -68,7 +70,7 @@ impl Points {
             return Err(Stop::TooMany);
         }
         let points = vec![Point::default(); steps.count * lines];
-        Ok(Self { steps, points, times: Vec::new() })
+        Ok(Self { steps, lines, points, times: Vec::new() })
     }
 
     /// Adds the rows of a batch to the lines beside them; those without one to `other`.
@@ -86,7 +88,7 @@ impl Points {
             let line = usize::try_from(*place).map_or(other, |place| place.min(other));
             // A sum that is coarser than the steps counts where it begins.
             let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
-            if let Some(point) = self.points.get_mut(line * self.steps.count + step) {
+            if let Some(point) = self.points.get_mut(step * self.lines + line) {
                 let [send, recv, wire_send, wire_recv, connections] =
                     columns.map(|column| at(column, *row));
                 add(&mut point.send, send);
@@ -105,19 +107,18 @@ impl Points {
 
     /// The lines at these places, and the sum of all others.
     pub(super) fn finish(mut self, places: &[usize]) -> (Vec<Vec<Point>>, Vec<Point>) {
-        let count = self.steps.count;
+        let steps = || 0..self.steps.count;
         let mut lines = Vec::with_capacity(places.len());
         for place in places {
-            let line = self.points.get_mut(place * count..(place + 1) * count);
-            lines.push(line.map_or_else(Vec::new, |line| {
-                let taken = line.to_vec();
-                line.fill(Point::default());
-                taken
-            }));
+            let taken = steps().map(|step| {
+                let point = self.points.get_mut(step * self.lines + place);
+                point.map(std::mem::take).unwrap_or_default()
+            });
+            lines.push(taken.collect());
         }
-        let mut others = vec![Point::default(); count];
-        for line in self.points.chunks(count.max(1)) {
-            others.iter_mut().zip(line).for_each(|(to, more)| to.add(more));
+        let mut others = vec![Point::default(); self.steps.count];
+        for (to, points) in others.iter_mut().zip(self.points.chunks(self.lines.max(1))) {
+            points.iter().for_each(|more| to.add(more));
         }
         (lines, others)
     }
