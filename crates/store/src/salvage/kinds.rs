@@ -127,8 +127,13 @@ pub(super) fn take(
     while step.work < most && !step.taken.finished {
         step.work += 1;
         let position = step.taken.position;
-        let next = it.source.prepare_cached(kind.next());
-        match next.and_then(|mut next| next.query_row([position], |row| row.get::<_, i64>(0))) {
+        let Ok(mut next) = it.source.prepare_cached(kind.next()) else {
+            // It is no more told where they lie.
+            step.taken.lost += 1;
+            step.taken.finished = true;
+            break;
+        };
+        match next.query_row([position], |row| row.get::<_, i64>(0)) {
             Ok(next) => {
                 blind = 0;
                 step.taken.position = next;
