@@ -33,6 +33,8 @@ pub(crate) struct Crowded;
 #[derive(Debug)]
 pub(crate) struct Groups {
     pub(crate) axes: Vec<Axis>,
+    /// What is added up.
+    columns: &'static [Column],
     part: Part,
     /// How many values each axis has, if there is a place for all of their combinations.
     dense: Option<Vec<usize>>,
@@ -69,6 +71,7 @@ impl Groups {
         let dense = bounds.filter(|bounds| all(bounds).is_some_and(|all| all <= DENSE));
         Self {
             axes,
+            columns: &Column::ALL,
             part: Part::ALL,
             dense,
             only: None,
@@ -80,6 +83,11 @@ impl Groups {
             folded: Vec::new(),
             scratch: Scratch::default(),
         }
+    }
+
+    /// Adds up nothing but what groups are ranked by.
+    pub(crate) fn for_ranks(axes: Vec<Axis>) -> Self {
+        Self { columns: &Column::RANKS, ..Self::new(axes) }
     }
 
     /// Knows these groups, in this order, and no others: those of other rows are [`NONE`].
@@ -295,7 +303,7 @@ impl Groups {
         self.place(lookups, batch)?;
         let (rows, places) = (&self.scratch.rows, &self.scratch.places);
         if !rows.is_empty() {
-            batch.load(source, &Column::ALL)?;
+            batch.load(source, self.columns)?;
             self.sums.grow(self.fixed().unwrap_or(self.keys.len()));
             self.sums.add(batch, (rows, places));
         }

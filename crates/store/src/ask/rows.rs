@@ -32,6 +32,9 @@ impl Column {
         Self::Retrans,
         Self::Rtt,
     ];
+
+    /// What groups are ranked by.
+    pub(crate) const RANKS: [Self; 3] = [Self::Send, Self::Recv, Self::Connections];
 }
 
 /// Where columns of sums come from.

@@ -69,33 +69,33 @@ impl Table {
         self.0.get(place).copied().unwrap_or(EMPTY)
     }
 
-    /// Adds the rows of `batch` to the places beside them. All columns have to be loaded.
+    /// Adds the rows of `batch` to the places beside them: of the columns that are loaded.
     pub(super) fn add(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
-        let columns = Column::ALL.map(|column| batch.sums(column));
+        let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
+            Column::ALL.map(|column| batch.sums(column));
         for (row, place) in rows.iter().zip(places) {
             let Some(line) = self.0.get_mut(usize::try_from(*place).unwrap_or(usize::MAX)) else {
                 continue;
             };
-            let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
-                columns.map(|column| at(column, *row));
+            let (row, sent, received) = (*row, at(send, *row), at(recv, *row));
             let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
             line.bits |= ANY;
-            add(&mut line.send, send);
-            add(&mut line.recv, recv);
-            add(&mut line.events, events);
-            add(&mut line.connections, connections);
-            add(&mut line.failed, failed);
-            add(&mut line.retrans, retrans);
-            if let Some(bytes) = wire(wire_send, send) {
+            add(&mut line.send, sent);
+            add(&mut line.recv, received);
+            add(&mut line.events, at(events, row));
+            add(&mut line.connections, at(connections, row));
+            add(&mut line.failed, at(failed, row));
+            add(&mut line.retrans, at(retrans, row));
+            if let Some(bytes) = wire(at(wire_send, row), sent) {
                 add(&mut line.wire_send, bytes);
                 line.bits |= WIRE_SEND;
             }
-            if let Some(bytes) = wire(wire_recv, recv) {
+            if let Some(bytes) = wire(at(wire_recv, row), received) {
                 add(&mut line.wire_recv, bytes);
                 line.bits |= WIRE_RECV;
             }
             // None, which is 0, becomes the largest number.
-            line.rtt = line.rtt.min(rtt.wrapping_sub(1));
+            line.rtt = line.rtt.min(at(rtt, row).wrapping_sub(1));
         }
     }
 

@@ -13,8 +13,9 @@ use crate::ask::Groupings;
 use crate::ask::Groups;
 
 impl Reader {
-    /// Values of a dimension that begin with `prefix`, whatever the case, with their traffic; the
-    /// largest first. [`Query::by`] does not matter.
+    /// Values of a dimension that begin with `prefix`, whatever the case, the largest first.
+    /// [`Query::by`] does not matter. They have bytes in both directions and connections begun; of
+    /// what else there is to know of traffic nothing is read, and so nothing said.
     ///
     /// # Errors
     /// As [`Reader::report`].
@@ -28,7 +29,7 @@ impl Reader {
         let query = &Query { by: vec![dimension], ..query.clone() };
         let prefix = prefix.to_lowercase();
         self.ask(query, users, |question, axes| {
-            let mut groupings = Groupings(vec![Groups::new(axes)]);
+            let mut groupings = Groupings(vec![Groups::for_ranks(axes)]);
             let mut ranked = Ranked::new(query.limit);
             let told = question.group(&mut groupings, cancel, |groups| {
                 ranked.take_if(groups, |groups, key| {

@@ -82,22 +82,22 @@ impl Points {
     ) -> Result<(), Stop> {
         batch.load(source, &COLUMNS)?;
         batch.times((self.steps.width, self.steps.start), rows, &mut self.times);
-        let columns = COLUMNS.map(|column| batch.sums(column));
+        let [send, recv, wire_send, wire_recv, connections] =
+            COLUMNS.map(|column| batch.sums(column));
         let last = self.steps.count.saturating_sub(1);
         for ((row, place), step) in rows.iter().zip(places).zip(&self.times) {
             let line = usize::try_from(*place).map_or(other, |place| place.min(other));
             // A sum that is coarser than the steps counts where it begins.
             let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
             if let Some(point) = self.points.get_mut(step * self.lines + line) {
-                let [send, recv, wire_send, wire_recv, connections] =
-                    columns.map(|column| at(column, *row));
-                add(&mut point.send, send);
-                add(&mut point.recv, recv);
-                add(&mut point.connections, connections);
-                if let Some(bytes) = wire(wire_send, send) {
+                let (sent, received) = (at(send, *row), at(recv, *row));
+                add(&mut point.send, sent);
+                add(&mut point.recv, received);
+                add(&mut point.connections, at(connections, *row));
+                if let Some(bytes) = wire(at(wire_send, *row), sent) {
                     add(point.wire_send.get_or_insert(0), bytes);
                 }
-                if let Some(bytes) = wire(wire_recv, recv) {
+                if let Some(bytes) = wire(at(wire_recv, *row), received) {
                     add(point.wire_recv.get_or_insert(0), bytes);
                 }
             }

@@ -117,19 +117,24 @@ impl<'a> Unpack<'a> {
         let bytes = self.take((into.len() * width).div_ceil(8))?;
         // What follows in the room, of another group, is masked away.
         room.get_mut(..bytes.len()).ok_or(BadPack)?.copy_from_slice(bytes);
-        for (at, value) in into.iter_mut().enumerate() {
-            let bit = at * width;
+        let number = |bit: usize| {
             let from = bit / 8 % (8 * GROUP);
-            let number = match room.get(from..from + 8).and_then(|bytes| bytes.first_chunk()) {
+            match room.get(from..from + 8).and_then(|bytes| bytes.first_chunk()) {
                 Some(eight) => u64::from_le_bytes(*eight) >> (bit % 8),
                 None => 0,
-            };
+            }
+        };
+        if width <= 56 {
+            for (at, value) in into.iter_mut().enumerate() {
+                *value = number(at * width) & mask;
+            }
+            return Ok(());
+        }
+        for (at, value) in into.iter_mut().enumerate() {
+            let bit = at * width;
             // The highest bits of a wide one are in the byte after these.
-            let beyond = match room.get(from + 8) {
-                Some(ninth) if width > 56 => u64::from(*ninth) << 1 << (63 - bit % 8),
-                _ => 0,
-            };
-            *value = (number | beyond) & mask;
+            let ninth = room.get(bit / 8 % (8 * GROUP) + 8).copied().unwrap_or(0);
+            *value = (number(bit) | u64::from(ninth) << 1 << (63 - bit % 8)) & mask;
         }
         Ok(())
     }
