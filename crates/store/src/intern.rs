@@ -148,7 +148,9 @@ fn text<K: Clone + Eq + Hash>(
         .query_row([text()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
         .optional()?;
     let seen = match found {
-        Some((id, stored)) if id == 0 || stored >= contime => Seen { id, first: 0, last: stored },
+        // Not merely `contime`: versions that noted it by the hour left names that would go before
+        // what refers to them.
+        Some((id, stored)) if id == 0 || stored >= last => Seen { id, first: 0, last: stored },
         Some((id, _)) => {
             tx.prepare_cached(table.touch)?.execute(params![id, last])?;
             Seen { id, first: 0, last }

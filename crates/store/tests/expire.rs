@@ -10,8 +10,11 @@ use std::time::Instant;
 
 use common::*;
 use femtosnitch_model::Digest;
+use femtosnitch_store::Cancel;
 use femtosnitch_store::ExpireReport;
+use femtosnitch_store::Reader;
 use femtosnitch_store::Writer;
+use rusqlite::Connection;
 
 const DAY: i64 = 86_400;
 
@@ -147,4 +150,33 @@ fn no_step_takes_long() {
         );
         assert!(median < Duration::from_millis(100), "{median:?}");
     }
+}
+
+#[test]
+fn names_of_an_earlier_version_last_as_long_as_what_refers_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f.db");
+    let tool = exe(1, "/usr/bin/tool", sha(1));
+    let to_port = |contime: i64, port: u16| {
+        let mut row = row(contime, &tool);
+        (row.rport, row.domain) = (port, "org.example".into());
+        row
+    };
+    open(&path).write(&rows(vec![to_port(10 * DAY + 1_800, 443)])).unwrap();
+    // Schema 5 noted by the hour when they were seen.
+    let conn = Connection::open(&path).unwrap();
+    for table in ["peers", "domains", "addresses", "locations"] {
+        let sql = format!("UPDATE {table} SET last_seen = ?1 WHERE id <> 0");
+        conn.execute(&sql, [10 * DAY + 3_600]).unwrap();
+    }
+    conn.pragma_update(None, "user_version", 5).unwrap();
+    drop(conn);
+
+    let mut writer = open(&path);
+    writer.write(&rows(vec![to_port(10 * DAY + 1_860, 80)])).unwrap();
+    expire_all(&mut writer, 11 * DAY, 100);
+    assert_eq!(number(&path, "SELECT count(*) FROM peers"), 1);
+    let reader = Reader::open(&path).unwrap();
+    let verdict = reader.verify(false, &mut |_| {}, &Cancel::default()).unwrap();
+    assert!(verdict.is_fine(), "{verdict:?}");
 }
