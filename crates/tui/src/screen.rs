@@ -1,0 +1,155 @@
+//! The whole terminal for a while, given back however it ends.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::Frame;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// Room for one picture, so that it is written in one go.
+const PICTURE: usize = 64 * 1024;
+
+/// Whether the terminal is ours; global because a panic has to find it too.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// The alternate screen, keys delivered one by one and not echoed, mouse reported. What was there
+/// before comes back when this is dropped, and before a panic prints its message.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Screen {
+    /// Takes over the terminal; `None` if standard input or output is none. Ctrl-C and Ctrl-Z are
+    /// keys from then on.
+    ///
+    /// # Errors
+    /// When the terminal does not take its settings or does not take output.
+    pub fn enter() -> io::Result<Option<Self>> {
+        if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let previous = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                leave();
+                previous(info);
+            }));
+        });
+        take()?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(PICTURE, io::stdout()));
+        match Terminal::new(backend) {
+            Ok(terminal) => Ok(Some(Self { terminal })),
+            Err(error) => {
+                leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// When the terminal does not say.
+    pub fn size(&self) -> io::Result<(u16, u16)> {
+        let size = self.terminal.size()?;
+        Ok((size.width, size.height))
+    }
+
+    /// Shows what `paint` paints; only what differs from before is written.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        // A terminal that knows it shows nothing half done; others pass over it.
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(paint)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// Writes an escape sequence of ours as it is (for what has no picture: the clipboard).
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn write(&mut self, sequence: &str) -> io::Result<()> {
+        let backend = self.terminal.backend_mut();
+        backend.write_all(sequence.as_bytes())?;
+        io::Write::flush(backend)
+    }
+
+    /// Gives the terminal back while `stopped` lasts (a shell has it meanwhile), then takes it
+    /// again; everything has to be drawn anew.
+    ///
+    /// # Errors
+    /// When the terminal does not take its settings or does not take output.
+    pub fn suspend(&mut self, stopped: impl FnOnce()) -> io::Result<()> {
+        leave();
+        stopped();
+        take()?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn take() -> io::Result<()> {
+    enable_raw_mode()?;
+    ENTERED.store(true, Ordering::SeqCst);
+    let taken = execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableMouseCapture,
+        EnableBracketedPaste,
+        cursor::Hide
+    );
+    if taken.is_err() {
+        leave();
+    }
+    taken
+}
+
+fn leave() {
+    if !ENTERED.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Nobody is left to tell if the terminal is gone.
+    execute!(
+        io::stdout(),
+        EndSynchronizedUpdate,
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        cursor::Show
+    )
+    .ok();
+    disable_raw_mode().ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_terminal_there_is_no_screen() {
+        // The test harness may have a terminal; then entering must work and end.
+        if let Some(screen) = Screen::enter().unwrap() {
+            drop(screen);
+        }
+        assert!(!ENTERED.load(Ordering::SeqCst));
+    }
+}

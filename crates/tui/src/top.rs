@@ -1,0 +1,1 @@
+//! `femtosnitch top`: what moves now. (Under construction.)
