@@ -7,6 +7,7 @@
 //! views are made of.
 #![forbid(unsafe_code)]
 
+pub mod browse;
 pub mod feed;
 pub mod input;
 pub mod keys;

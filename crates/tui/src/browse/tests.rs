@@ -1,0 +1,1 @@
+//! The state machine key by key, and what the screen shows.
