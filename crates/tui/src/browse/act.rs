@@ -75,7 +75,11 @@ impl Browse {
             }
             Action::Open => self.open(),
             Action::Back => {
-                if self.page.pointer.take().is_some() { Vec::new() } else { self.pop() }
+                if self.page.pointer.take().is_some() {
+                    Vec::new()
+                } else {
+                    self.pop()
+                }
             }
             Action::Quit => vec![Effect::Quit],
             Action::Suspend => vec![Effect::Suspend],
@@ -235,7 +239,8 @@ impl Browse {
                 });
                 let range = Range::between(event.at - AROUND, until.saturating_add(AROUND));
                 let exe = Filter::new(Dimension::Exe, false, &event.exe).ok();
-                let filters: Vec<Filter> = exe.filter(|_| !event.exe.is_empty()).into_iter().collect();
+                let filters: Vec<Filter> =
+                    exe.filter(|_| !event.exe.is_empty()).into_iter().collect();
                 let by = if filters.is_empty() { Dimension::Exe } else { Dimension::Domain };
                 self.push(Page::new(Subject::History { by }, range, filters))
             }
@@ -327,7 +332,9 @@ impl Browse {
             return Vec::new();
         };
         let shown = clip(&shown(&text, false), 40, "…");
-        self.say(format!("sent to the clipboard: {shown} (if it is not there, the terminal refuses OSC 52)"));
+        self.say(format!(
+            "sent to the clipboard: {shown} (if it is not there, the terminal refuses OSC 52)"
+        ));
         vec![Effect::Copy(sequence)]
     }
 
@@ -336,7 +343,9 @@ impl Browse {
             self.complain("there is nothing to save yet");
             return Vec::new();
         }
-        let at = Timestamp::from_second(self.now).unwrap_or_default().to_zoned(self.zone.clone());
+        let at = Timestamp::from_second(self.now)
+            .unwrap_or_default()
+            .to_zoned_datetime(self.zone.clone());
         let stamp = at.strftime("%Y%m%d-%H%M").to_string();
         let save = SaveBox::new(&self.page, &stamp);
         self.show(Over::Save(save))
@@ -356,7 +365,8 @@ impl Browse {
 
     fn choose_dimension(&mut self) -> Vec<Effect> {
         let Subject::History { by } = self.page.subject else { return Vec::new() };
-        let all = words::GROUPS.iter().flat_map(|(group, list)| list.iter().map(move |it| (*group, *it)));
+        let all =
+            words::GROUPS.iter().flat_map(|(group, list)| list.iter().map(move |it| (*group, *it)));
         let choices = all.map(|(group, dimension)| Choice {
             value: dimension,
             title: words::title(dimension).to_owned(),

@@ -41,16 +41,35 @@ const MOST_EVENTS: usize = 5_000;
 /// What can be asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Question {
-    Report { query: Query, bucket: Bucket },
-    Detail { query: Query, bucket: Bucket },
+    Report {
+        query: Query,
+        bucket: Bucket,
+    },
+    Detail {
+        query: Query,
+        bucket: Bucket,
+    },
     Program(String),
     Tree(Query),
     /// Events of these kinds (none: all), of one program or of all.
-    Events { since: Option<i64>, until: Option<i64>, kinds: Vec<EventKind>, exe: Option<String> },
+    Events {
+        since: Option<i64>,
+        until: Option<i64>,
+        kinds: Vec<EventKind>,
+        exe: Option<String>,
+    },
     /// When nobody looked; `now` tells whether nobody does.
-    Gaps { since: Option<i64>, until: i64, now: i64 },
+    Gaps {
+        since: Option<i64>,
+        until: i64,
+        now: i64,
+    },
     /// Values of a dimension that begin so.
-    Values { dimension: Dimension, prefix: String, query: Query },
+    Values {
+        dimension: Dimension,
+        prefix: String,
+        query: Query,
+    },
     System,
 }
 
@@ -223,9 +242,9 @@ impl Open {
         cancel: &Cancel,
     ) -> Result<Told, Trouble> {
         if matches!(question, Question::System) {
-            let history = self.reader(&source.database).and_then(|reader| {
-                Ok((reader.stats()?, reader.levels()?))
-            });
+            let history = self
+                .reader(&source.database)
+                .and_then(|reader| Ok((reader.stats()?, reader.levels()?)));
             let history = history.map_err(|error| error.to_string());
             return Ok(Told::System(System { daemon: status(&source.live_socket), history }));
         }
@@ -308,9 +327,8 @@ fn gaps(
         && since.is_none_or(|since| since < now)
     {
         // Who may not ask does not know: nothing is claimed then.
-        let gone = || {
-            matches!(LiveClient::connect(live_socket), Err(ClientError::NotRunning { .. }))
-        };
+        let gone =
+            || matches!(LiveClient::connect(live_socket), Err(ClientError::NotRunning { .. }));
         let reason = if last.clean { Some("stopped") } else { gone().then_some("killed") };
         gaps.extend(reason.map(|reason| Unwatched {
             began: last.at,
@@ -337,8 +355,6 @@ fn status(socket: &Path) -> Result<Box<Status>, (bool, String)> {
     match ask() {
         Ok(Some(status)) => Ok(status),
         Ok(None) => Err((false, "the daemon is on its way out".to_owned())),
-        Err(error) => {
-            Err((matches!(error, ClientError::NotRunning { .. }), error.to_string()))
-        }
+        Err(error) => Err((matches!(error, ClientError::NotRunning { .. }), error.to_string())),
     }
 }

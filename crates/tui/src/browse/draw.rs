@@ -226,7 +226,8 @@ fn head(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
     }
     let busy = page.waits.is_some() && (page.told().is_some() || page.known.events.is_some());
     let mark = if busy { ink.own(" …") } else { "  ".to_owned() };
-    let right = Line::from(vec![Span::styled(time, theme.text()), Span::styled(mark, theme.accent())]);
+    let right =
+        Line::from(vec![Span::styled(time, theme.text()), Span::styled(mark, theme.accent())]);
     let room = usize::from(area.width).saturating_sub(right.width() + 2);
     let arrow = format!(" {} ", theme.glyphs.arrow);
     let own = clip(&name(ink, page), room, ink.ellipsis());
@@ -303,7 +304,11 @@ fn chips(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
     }
     let hidden = texts.len() - places.len();
     if hidden > 0 {
-        put_right(buf, area, &Line::styled(format!(" {hidden} more filters: F"), ink.theme.warning()));
+        put_right(
+            buf,
+            area,
+            &Line::styled(format!(" {hidden} more filters: F"), ink.theme.warning()),
+        );
     }
 }
 
@@ -340,9 +345,12 @@ fn footer(ink: Ink<'_>, buf: &mut Buffer, area: Rect, trouble: Option<&str>) {
 /// Whether bytes on the wire can be drawn.
 pub(crate) fn drawn_layer(page: &Page, layer: Layer) -> Layer {
     let tells = page.series().is_some_and(|series| {
-        series.lines.iter().chain([&series.others]).flatten().any(|point| {
-            point.wire_send.is_some() || point.wire_recv.is_some()
-        })
+        series
+            .lines
+            .iter()
+            .chain([&series.others])
+            .flatten()
+            .any(|point| point.wire_send.is_some() || point.wire_recv.is_some())
     });
     if tells { layer } else { Layer::Payload }
 }

@@ -86,7 +86,8 @@ pub(crate) mod tests {
 
     #[test]
     fn each_kind_tells_what_matters() {
-        let gap = Event { until: Some(200), detail: "stopped".to_owned(), ..event(EventKind::Gap, 80) };
+        let gap =
+            Event { until: Some(200), detail: "stopped".to_owned(), ..event(EventKind::Gap, 80) };
         assert_eq!(facts(&gap, false), ["for 2m", "stopped"]);
         let modified = Event {
             old_sha256: "a".repeat(64),

@@ -32,7 +32,13 @@ pub(crate) enum Offer {
     /// To go on with this dimension.
     Dimension(Dimension),
     /// A value, with its bytes in both directions and connections begun.
-    Value { dimension: Dimension, operator: &'static str, value: String, bytes: u64, connections: u64 },
+    Value {
+        dimension: Dimension,
+        operator: &'static str,
+        value: String,
+        bytes: u64,
+        connections: u64,
+    },
 }
 
 /// What was typed, taken apart.
@@ -191,7 +197,8 @@ impl FilterBox {
                 let folded = value.to_lowercase();
                 let begins = folded.starts_with(&small);
                 let has = if somewhere { !begins && folded.contains(&small) } else { begins };
-                let known = |offer: &Offer| matches!(offer, Offer::Value { value: it, .. } if *it == value);
+                let known =
+                    |offer: &Offer| matches!(offer, Offer::Value { value: it, .. } if *it == value);
                 if !has || offers.len() >= VALUES || offers.iter().any(known) {
                     continue;
                 }
@@ -268,7 +275,9 @@ impl FilterBox {
         let text = match offer {
             Offer::Typed(_) => return Done::Nothing,
             Offer::Dimension(dimension) => format!("{dimension}="),
-            Offer::Value { dimension, operator, value, .. } => format!("{dimension}{operator}{value}"),
+            Offer::Value { dimension, operator, value, .. } => {
+                format!("{dimension}{operator}{value}")
+            }
         };
         self.editor = LineEditor::with(&text);
         self.changed()
@@ -402,7 +411,9 @@ mod tests {
     #[test]
     fn opposites_replace_each_other() {
         let filter = |text: &str| text.parse::<Filter>().unwrap();
-        for (one, other) in [("exe=/a", "exe!=/a"), ("exe~/a*", "exe!~/a*"), ("domain=", "domain!=")] {
+        for (one, other) in
+            [("exe=/a", "exe!=/a"), ("exe~/a*", "exe!~/a*"), ("domain=", "domain!=")]
+        {
             assert_eq!(turned(&filter(one)), Some(filter(other)));
             assert_eq!(turned(&filter(other)), Some(filter(one)));
         }

@@ -160,9 +160,7 @@ pub(crate) fn works(action: Action, page: &Page, depth: usize) -> bool {
         | Action::Copy
         | Action::Save => true,
         Action::Open => has_time,
-        Action::Back => {
-            depth > 1 || page.pointer.is_some()
-        }
+        Action::Back => depth > 1 || page.pointer.is_some(),
         Action::Pane(_) => is_thing,
         Action::Pointer(_) => has_chart,
         Action::Mark => has_chart && page.pointer.is_some(),

@@ -47,8 +47,7 @@ pub(crate) fn of(page: &Page, (width, height): (u16, u16), notes: usize) -> Plac
     };
     let traffic = matches!(page.subject, Subject::History { .. } | Subject::Thing { .. });
     let is_history = matches!(page.subject, Subject::History { .. });
-    let is_program =
-        matches!(page.subject, Subject::Thing { dimension: Dimension::Exe, .. });
+    let is_program = matches!(page.subject, Subject::Thing { dimension: Dimension::Exe, .. });
     let mut places = Places {
         head: take(1),
         totals: take(u16::from(traffic)),
@@ -140,14 +139,16 @@ mod tests {
     #[test]
     fn parts_lie_one_below_the_other_and_fill_the_screen() {
         let thing = Subject::Thing { dimension: Dimension::Exe, value: "/a".to_owned() };
-        for subject in [Subject::History { by: Dimension::Exe }, thing, Subject::Events, Subject::System] {
+        for subject in
+            [Subject::History { by: Dimension::Exe }, thing, Subject::Events, Subject::System]
+        {
             let page = page(subject);
             for size in [(40, 10), (80, 24), (120, 40), (300, 100), (5, 1), (0, 0), (80, 17)] {
                 for notes in 0..4 {
                     let it = of(&page, size, notes);
                     let parts = [
-                        it.head, it.totals, it.chips, it.about, it.plot, it.times, it.list, it.foot,
-                        it.notes, it.hints,
+                        it.head, it.totals, it.chips, it.about, it.plot, it.times, it.list,
+                        it.foot, it.notes, it.hints,
                     ];
                     let lines: u16 = parts.iter().map(|part| part.height).sum();
                     assert_eq!(lines, size.1, "{it:?}");

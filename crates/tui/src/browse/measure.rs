@@ -152,10 +152,9 @@ pub(crate) fn add_points<'a>(lines: impl Iterator<Item = &'a Vec<Point>>) -> Vec
             add(&mut sum.send, point.send);
             add(&mut sum.recv, point.recv);
             add(&mut sum.connections, point.connections);
-            for (to, more) in [
-                (&mut sum.wire_send, point.wire_send),
-                (&mut sum.wire_recv, point.wire_recv),
-            ] {
+            for (to, more) in
+                [(&mut sum.wire_send, point.wire_send), (&mut sum.wire_recv, point.wire_recv)]
+            {
                 if let Some(more) = more {
                     add(to.get_or_insert(0), more);
                 }

@@ -119,7 +119,8 @@ impl Browse {
         let focus = self.page.pane.min(all.len().saturating_sub(1));
         if !panes::is_grid(area, all.len()) && at.y == area.y {
             let titles = draw::tab_places(&self.page, true);
-            let pressed = titles.iter().position(|(from, wide)| (*from..from + wide).contains(&at.x));
+            let pressed =
+                titles.iter().position(|(from, wide)| (*from..from + wide).contains(&at.x));
             return pressed.map_or_else(Vec::new, |pane| self.focus(pane));
         }
         let places = panes::places(area, all.len(), focus);

@@ -15,7 +15,7 @@ const NAMED: usize = 2;
 /// A unix second by the local clock: with the date, unless it is that of `near`.
 pub(crate) fn moment(second: i64, zone: &TimeZone, near: Option<i64>) -> String {
     let local = |second| {
-        Timestamp::from_second(second).ok().map(|at| at.to_zoned(zone.clone()).datetime())
+        Timestamp::from_second(second).ok().map(|at| at.to_zoned_datetime(zone.clone()).datetime())
     };
     let Some(at) = local(second) else { return second.to_string() };
     let same_day = near.and_then(local).is_some_and(|near| near.date() == at.date());
@@ -65,10 +65,7 @@ pub(crate) fn of(page: &Page, now: i64, zone: &TimeZone) -> Vec<String> {
 const SLACK: i64 = 60;
 
 fn only_rows_tell(dimension: Dimension) -> bool {
-    matches!(
-        dimension,
-        Dimension::Pid | Dimension::Lport | Dimension::Rport | Dimension::Outcome
-    )
+    matches!(dimension, Dimension::Pid | Dimension::Lport | Dimension::Rport | Dimension::Outcome)
 }
 
 /// When nobody looked; `None` if somebody always did.
@@ -117,10 +114,7 @@ mod tests {
     fn spans_are_told_by_the_local_clock() {
         let now = 1_700_000_000;
         assert_eq!(span(now - 600, now + 1, now, &TimeZone::UTC), "2023-11-14 22:03 until now");
-        assert_eq!(
-            span(now - 600, now - 300, now, &TimeZone::UTC),
-            "2023-11-14 22:03 until 22:08"
-        );
+        assert_eq!(span(now - 600, now - 300, now, &TimeZone::UTC), "2023-11-14 22:03 until 22:08");
         assert_eq!(
             span(now - 90_000, now - 300, now, &TimeZone::UTC),
             "2023-11-13 21:13 until 2023-11-14 22:08"

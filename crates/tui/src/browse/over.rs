@@ -183,4 +183,3 @@ impl Browse {
 
 /// What may be typed as a time, for the box that asks for one.
 pub(crate) const TIMES: &str = "or type: 90m, 2026-11-28 14:00..15:30, 14:00..now";
-

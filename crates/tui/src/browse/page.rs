@@ -34,9 +34,14 @@ const SIDE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Subject {
     /// Traffic, by something.
-    History { by: Dimension },
+    History {
+        by: Dimension,
+    },
     /// One program, host, name or container.
-    Thing { dimension: Dimension, value: String },
+    Thing {
+        dimension: Dimension,
+        value: String,
+    },
     Events,
     System,
 }
@@ -113,7 +118,10 @@ impl Page {
         match &self.subject {
             Subject::History { by } => {
                 let limit = LIMITS.get(self.limit).copied();
-                vec![Question::Report { query: Query { by: vec![*by], limit, ..query }, bucket }, gaps]
+                vec![
+                    Question::Report { query: Query { by: vec![*by], limit, ..query }, bucket },
+                    gaps,
+                ]
             }
             Subject::Thing { dimension, value } => {
                 let by = words::sides(*dimension);

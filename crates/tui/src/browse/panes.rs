@@ -41,7 +41,10 @@ pub(crate) fn of(page: &Page) -> Vec<Pane> {
         // Nothing ran in a container: that is no side of it.
         let tells = |side: &Breakdown| {
             side.by != Dimension::Ctname
-                || side.answers.iter().any(|it| first_key(it).is_some_and(|key| !text_of(key).is_empty()))
+                || side
+                    .answers
+                    .iter()
+                    .any(|it| first_key(it).is_some_and(|key| !text_of(key).is_empty()))
         };
         let sides = detail.breakdowns.iter().enumerate().filter(|(_, side)| tells(side));
         panes.extend(sides.map(|(at, _)| Pane::Side(at)));
@@ -122,7 +125,8 @@ const WIDE: u16 = 56;
 pub(crate) fn places(area: Rect, count: usize, focus: usize) -> Vec<(usize, Rect)> {
     let columns = usize::from(area.width / WIDE).clamp(1, 3).min(count.max(1));
     if columns == 1 {
-        let list = Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
+        let list =
+            Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
         return if count == 0 { Vec::new() } else { vec![(focus.min(count - 1), list)] };
     }
     let rows = count.div_ceil(columns);

@@ -133,12 +133,7 @@ pub(crate) type ReadTime = fn(&str, i64) -> Result<Option<i64>, String>;
 ///
 /// # Errors
 /// In words, with what would be right.
-pub(crate) fn read(
-    text: &str,
-    now: i64,
-    zone: &TimeZone,
-    read: ReadTime,
-) -> Result<Range, String> {
+pub(crate) fn read(text: &str, now: i64, zone: &TimeZone, read: ReadTime) -> Result<Range, String> {
     let text = text.trim();
     let cut = ["..", " to ", "–", " - "].into_iter().find_map(|sign| text.split_once(sign));
     let (from, to) = cut.unwrap_or((text, "now"));
@@ -170,7 +165,7 @@ fn is_ago(text: &str) -> bool {
 /// A time of the local clock.
 fn local(text: &str, now: i64, zone: &TimeZone) -> Option<i64> {
     let at = |moment: DateTime| {
-        moment.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp().as_second())
+        moment.to_zoned_datetime(zone.clone()).ok().map(|zoned| zoned.timestamp().as_second())
     };
     // A plain number is unix seconds, whatever else it could be.
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -185,7 +180,7 @@ fn local(text: &str, now: i64, zone: &TimeZone) -> Option<i64> {
     if let Ok(day) = Date::strptime("%Y-%m-%d", text) {
         return at(day.at(0, 0, 0, 0));
     }
-    let today = jiff::Timestamp::from_second(now).ok()?.to_zoned(zone.clone()).date();
+    let today = jiff::Timestamp::from_second(now).ok()?.to_zoned_datetime(zone.clone()).date();
     let time = Time::strptime("%H:%M", text).or_else(|_| Time::strptime("%H:%M:%S", text)).ok()?;
     at(today.to_datetime(time))
 }
@@ -221,10 +216,7 @@ mod tests {
         );
         assert_eq!(said("1h"), Ok(Range::last(3_600)));
         assert_eq!(said("all"), Ok(Range { since: Since::All, until: None }));
-        assert_eq!(
-            said("1699990000"),
-            Ok(Range { since: Since::At(1_699_990_000), until: None })
-        );
+        assert_eq!(said("1699990000"), Ok(Range { since: Since::At(1_699_990_000), until: None }));
         let berlin = TimeZone::fixed(jiff::tz::offset(2));
         let there = read("2023-11-01 02:00..now", NOW, &berlin, as_the_command_line);
         assert_eq!(there, Ok(Range { since: Since::At(1_698_796_800), until: None }));

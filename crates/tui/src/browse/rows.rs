@@ -40,21 +40,6 @@ impl Column {
         Self::Calls,
     ];
 
-    /// The title; that of [`Column::Name`] is the dimension's.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Name => "",
-            Self::Share => "Share",
-            Self::Received => "Received",
-            Self::Sent => "Sent",
-            Self::Connections => "Conns",
-            Self::Failed => "Failed",
-            Self::Rtt => "Best RTT",
-            Self::Retrans => "Resent",
-            Self::Calls => "Calls",
-        }
-    }
-
     /// The number that stands in it.
     pub(crate) fn value(self, sums: &Sums, measure: Measure, layer: Layer) -> Option<u64> {
         match self {
@@ -145,11 +130,8 @@ mod tests {
     }
 
     fn names(sort: Option<Sort>, measure: Measure) -> String {
-        let answers = [
-            answer("b", 5, 90, Some(9)),
-            answer("a", 60, 0, None),
-            answer("C", 10, 10, Some(3)),
-        ];
+        let answers =
+            [answer("b", 5, 90, Some(9)), answer("a", 60, 0, None), answer("C", 10, 10, Some(3))];
         let order = order(&answers, sort, measure, Layer::Payload);
         let name = |at: &usize| match answers.get(*at).and_then(|it| it.keys.first()) {
             Some(Key::Text(text)) => text.clone(),
@@ -177,9 +159,6 @@ mod tests {
         assert_eq!(Sort::pressed(twice, Column::Sent), None);
         let columns = [Column::Name, Column::Share, Column::Sent];
         assert_eq!(Sort::moved(None, &columns, 1), once);
-        assert_eq!(
-            Sort::moved(once, &columns, 1).map(|sort| sort.column),
-            Some(Column::Name)
-        );
+        assert_eq!(Sort::moved(once, &columns, 1).map(|sort| sort.column), Some(Column::Name));
     }
 }

@@ -42,7 +42,15 @@ pub(crate) struct Content {
 }
 
 const SUMS: [&str; 9] = [
-    "send", "recv", "wire_send", "wire_recv", "events", "connections", "failed", "retrans", "rtt_us",
+    "send",
+    "recv",
+    "wire_send",
+    "wire_recv",
+    "events",
+    "connections",
+    "failed",
+    "retrans",
+    "rtt_us",
 ];
 
 /// What a page shows, in the same numbers and names as `femtosnitch query` has; `None` where there
@@ -71,8 +79,22 @@ pub(crate) fn content(page: &Page, order: &[usize]) -> Option<Content> {
         Subject::Events => {
             let events = page.known.events.as_ref()?;
             let titles = vec![
-                "at", "until", "kind", "exe", "name", "cmdline", "sha256", "old_sha256", "package",
-                "version", "state", "old_version", "written_by", "container", "realm", "detail",
+                "at",
+                "until",
+                "kind",
+                "exe",
+                "name",
+                "cmdline",
+                "sha256",
+                "old_sha256",
+                "package",
+                "version",
+                "state",
+                "old_version",
+                "written_by",
+                "container",
+                "realm",
+                "detail",
             ];
             let line = |event: &femtosnitch_store::Event| {
                 vec![

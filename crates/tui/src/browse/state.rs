@@ -69,7 +69,11 @@ pub(crate) enum Effect {
     /// For what lies over it.
     AskAside(u64, Vec<Question>),
     Copy(String),
-    Save { name: String, text: String, replace: bool },
+    Save {
+        name: String,
+        text: String,
+        replace: bool,
+    },
     Suspend,
     Redraw,
     Quit,
@@ -244,7 +248,11 @@ impl Browse {
         let Some(Over::Filter(filter)) = &mut self.over else { return Vec::new() };
         match reply.told {
             Ok(Told::Values(report)) => {
-                if filter.take(report) { self.ask_values() } else { Vec::new() }
+                if filter.take(report) {
+                    self.ask_values()
+                } else {
+                    Vec::new()
+                }
             }
             Ok(_) => Vec::new(),
             Err(Trouble::History(why) | Trouble::Question(why)) => {

@@ -59,7 +59,8 @@ pub(crate) fn lines(page: &Page, units: Units, zone: &TimeZone) -> Vec<Line> {
     match &system.daemon {
         Ok(status) => daemon(status, (units, zone), &mut lines),
         Err((absent, why)) => {
-            let title = if *absent { "The daemon does not run" } else { "The daemon could not be asked" };
+            let title =
+                if *absent { "The daemon does not run" } else { "The daemon could not be asked" };
             lines.push(Line::new(title, "", Tone::Bad));
             lines.push(Line::new("", why, Tone::Plain));
         }
@@ -115,13 +116,15 @@ fn daemon(status: &Status, (units, zone): (Units, &TimeZone), lines: &mut Vec<Li
         let bad = name == "Self-test" && value != "passed";
         lines.push(Line::new(name, value, if bad { Tone::Warning } else { Tone::Plain }));
     }
-    for (name, database) in [("Countries", &status.geoip.country), ("Networks", &status.geoip.asn)] {
+    for (name, database) in [("Countries", &status.geoip.country), ("Networks", &status.geoip.asn)]
+    {
         let Some(database) = database else {
             lines.push(Line::new(name, "none", Tone::Plain));
             continue;
         };
         let built = i64::try_from(database.built).unwrap_or(0);
-        let of = if built > 0 { format!("of {}", moment(built, zone, None)) } else { String::new() };
+        let of =
+            if built > 0 { format!("of {}", moment(built, zone, None)) } else { String::new() };
         let parts = [&database.name, &of, &database.path, &database.attribution];
         let parts: Vec<&str> =
             parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
@@ -138,7 +141,8 @@ fn history(
     (units, zone): (Units, &TimeZone),
     lines: &mut Vec<Line>,
 ) {
-    let at = |second: Option<i64>| second.map_or_else(|| "none".to_owned(), |at| moment(at, zone, None));
+    let at =
+        |second: Option<i64>| second.map_or_else(|| "none".to_owned(), |at| moment(at, zone, None));
     for (name, value) in [
         ("Size on disk", bytes(stats.bytes, units)),
         ("Rows", count(stats.rows)),
@@ -196,10 +200,8 @@ fn counters(status: &Status, lines: &mut Vec<Line>) {
     }
     lines.push(Line::new("", "", Tone::Plain));
     lines.push(Line::new("Counters since the daemon started", "", Tone::Title));
-    let (lost, seen): (Vec<_>, Vec<_>) = status
-        .counters
-        .iter()
-        .partition(|(name, value)| tells_a_loss(name) && **value > 0);
+    let (lost, seen): (Vec<_>, Vec<_>) =
+        status.counters.iter().partition(|(name, value)| tells_a_loss(name) && **value > 0);
     for (name, value) in lost {
         lines.push(Line::new(name, count(*value), Tone::Warning));
     }
@@ -234,11 +236,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_comes_first() {
-        let hook = |program: &str, state| Hook {
-            program: program.to_owned(),
-            state,
-            ..Hook::default()
-        };
+        let hook =
+            |program: &str, state| Hook { program: program.to_owned(), state, ..Hook::default() };
         let status = Status {
             hooks: vec![hook("a", HookState::Attached), hook("b", HookState::Refused)],
             counters: [("flows_lost".to_owned(), 3), ("calls".to_owned(), 9)].into(),

@@ -1,1 +1,9 @@
-//! The state machine key by key, and what the screen shows.
+//! The state machine key by key, over a real history, and what the screen shows.
+
+mod desk;
+mod history;
+mod hostile;
+mod mice;
+mod pages;
+mod pictures;
+mod walks;

@@ -51,7 +51,8 @@ fn add(nodes: &[Node], levels: &mut Vec<bool>, out: &mut Vec<Line>) -> usize {
 fn about(node: &Node) -> Vec<String> {
     let runs = (node.runs > 1).then(|| format!("{} runs", node.runs));
     let pid = node.pid.map(|pid| format!("pid {pid}"));
-    let texts = [&node.user, &node.unit, &node.script].map(|text| (!text.is_empty()).then(|| text.clone()));
+    let texts =
+        [&node.user, &node.unit, &node.script].map(|text| (!text.is_empty()).then(|| text.clone()));
     runs.into_iter().chain(pid).chain(texts.into_iter().flatten()).collect()
 }
 
@@ -82,7 +83,10 @@ mod tests {
     #[test]
     fn each_stands_below_its_launcher() {
         let tree = [
-            node("init", vec![node("sh", vec![node("curl", Vec::new())]), node("sshd", Vec::new())]),
+            node(
+                "init",
+                vec![node("sh", vec![node("curl", Vec::new())]), node("sshd", Vec::new())],
+            ),
             node("other", Vec::new()),
         ];
         let (lines, left_out) = lines(&tree);

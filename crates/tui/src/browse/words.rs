@@ -167,10 +167,7 @@ pub(crate) fn has_page(dimension: Dimension) -> bool {
 
 /// Whether its values are paths, of which the last part tells most.
 pub(crate) fn is_path(dimension: Dimension) -> bool {
-    matches!(
-        dimension,
-        Dimension::Exe | Dimension::Pexe | Dimension::Gpexe | Dimension::Script
-    )
+    matches!(dimension, Dimension::Exe | Dimension::Pexe | Dimension::Gpexe | Dimension::Script)
 }
 
 /// Sides from which a thing is shown on its page.

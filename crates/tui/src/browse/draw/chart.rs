@@ -50,8 +50,7 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, places: Places) {
     if plot.height < 3 || steps == 0 {
         return;
     }
-    let grid =
-        lay_out(&bands(ink), steps, (usize::from(plot.width), usize::from(plot.height - 1)));
+    let grid = lay_out(&bands(ink), steps, (usize::from(plot.width), usize::from(plot.height - 1)));
     for (row, y) in grid.up.iter().zip(plot.y..) {
         paint(ink, buf, row, (plot.x, y));
     }
@@ -146,7 +145,10 @@ fn axis(ink: Ink<'_>, buf: &mut Buffer, line: Rect) {
         series.start.saturating_add(step.saturating_mul(series.width))
     };
     let unwatched = |from: i64, to: i64| {
-        page.known.gaps.iter().any(|gap| gap.began < to && gap.ended.is_none_or(|ended| ended > from))
+        page.known
+            .gaps
+            .iter()
+            .any(|gap| gap.began < to && gap.ended.is_none_or(|ended| ended > from))
     };
     let gap = if theme.glyphs.ascii { "!" } else { "╳" };
     let marked = page.pointer.and_then(|pointer| {
@@ -173,13 +175,7 @@ fn axis(ink: Ink<'_>, buf: &mut Buffer, line: Rect) {
 }
 
 /// How much the uppermost and the lowest row stand for.
-fn scale(
-    ink: Ink<'_>,
-    buf: &mut Buffer,
-    (plot, line): (Rect, u16),
-    grid: &Grid,
-    step: i64,
-) {
+fn scale(ink: Ink<'_>, buf: &mut Buffer, (plot, line): (Rect, u16), grid: &Grid, step: i64) {
     let connections = ink.state.measure == Measure::Connections;
     let per_row = grid.row;
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]

@@ -63,7 +63,8 @@ pub(super) fn events(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
     let area = if left_out > 0 {
         let line = Rect { y: area.bottom() - 1, height: 1, ..area };
         let left_out = count(u64::try_from(left_out).unwrap_or(0));
-        let text = format!("{left_out} earlier events of this time are not shown: choose a shorter time.");
+        let text =
+            format!("{left_out} earlier events of this time are not shown: choose a shorter time.");
         put(buf, line, &Line::styled(text, ink.theme.dim()));
         Rect { height: area.height - 1, ..area }
     } else {
@@ -117,11 +118,17 @@ pub(super) fn system(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
         let spans = if line.value.is_empty() {
             vec![Span::styled(name, style)]
         } else if line.name.is_empty() {
-            vec![Span::styled(clip(&ink.safe(&line.value), usize::from(area.width), ink.ellipsis()), style)]
+            vec![Span::styled(
+                clip(&ink.safe(&line.value), usize::from(area.width), ink.ellipsis()),
+                style,
+            )]
         } else {
             let value = usize::from(area.width).saturating_sub(longest + 2);
             vec![
-                Span::styled(format!("{}  ", pad_right(&name, longest, ink.ellipsis())), ink.theme.dim()),
+                Span::styled(
+                    format!("{}  ", pad_right(&name, longest, ink.ellipsis())),
+                    ink.theme.dim(),
+                ),
                 Span::styled(clip(&ink.safe(&line.value), value, ink.ellipsis()), style),
             ]
         };

@@ -122,7 +122,11 @@ fn pick<T: Clone>(
 fn last_line(ink: Ink<'_>, buf: &mut Buffer, inside: Rect, text: &str, wrong: bool) {
     let style = if wrong { ink.theme.bad() } else { ink.theme.dim() };
     let line = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
-    put(buf, line, &Line::styled(clip(&ink.safe(text), usize::from(line.width), ink.ellipsis()), style));
+    put(
+        buf,
+        line,
+        &Line::styled(clip(&ink.safe(text), usize::from(line.width), ink.ellipsis()), style),
+    );
 }
 
 fn type_line(ink: Ink<'_>, buf: &mut Buffer, inside: Rect, editor: &crate::widgets::LineEditor) {

@@ -114,7 +114,7 @@ fn state(ink: Ink<'_>, version: &ProgramVersion) -> (String, Style) {
 
 /// Where titles of lists stand in their line.
 pub(crate) fn tab_places(page: &Page, ascii: bool) -> Vec<(u16, u16)> {
-    let mut x = 0;
+    let mut x = 0_u16;
     let all = panes::of(page);
     let titles = all.iter().map(|pane| panes::title(page, *pane, ascii));
     titles
@@ -265,7 +265,8 @@ fn of_tree(ink: Ink<'_>, buf: &mut Buffer, row: Rect, line: &tree::Line) {
     let theme = ink.theme;
     let units = ink.state.units;
     let mark = ink.ellipsis();
-    let amount = |glyph: &str, amount: u64| format!("{glyph} {}", pad_left(&bytes(amount, units), 10, mark));
+    let amount =
+        |glyph: &str, amount: u64| format!("{glyph} {}", pad_left(&bytes(amount, units), 10, mark));
     let right = vec![
         Span::styled(amount(theme.glyphs.received, line.total.recv), theme.received()),
         Span::styled(format!("  {}", amount(theme.glyphs.sent, line.total.send)), theme.sent()),

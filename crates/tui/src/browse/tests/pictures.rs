@@ -1,0 +1,70 @@
+//! What the screen shows, in full.
+
+use super::desk::Desk;
+use super::desk::coloured;
+use crate::theme::Depth;
+use crate::theme::Theme;
+
+fn picture(name: &str, desk: &mut Desk) {
+    let screen = desk.screen();
+    insta::assert_snapshot!(name, screen);
+}
+
+#[test]
+fn at_the_common_size() {
+    let mut desk = Desk::new();
+    picture("history", &mut desk);
+    desk.press("D");
+    picture("by_domain", &mut desk);
+    desk.press("P /");
+    picture("filter", &mut desk);
+    desk.type_in("domain=");
+    picture("filter_values", &mut desk);
+    desk.press("Esc b");
+    picture("group", &mut desk);
+    desk.press("Esc t");
+    picture("times", &mut desk);
+    desk.press("Esc s");
+    picture("save", &mut desk);
+    desk.press("Esc ?");
+    picture("help", &mut desk);
+    desk.press("Esc Enter");
+    picture("program", &mut desk);
+    desk.press("Tab Enter");
+    picture("peer", &mut desk);
+    desk.press("E");
+    picture("events", &mut desk);
+    desk.press("S");
+    picture("system", &mut desk);
+}
+
+#[test]
+fn on_larger_screens() {
+    let mut desk = Desk::new();
+    for (columns, rows) in [(120, 40), (200, 60)] {
+        desk.resize(columns, rows);
+        picture(&format!("history_{columns}"), &mut desk);
+        desk.press("Enter");
+        picture(&format!("program_{columns}"), &mut desk);
+        desk.press("Esc");
+    }
+    desk.resize(300, 100);
+    picture("history_300", &mut desk);
+    desk.resize(30, 5);
+    picture("too_small", &mut desk);
+}
+
+#[test]
+fn in_fewer_colours_and_letters() {
+    let mut desk = Desk::new();
+    desk.theme = Theme::new(Depth::Sixteen, false);
+    picture("history_ascii", &mut desk);
+    desk.press("i Enter");
+    picture("program_ascii", &mut desk);
+    let mut desk = Desk::new();
+    for (name, depth) in [("mono", Depth::Mono), ("sixteen", Depth::Sixteen), ("true", Depth::True)] {
+        desk.theme = Theme::new(depth, true);
+        let colours = coloured(&desk.buffer());
+        insta::assert_snapshot!(format!("history_{name}"), colours);
+    }
+}
