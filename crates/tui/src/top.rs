@@ -4,6 +4,7 @@ mod actions;
 mod badges;
 mod connection;
 mod draw;
+mod executables;
 mod list;
 mod model;
 mod peers;
@@ -15,6 +16,7 @@ mod view;
 
 pub use badges::{Badge, News, listen as listen_to_news};
 pub use connection::{Connection, State};
+pub use executables::{Executable, executables};
 pub use list::{Focus, List};
 pub use model::{Beyond, Locate, MOST_PEERS, Model, OTHERS};
 pub use peers::{Peer, PeerBy};

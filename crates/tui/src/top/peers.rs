@@ -104,7 +104,7 @@ impl Peer {
 
 /// Connections of what a row is of, in no order.
 #[must_use]
-pub fn peers(model: &Model, row: &Row, wire: bool) -> Vec<Peer> {
+pub(super) fn peers(model: &Model, row: &Row, wire: bool) -> Vec<Peer> {
     let of_row = |who: &Who| row.pid.is_none_or(|pid| pid == who.pid);
     let groups = |group: usize| row.groups.contains(&group);
     let known = model.connections().filter(|(_, it)| groups(it.group as usize) && of_row(&it.who));
@@ -138,7 +138,7 @@ pub fn peers(model: &Model, row: &Row, wire: bool) -> Vec<Peer> {
 
 /// The order of two connections, the first first.
 #[must_use]
-pub fn compare(a: &Peer, b: &Peer, by: PeerBy, descending: bool) -> std::cmp::Ordering {
+pub(super) fn compare(a: &Peer, b: &Peer, by: PeerBy, descending: bool) -> std::cmp::Ordering {
     let name = |it: &Peer| (it.domain.is_empty(), Arc::clone(&it.domain), it.ends.raddr);
     let float = |a: Option<f64>, b: Option<f64>| a.unwrap_or(-1.0).total_cmp(&b.unwrap_or(-1.0));
     let rate = |it: &Peer, side: usize| it.rates.get(side).copied().flatten();

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::list::Focus;
 
 /// The smallest screen on which something is shown.
-pub const SMALLEST: (u16, u16) = (40, 10);
+pub(super) const SMALLEST: (u16, u16) = (40, 10);
 
 /// Parts of the screen; those for which there is no room are empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

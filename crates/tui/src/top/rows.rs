@@ -147,7 +147,7 @@ pub fn rows(model: &Model, shape: Shape, news: &News) -> Vec<Row> {
 
 /// The rows of a tree: those of [`rows`] below rows for what launched them, each level in the order
 /// of `compare`.
-pub fn tree(
+pub(super) fn tree(
     model: &Model,
     shape: Shape,
     news: &News,
@@ -287,7 +287,7 @@ fn empty(id: RowId) -> Row {
 
 /// Whether a row is looked for: all words are somewhere in what is known of it.
 #[must_use]
-pub fn matches(row: &Row, words: &[String]) -> bool {
+pub(super) fn matches(row: &Row, words: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
