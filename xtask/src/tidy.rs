@@ -15,7 +15,7 @@ use crate::workspace;
 const PREFIX: &str = "femtosnitch-";
 
 /// The arrows that exist, by crate; every missing one is meant. The binary wires all of them.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("sys", &[]),
     ("geo", &[]),
@@ -27,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("store", &["model"]),
     ("api", &["model"]),
     ("web", &["store", "api", "model"]),
+    ("tui", &["store", "api", "model"]),
 ];
 
 /// What any room's tests may use.

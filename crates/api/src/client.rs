@@ -137,8 +137,13 @@ impl LiveClient {
         }
     }
 
-    /// The next whole line; `None` at the end. What was read of a line before a timeout is kept.
-    fn next_line(&mut self) -> Result<Option<&[u8]>, ClientError> {
+    /// The next event as it came over the wire, without its line break, for readers of many flows
+    /// that need a few fields of each; `None` at the end. Each line is given out once, here or as an
+    /// [`Event`]. What was read of a line before a timeout is kept.
+    ///
+    /// # Errors
+    /// [`ClientError`], but for [`ClientError::BadLine`].
+    pub fn next_line(&mut self) -> Result<Option<&[u8]>, ClientError> {
         loop {
             let rest = self.buffer.get(self.searched..).unwrap_or_default();
             if let Some(at) = rest.iter().position(|&byte| byte == b'\n') {

@@ -24,7 +24,6 @@ pub mod peer;
 pub mod procfs;
 pub mod signal;
 pub mod socket;
-pub mod terminal;
 pub mod thread;
 pub mod verity;
 pub mod wait;

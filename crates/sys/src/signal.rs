@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, Signal as Raw, kill};
+use nix::sys::signal::{SigSet, Signal as Raw, kill, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
@@ -34,6 +34,14 @@ pub struct Signals {
 pub fn terminate(pid: u32) -> io::Result<()> {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 0).ok_or(io::ErrorKind::InvalidInput)?;
     Ok(kill(Pid::from_raw(pid), Raw::SIGTERM)?)
+}
+
+/// Stops this process, as Ctrl-Z does, and returns when it is continued.
+///
+/// # Errors
+/// As `raise(3)`.
+pub fn suspend() -> io::Result<()> {
+    Ok(raise(Raw::SIGTSTP)?)
 }
 
 /// Asks the kernel for SIGTERM when the thread that started this process ends.

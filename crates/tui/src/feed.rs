@@ -1,17 +1,25 @@
 //! The daemon's live feed as inputs: one sample a time, not one flow, so that a view wakes up once.
 
+mod flow;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-use femtosnitch_api::{ClientError, Event, FlowEvent, LiveClient, Status};
+use femtosnitch_api::{ClientError, Event, LiveClient, Status};
 
 use crate::input::Input;
 
+pub use flow::{Direction, End, Flow, Reader, Who};
+
 /// How often a daemon that is away is looked for.
 const RETRY: Duration = Duration::from_secs(1);
+/// Seconds that a sample is of, at least: samples of a daemon that looks more often are put together.
+const SPAN: f64 = 0.95;
+/// Flows of one sample that are handed on.
+const MOST: usize = 32_768;
 
 /// What the daemon said.
 #[derive(Debug)]
@@ -44,8 +52,20 @@ pub struct Sample {
     pub total: (u64, u64),
     /// Events that did not reach this reader.
     pub missed: u64,
-    /// The flows, if they were asked for.
-    pub flows: Vec<FlowEvent>,
+    /// The flows, if they were asked for; of one there may be several parts.
+    pub flows: Vec<Flow>,
+}
+
+impl Sample {
+    /// Adds a sample of the daemon's; whether this one is long enough now.
+    fn tick(&mut self, (time, interval): (f64, f64), count: u64, total: (u64, u64)) -> bool {
+        self.time = time;
+        self.interval += if interval.is_finite() { interval.max(0.0) } else { 0.0 };
+        self.count = self.count.max(count);
+        self.total.0 = self.total.0.saturating_add(total.0);
+        self.total.1 = self.total.1.saturating_add(total.1);
+        self.interval >= SPAN
+    }
 }
 
 /// Listens from now on, in a thread that ends with the process or with the view. `flows`: also to
@@ -65,7 +85,7 @@ pub fn listen<A: Send + 'static>(
             let why = match LiveClient::connect(&socket) {
                 Ok(client) => {
                     told = None;
-                    match hear(client, flows, &tell) {
+                    match hear(client, flows, &|feed| tell.send(Input::Feed(feed)).is_ok()) {
                         Some(why) => why,
                         None => return,
                     }
@@ -85,30 +105,82 @@ pub fn listen<A: Send + 'static>(
     thread::Builder::new().name("feed".to_owned()).spawn(listen).map(drop)
 }
 
-/// Hands on what the daemon says until it goes (then why) or nobody listens any more.
-fn hear<A>(mut client: LiveClient, flows: bool, tell: &Sender<Input<A>>) -> Option<String> {
-    let say = |feed: Feed| tell.send(Input::Feed(feed)).ok();
+/// Hands on what the daemon says until it goes (then why) or nobody listens any more (`tell` says
+/// no). A feed that waits longer than the client's timeout goes on.
+pub fn hear(mut client: LiveClient, flows: bool, tell: &dyn Fn(Feed) -> bool) -> Option<String> {
+    let say = |feed: Feed| tell(feed).then_some(());
     if let Event::Hello { version, .. } = client.hello() {
         say(Feed::Up { version: version.clone() })?;
     }
+    let mut reader = Reader::default();
     let mut sample = Sample::default();
     loop {
-        match client.next() {
-            Some(Ok(Event::Flow(flow))) if flows => sample.flows.push(*flow),
-            Some(Ok(Event::Tick { time, interval, flows, send, recv })) => {
-                (sample.time, sample.interval, sample.count) = (time, interval, flows);
-                sample.total = (send, recv);
-                say(Feed::Sample(Box::new(std::mem::take(&mut sample))))?;
+        let line = match client.next_line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Some("the daemon ended".to_owned()),
+            Err(ClientError::Timeout) => continue,
+            Err(error) => return Some(error.to_string()),
+        };
+        if Reader::is_flow(line) {
+            if !flows {
+                continue;
             }
-            Some(Ok(Event::Missed { events })) => {
-                sample.missed = sample.missed.saturating_add(events);
+            match reader.read(line) {
+                Some(flow) if sample.flows.len() < MOST => sample.flows.push(flow),
+                _ => sample.missed = sample.missed.saturating_add(1),
             }
-            Some(Ok(Event::Status(status))) => say(Feed::Status(status))?,
-            Some(Ok(Event::Warning { text, .. })) => say(Feed::Warning(text))?,
-            // The next line may be better.
-            Some(Ok(_) | Err(ClientError::BadLine(_) | ClientError::Timeout)) => {}
-            Some(Err(error)) => return Some(error.to_string()),
-            None => return Some("the daemon ended".to_owned()),
+            continue;
         }
+        match serde_json::from_slice(line) {
+            Ok(Event::Tick { time, interval, flows, send, recv }) => {
+                if sample.tick((time, interval), flows, (send, recv)) {
+                    let room = sample.flows.len();
+                    say(Feed::Sample(Box::new(std::mem::take(&mut sample))))?;
+                    // The next will be about as large.
+                    sample.flows.reserve(room);
+                }
+            }
+            Ok(Event::Missed { events }) => sample.missed = sample.missed.saturating_add(events),
+            Ok(Event::Status(status)) => say(Feed::Status(status))?,
+            Ok(Event::Warning { text, .. }) => say(Feed::Warning(text))?,
+            // The next line may be better.
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use femtosnitch_api::{FlowEvent, Limits, LiveServer};
+    use std::sync::mpsc;
+
+    #[test]
+    fn samples_are_put_together_and_a_daemon_that_ends_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("live.sock");
+        let server = LiveServer::start(&path, "9", Limits::default(), 0o600, None).unwrap();
+        let (send, receive) = mpsc::channel::<Input<()>>();
+        listen(&path, true, send).unwrap();
+        let next = || match receive.recv().unwrap() {
+            Input::Feed(feed) => feed,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(next(), Feed::Up { version } if version == "9"));
+        while server.readers() == 0 {
+            thread::yield_now();
+        }
+        let flow = Event::Flow(Box::new(FlowEvent { pid: 7, send: 5, ..FlowEvent::default() }));
+        let tick = Event::Tick { time: 1.0, interval: 0.5, flows: 1, send: 5, recv: 1 };
+        server.publish(&[flow.clone(), tick.clone(), flow, Event::Missed { events: 2 }, tick]);
+        let Feed::Sample(sample) = next() else { panic!("no sample") };
+        assert_eq!((sample.flows.len(), sample.missed, sample.total), (2, 2, (10, 2)));
+        assert!((sample.interval - 1.0).abs() < 1e-9);
+        assert_eq!(sample.flows[0].who.pid, 7);
+        server.stop();
+        assert!(matches!(next(), Feed::Down(why) if why == "the daemon ended"));
+        assert!(matches!(next(), Feed::Down(why) if why.contains("no daemon is running")));
+        let _server = LiveServer::start(&path, "10", Limits::default(), 0o600, None).unwrap();
+        assert!(matches!(next(), Feed::Up { version } if version == "10"));
     }
 }

@@ -1,26 +1,34 @@
-//! `femtosnitch top`: what is moving right now, by executable.
+//! `femtosnitch top`: what is moving right now, on a whole screen or printed.
 
-use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::path::Path;
+mod places;
+
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use femtosnitch_api::{ClientError, LiveClient};
-use femtosnitch_sys::signal::Signals;
-use femtosnitch_sys::terminal::{self, Screen};
-use femtosnitch_sys::wait;
+use femtosnitch_api::LiveClient;
+use femtosnitch_store::Users;
+use femtosnitch_sys::signal::{self, Signals};
+use femtosnitch_tui::feed::{self, Feed};
+use femtosnitch_tui::input::{Input, Inputs};
+use femtosnitch_tui::screen::Screen;
+use femtosnitch_tui::theme::Theme;
+use femtosnitch_tui::top::{self, Around, Given, News, View};
 
 use crate::cli::TopArgs;
 use crate::config::Paths;
 use crate::live_view::LiveView;
-use crate::text::Style;
+use crate::text::{Style, terminal_width};
+use places::Countries;
+
+use super::query::SystemUsers;
 
 /// How long without a sample until everything counts as idle.
 const QUIET: Duration = Duration::from_secs(3);
-/// How often a daemon that went away is looked for.
-const RETRY: Duration = Duration::from_secs(1);
+/// How often it is asked whether to go on while there is no daemon.
+const ASK: Duration = Duration::from_secs(1);
 /// The first sample may cover time before this view was connected.
 const WARM_UP: u64 = 2;
 
@@ -41,151 +49,117 @@ pub(super) fn watch(
     signals: Signals,
     (is_over, dashboard): (&dyn Fn() -> bool, Option<String>),
 ) -> anyhow::Result<ExitCode> {
-    let socket = paths.live_socket();
-    let client = connect(&socket).map_err(super::status::explain)?;
+    // Whoever cannot be listened to at all is told so before the screen is taken.
+    drop(LiveClient::connect(&paths.live_socket()).map_err(super::status::explain)?);
+    let inputs = Inputs::new();
+    listen_to_signals(signals, &inputs)?;
+    feed::listen(&paths.live_socket(), true, inputs.sender())?;
     // Whoever asks for JSON or for a number of refreshes wants them to stay.
     let full_screen = !args.json && args.refreshes().is_none();
     let screen = if full_screen { Screen::enter()? } else { None };
-    Top {
-        socket: &socket,
-        is_over,
-        signals,
-        client: Some(client),
-        screen,
-        json: args.json,
-        left: args.refreshes(),
-        view: LiveView::new().with_wire(args.wire).with_dashboard(dashboard),
-        last_sample: Instant::now(),
-    }
-    .run()
+    let Some(mut screen) = screen else { return print(args, &inputs, is_over, dashboard) };
+    inputs.listen()?;
+    top::listen_to_news(paths.database(), inputs.sender())?;
+    let mut countries = Countries::default();
+    let given = Given {
+        locate: Box::new(move |database, addr| countries.of(database, addr)),
+        user: Box::new(|uid| SystemUsers.name(uid).unwrap_or_else(|| uid.to_string())),
+        dashboard,
+    };
+    let mut view = View::new(Theme::from_env(), given, screen.size()?).with_wire(args.wire);
+    let suspend = || {
+        // It cannot fail; if it did, the view would go on.
+        signal::suspend().ok();
+    };
+    top::run(&mut screen, &inputs, &mut view, &Around { is_over, suspend: &suspend })?;
+    Ok(ExitCode::SUCCESS)
 }
 
-fn connect(socket: &Path) -> Result<LiveClient, ClientError> {
-    let mut client = LiveClient::connect(socket)?;
-    client.set_timeout(Some(Duration::ZERO))?;
-    Ok(client)
-}
-
-struct Top<'a> {
-    socket: &'a Path,
-    is_over: &'a dyn Fn() -> bool,
-    signals: Signals,
-    /// `None` while the daemon is away.
-    client: Option<LiveClient>,
-    /// `None` when blocks are printed one after another.
-    screen: Option<Screen>,
-    json: bool,
-    /// Refreshes before the end, `None` for no end.
-    left: Option<u64>,
-    view: LiveView,
-    last_sample: Instant,
-}
-
-impl Top<'_> {
-    fn run(mut self) -> anyhow::Result<ExitCode> {
-        if let Some(screen) = &self.screen {
-            self.draw(screen)?;
+fn listen_to_signals(signals: Signals, inputs: &Inputs<News>) -> io::Result<()> {
+    let tell = inputs.sender();
+    let listen = move || {
+        while let Ok(signal) = signals.wait(None) {
+            if signal.is_some() && tell.send(Input::End).is_err() {
+                return;
+            }
         }
-        loop {
-            self.wait()?;
-            if self.signals.next()?.is_some() || self.asked_to_quit()? || (self.is_over)() {
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+}
+
+/// Prints a block for each sample.
+fn print(
+    args: &TopArgs,
+    inputs: &Inputs<News>,
+    is_over: &dyn Fn() -> bool,
+    dashboard: Option<String>,
+) -> anyhow::Result<ExitCode> {
+    if let Some(url) = dashboard {
+        writeln!(io::stderr(), "femtosnitch: dashboard: {url}")?;
+    }
+    let mut view = LiveView::new().with_wire(args.wire);
+    let mut left = args.refreshes();
+    let (mut heard, mut is_up, mut was_down) = (Instant::now(), false, false);
+    loop {
+        let until = if is_up { heard + QUIET } else { Instant::now() + ASK };
+        let input = inputs.next(Some(until));
+        if is_over() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let fresh = match input {
+            Input::End | Input::Hangup => return Ok(ExitCode::SUCCESS),
+            Input::Tick if is_up => {
+                heard = Instant::now();
+                view.quiet();
+                true
+            }
+            Input::Feed(feed) => {
+                match &feed {
+                    Feed::Up { .. } if was_down => {
+                        writeln!(io::stderr(), "femtosnitch: the daemon is back")?;
+                    }
+                    Feed::Down(_) if left.is_some() => {
+                        anyhow::bail!(
+                            "the daemon ended; start it again with: sudo femtosnitch daemon"
+                        );
+                    }
+                    Feed::Down(_) if is_up => {
+                        let gone = "the daemon ended; waiting for it to come back";
+                        writeln!(io::stderr(), "femtosnitch: {gone}")?;
+                        was_down = true;
+                    }
+                    Feed::Sample(_) => heard = Instant::now(),
+                    _ => {}
+                }
+                is_up = match &feed {
+                    Feed::Up { .. } => true,
+                    Feed::Down(_) => false,
+                    _ => is_up,
+                };
+                view.apply(feed)
+            }
+            _ => false,
+        };
+        if fresh && view.samples() >= WARM_UP {
+            show(&view, args.json)?;
+            left = left.map(|left| left.saturating_sub(1));
+            if left == Some(0) {
                 return Ok(ExitCode::SUCCESS);
             }
-            // At most one refresh a round, however many samples have piled up.
-            let mut fresh = self.listen()?;
-            if self.last_sample.elapsed() >= QUIET {
-                self.last_sample = Instant::now();
-                self.view.quiet();
-                fresh = true;
-            }
-            match &self.screen {
-                Some(screen) => self.draw(screen)?,
-                None if fresh && self.view.samples() >= WARM_UP => {
-                    self.print()?;
-                    self.left = self.left.map(|left| left.saturating_sub(1));
-                    if self.left == Some(0) {
-                        return Ok(ExitCode::SUCCESS);
-                    }
-                }
-                None => {}
-            }
         }
     }
+}
 
-    fn wait(&self) -> io::Result<()> {
-        let mut fds = vec![self.signals.as_fd()];
-        fds.extend(self.client.as_ref().map(AsFd::as_fd));
-        fds.extend(self.screen.as_ref().and_then(Screen::keyboard));
-        let quiet = QUIET.saturating_sub(self.last_sample.elapsed());
-        let limit = if self.client.is_some() { quiet } else { quiet.min(RETRY) };
-        wait::readable(&fds, Some(limit)).map(drop)
-    }
-
-    fn asked_to_quit(&self) -> io::Result<bool> {
-        match &self.screen {
-            Some(screen) => Ok(screen.keys()?.iter().any(|key| matches!(key, b'q' | b'Q'))),
-            None => Ok(false),
-        }
-    }
-
-    /// Takes in everything that has come; whether a sample was completed.
-    fn listen(&mut self) -> anyhow::Result<bool> {
-        let Some(client) = &mut self.client else {
-            if let Ok(client) = connect(self.socket) {
-                self.client = Some(client);
-                self.tell(None)?;
-            }
-            return Ok(false);
-        };
-        let mut fresh = false;
-        loop {
-            match client.next() {
-                Some(Ok(event)) => {
-                    if self.view.apply(&event) {
-                        self.last_sample = Instant::now();
-                        fresh = true;
-                    }
-                }
-                Some(Err(ClientError::Timeout)) => return Ok(fresh),
-                // The next line may be better.
-                Some(Err(ClientError::BadLine(_))) => {}
-                Some(Err(ClientError::Io(_) | ClientError::TooLong)) | None => break,
-                Some(Err(other)) => return Err(other.into()),
-            }
-        }
-        self.client = None;
-        if self.left.is_some() {
-            anyhow::bail!("the daemon ended; start it again with: sudo femtosnitch daemon");
-        }
-        self.tell(Some("the daemon ended; waiting for it to come back"))?;
-        Ok(fresh)
-    }
-
-    /// Says that the daemon went (or, with `None`, came back) where it does not disturb.
-    fn tell(&mut self, gone: Option<&str>) -> io::Result<()> {
-        self.view.set_notice(gone.map(str::to_owned));
-        if self.screen.is_some() {
-            return Ok(());
-        }
-        writeln!(io::stderr(), "femtosnitch: {}", gone.unwrap_or("the daemon is back"))
-    }
-
-    fn draw(&self, screen: &Screen) -> io::Result<()> {
-        let (width, height) = terminal::size().unwrap_or((80, 24));
+fn show(view: &LiveView, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", view.json())?;
+    } else {
         let style = Style::for_stdout();
-        screen.show(&self.view.render(Some(width.into()), height.into(), style))
+        let width = if io::stdout().is_terminal() { terminal_width() } else { None };
+        writeln!(out, "{}", view.render(width, style))?;
     }
-
-    fn print(&self) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        if self.json {
-            writeln!(out, "{}", self.view.json())?;
-        } else {
-            let width = terminal::size().map(|(width, _)| width.into());
-            writeln!(out, "{}", self.view.render(width, usize::MAX, Style::for_stdout()))?;
-        }
-        out.flush()
-    }
+    out.flush()
 }
 
 #[cfg(test)]

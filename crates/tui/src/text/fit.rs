@@ -9,7 +9,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// As much of the text's beginning as fits into `room` cells; what was cut is marked with `mark`
-/// (one cell).
+/// (one cell, or '').
 #[must_use]
 pub fn clip(text: &str, room: usize, mark: &str) -> String {
     if width(text) <= room {
@@ -18,7 +18,7 @@ pub fn clip(text: &str, room: usize, mark: &str) -> String {
     if room == 0 {
         return String::new();
     }
-    let mut out = head(text, room - 1).to_owned();
+    let mut out = head(text, room - width(mark).min(room)).to_owned();
     out.push_str(mark);
     out
 }

@@ -29,7 +29,8 @@ pub struct Column {
     pub width: u16,
     /// Its part of what is left over; 0 grows not at all.
     pub grow: u16,
-    /// Those with the smallest number are left out first where there is little room; 0 never.
+    /// Those with the smallest number are left out first where there is little room, all of one
+    /// number together; 0 never.
     pub rank: u8,
 }
 
@@ -78,13 +79,10 @@ impl Layout {
             cells.fold(0_u16, |sum, width| sum.saturating_add(width).saturating_add(GAP))
         };
         while needed(&shown) > room.saturating_add(GAP) {
-            let least = shown.iter().enumerate().filter(|(_, at)| column(at).is_some_and(|it| it.rank > 0));
-            // The last of several with the same rank.
-            let least = least.min_by_key(|(nth, at)| {
-                (column(at).map_or(0, |it| it.rank), std::cmp::Reverse(*nth))
-            });
-            let Some((nth, _)) = least else { break };
-            shown.remove(nth);
+            let ranks = shown.iter().filter_map(column).map(|it| it.rank);
+            let Some(least) = ranks.filter(|rank| *rank > 0).min() else { break };
+            // Those of one rank go together.
+            shown.retain(|at| column(at).is_some_and(|it| it.rank != least));
         }
         let mut spare = (room + GAP).saturating_sub(needed(&shown));
         let mut parts = shown.iter().filter_map(column).map(|it| it.grow).sum::<u16>();
@@ -200,7 +198,12 @@ impl Table<'_> {
                 if sort.descending { theme.glyphs.descending } else { theme.glyphs.ascending }
             });
             let room = usize::from(*width);
-            let title = format!("{}{mark}", column.title);
+            let title = if text::width(column.title) + text::width(mark) > room {
+                let kept = room.saturating_sub(text::width(mark));
+                format!("{}{mark}", text::clip(column.title, kept, ""))
+            } else {
+                format!("{}{mark}", column.title)
+            };
             let title = match column.align {
                 Align::Left => text::pad_right(&title, room, theme.glyphs.ellipsis),
                 Align::Right => text::pad_left(&title, room, theme.glyphs.ellipsis),

@@ -1,0 +1,1 @@
+//! `top` key by key and picture by picture.
