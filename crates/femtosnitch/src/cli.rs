@@ -3,6 +3,7 @@
 mod every;
 mod export;
 mod import;
+mod tui;
 mod verify;
 mod web;
 mod when;
@@ -21,6 +22,7 @@ use crate::config::Paths;
 pub use every::Every;
 pub use export::{ExportArgs, ExportFormat};
 pub use import::{ImportArgs, ImportFrom, PicosnitchArgs};
+pub use tui::TuiArgs;
 pub use verify::VerifyArgs;
 pub use web::WebArgs;
 pub use when::When;
@@ -60,6 +62,8 @@ pub enum Command {
     Reload(ReloadArgs),
     /// Show what is moving right now, by executable
     Top(TopArgs),
+    /// Look through the history on the whole screen: who, whom, when
+    Tui(TuiArgs),
     /// Take over the history or configuration of another tool
     Import(ImportArgs),
     /// Check that what is recorded agrees with itself
@@ -305,6 +309,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Check(args) => cmd::check::run(&paths, args),
         Command::Reload(args) => cmd::reload::run(&paths, args),
         Command::Top(args) => cmd::top::run(&paths, args),
+        Command::Tui(args) => cmd::tui::run(&paths, args),
         Command::Import(args) => cmd::import::run(&paths, args),
         Command::Verify(args) => cmd::verify::run(&paths, args),
         Command::Web(args) => cmd::web::run(&paths, args),

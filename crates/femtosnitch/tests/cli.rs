@@ -441,6 +441,9 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         (&["query", "--kind", "gap"], "--events"),
         (&["query", "--events", "--kind", "changed"], "modified, upgraded"),
         (&["top", "--once", "--count", "2"], "--count"),
+        (&["tui"], "use `femtosnitch query`"),
+        (&["tui", "--by", "exee"], "choose from"),
+        (&["tui", "--since", "1h", "--until", "2h"], "before"),
         (&["frobnicate"], "Usage"),
         (&[], "Usage"),
     ] {

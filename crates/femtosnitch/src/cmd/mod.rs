@@ -9,5 +9,6 @@ pub mod reload;
 pub mod run;
 pub mod status;
 pub mod top;
+pub mod tui;
 pub mod verify;
 pub mod web;

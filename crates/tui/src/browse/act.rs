@@ -331,10 +331,8 @@ impl Browse {
             self.complain("that is more than terminals copy");
             return Vec::new();
         };
-        let shown = clip(&shown(&text, false), 40, "…");
-        self.say(format!(
-            "sent to the clipboard: {shown} (if it is not there, the terminal refuses OSC 52)"
-        ));
+        let shown = clip(&shown(&text, false), 36, "…");
+        self.say(format!("copied {shown} (OSC 52: some terminals refuse it)"));
         vec![Effect::Copy(sequence)]
     }
 

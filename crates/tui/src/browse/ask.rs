@@ -232,10 +232,10 @@ fn serve(shared: &Shared, source: &Source, tell: &impl Fn(Reply)) {
 
 /// The history, while it is open.
 #[derive(Default)]
-struct Open(Option<((u64, u64), Reader)>);
+pub(crate) struct Open(Option<((u64, u64), Reader)>);
 
 impl Open {
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         source: &Source,
         question: Question,

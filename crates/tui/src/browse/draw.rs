@@ -15,6 +15,7 @@ use ratatui::text::Span;
 
 use super::ask::Trouble;
 use super::keys::CHOOSE;
+use super::keys::Choose;
 use super::keys::KEYS;
 use super::keys::works;
 use super::layout;
@@ -27,6 +28,7 @@ use super::notes;
 use super::page::Page;
 use super::page::Subject;
 use super::state::Browse;
+use super::state::Over;
 use super::words;
 use crate::text::base_name;
 use crate::text::bytes;
@@ -327,11 +329,14 @@ fn footer(ink: Ink<'_>, buf: &mut Buffer, area: Rect, trouble: Option<&str>) {
         put(buf, area, &Line::styled(clip(&ink.safe(text), room, ink.ellipsis()), style));
         return;
     }
-    let keys = if state.over.is_some() {
-        CHOOSE.hints(|_| true)
-    } else {
-        let depth = state.above.len() + 1;
-        KEYS.hints(|action| works(action, &state.page, depth))
+    let keys = match &state.over {
+        None => {
+            let depth = state.above.len() + 1;
+            KEYS.hints(|action| works(action, &state.page, depth))
+        }
+        Some(Over::Filter(_)) => CHOOSE.hints(|_| true),
+        Some(Over::Help(_) | Over::Filters(_)) => Vec::new(),
+        Some(_) => CHOOSE.hints(|action| action != Choose::Complete),
     };
     // How to quit and to learn more has its place at the end, whatever finds none.
     let (last, first): (Vec<_>, Vec<_>) =

@@ -83,8 +83,8 @@ pub(crate) fn columns(by: Dimension, layer: Layer, ascii: bool) -> [Column; 9] {
         (Layer::Payload, true) => ("Received", "Sent"),
         (Layer::Wire, true) => ("Wire recv", "Wire sent"),
     };
-    let name = Column { grow: 2, ..Column::text(words::title_in(by, ascii), 24) };
-    let share = Column { grow: 1, align: Align::Left, ..Column::number("Share", 16, 8) };
+    let name = Column { grow: 2, ..Column::text(words::title_in(by, ascii), 26) };
+    let share = Column { grow: 1, align: Align::Left, ..Column::number("Share", 13, 8) };
     [
         name,
         share,

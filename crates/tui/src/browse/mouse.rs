@@ -118,10 +118,10 @@ impl Browse {
         let all = panes::of(&self.page);
         let focus = self.page.pane.min(all.len().saturating_sub(1));
         if !panes::is_grid(area, all.len()) && at.y == area.y {
-            let titles = draw::tab_places(&self.page, true);
+            let titles = draw::tab_places(&self.page, area.width, focus);
             let pressed =
-                titles.iter().position(|(from, wide)| (*from..from + wide).contains(&at.x));
-            return pressed.map_or_else(Vec::new, |pane| self.focus(pane));
+                titles.into_iter().find(|(_, from, wide)| (*from..from + wide).contains(&at.x));
+            return pressed.map_or_else(Vec::new, |(pane, ..)| self.focus(pane));
         }
         let places = panes::places(area, all.len(), focus);
         let Some((pane, place)) = places.into_iter().find(|(_, place)| place.contains(at)) else {

@@ -121,13 +121,12 @@ const TALL: u16 = 11;
 const WIDE: u16 = 56;
 
 /// Where lists are: side by side where there is room, and as many rows of them as fit, that with
-/// the keys among them; else that one alone, below the line of all their titles.
+/// the keys among them; else that one alone, under the titles of all. The first line of each is for
+/// titles.
 pub(crate) fn places(area: Rect, count: usize, focus: usize) -> Vec<(usize, Rect)> {
     let columns = usize::from(area.width / WIDE).clamp(1, 3).min(count.max(1));
     if columns == 1 {
-        let list =
-            Rect { y: area.y.saturating_add(1), height: area.height.saturating_sub(1), ..area };
-        return if count == 0 { Vec::new() } else { vec![(focus.min(count - 1), list)] };
+        return if count == 0 { Vec::new() } else { vec![(focus.min(count - 1), area)] };
     }
     let rows = count.div_ceil(columns);
     let fit = usize::from(area.height / TALL).clamp(1, rows.max(1));
@@ -163,7 +162,7 @@ mod tests {
     #[test]
     fn one_list_alone_where_there_is_little_room() {
         let area = Rect::new(0, 5, 80, 12);
-        assert_eq!(places(area, 6, 4), [(4, Rect::new(0, 6, 80, 11))]);
+        assert_eq!(places(area, 6, 4), [(4, area)]);
         assert!(places(area, 0, 0).is_empty());
         assert!(!is_grid(area, 6));
     }

@@ -57,7 +57,12 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, area: Rect, over: &Over) {
         Over::Help(skip) => {
             let depth = ink.state.above.len() + 1;
             let keys = KEYS.help(|action| works(action, &ink.state.page, depth));
-            help(buf, area, "Keys that work here", &keys, *skip, theme);
+            let title = if keys.len() + 2 > usize::from(area.height) {
+                "Keys that work here (Down: more)"
+            } else {
+                "Keys that work here"
+            };
+            help(buf, area, title, &keys, *skip, theme);
         }
         Over::Group(picker) => pick(ink, buf, area, "By what", picker, None),
         Over::Kinds(picker) => pick(ink, buf, area, "Kinds of events (none: all)", picker, None),

@@ -57,9 +57,11 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, places: Places) {
         tabs(ink, buf, Rect { height: 1, ..places.list }, focus);
     }
     for (at, area) in panes::places(places.list, all.len(), focus) {
-        if let Some(pane) = all.get(at) {
-            list(ink, buf, area, *pane, at == focus);
+        let Some(pane) = all.get(at) else { continue };
+        if grid {
+            title(ink, buf, Rect { height: 1, ..area }, *pane, at == focus);
         }
+        list(ink, buf, area, *pane, at == focus);
     }
 }
 
@@ -112,44 +114,53 @@ fn state(ink: Ink<'_>, version: &ProgramVersion) -> (String, Style) {
     }
 }
 
-/// Where titles of lists stand in their line.
-pub(crate) fn tab_places(page: &Page, ascii: bool) -> Vec<(u16, u16)> {
-    let mut x = 0_u16;
-    let all = panes::of(page);
-    let titles = all.iter().map(|pane| panes::title(page, *pane, ascii));
-    titles
-        .map(|title| {
-            let wide = u16::try_from(width(&title)).unwrap_or(u16::MAX);
-            let place = (x, wide);
-            x = x.saturating_add(wide).saturating_add(APART);
+/// Where titles of lists stand in their line: which list, its first column, its width. That with the
+/// keys is always among them.
+pub(crate) fn tab_places(page: &Page, room: u16, focus: usize) -> Vec<(usize, u16, u16)> {
+    let widths: Vec<u16> = panes::of(page)
+        .iter()
+        .map(|pane| u16::try_from(width(&panes::title(page, *pane, true))).unwrap_or(u16::MAX))
+        .collect();
+    let from = |first: usize| {
+        let mut x = 0_u16;
+        let places = widths.iter().enumerate().skip(first).map(move |(at, wide)| {
+            let place = (at, x, *wide);
+            x = x.saturating_add(*wide).saturating_add(APART);
             place
-        })
-        .collect()
+        });
+        places.filter(|(_, x, wide)| x.saturating_add(*wide) <= room).collect::<Vec<_>>()
+    };
+    let shows = |places: &Vec<(usize, u16, u16)>| places.iter().any(|(at, ..)| *at == focus);
+    (0..widths.len()).map(from).find(shows).unwrap_or_default()
 }
 
 fn tabs(ink: Ink<'_>, buf: &mut Buffer, area: Rect, focus: usize) {
     let page = &ink.state.page;
-    let places = tab_places(page, true);
-    for ((at, pane), (x, wide)) in panes::of(page).iter().enumerate().zip(places) {
-        if x.saturating_add(wide) > area.width {
-            break;
-        }
+    let all = panes::of(page);
+    for (at, x, wide) in tab_places(page, area.width, focus) {
+        let Some(pane) = all.get(at) else { continue };
         let style = if at == focus { ink.theme.selected(true) } else { ink.theme.dim() };
         let title = panes::title(page, *pane, true);
         put(buf, Rect { x: area.x + x, width: wide, ..area }, &Line::styled(title, style));
     }
 }
 
-/// A list under its title.
+/// What a list is called, and what it is of.
+fn title(ink: Ink<'_>, buf: &mut Buffer, area: Rect, pane: Pane, focused: bool) {
+    let (page, theme) = (&ink.state.page, ink.theme);
+    let named = panes::title(page, pane, theme.glyphs.ascii);
+    let style = if focused { theme.accent() } else { theme.bold() };
+    put(buf, area, &Line::styled(clip(&named, usize::from(area.width), ink.ellipsis()), style));
+    let more = more(ink, pane, panes::len(page, pane));
+    if width(&more) + width(&named) + 2 <= usize::from(area.width) {
+        put_right(buf, area, &Line::styled(more, theme.dim()));
+    }
+}
+
+/// A list; its first line is for its title.
 fn list(ink: Ink<'_>, buf: &mut Buffer, area: Rect, pane: Pane, focused: bool) {
     let (page, theme) = (&ink.state.page, ink.theme);
     let len = panes::len(page, pane);
-    let title = Rect { height: 1, ..area };
-    let named = panes::title(page, pane, theme.glyphs.ascii);
-    let style = if focused { theme.accent() } else { theme.bold() };
-    put(buf, title, &Line::styled(clip(&named, usize::from(area.width), ink.ellipsis()), style));
-    let more = more(ink, pane, len);
-    put_right(buf, title, &Line::styled(more, theme.dim()));
     let room = usize::from(area.height.saturating_sub(1));
     if len == 0 {
         let row = Rect { y: area.y + 1, height: area.height.min(2) - area.height.min(1), ..area };
@@ -244,8 +255,8 @@ fn of_contents(ink: Ink<'_>, buf: &mut Buffer, row: Rect, version: &ProgramVersi
     );
     let spans = vec![
         Span::raw(digest),
-        Span::styled(format!("  {times}"), theme.dim()),
         Span::styled(format!("  {state}"), style),
+        Span::styled(format!("  {times}"), theme.dim()),
         Span::raw(format!("  {}", ink.safe(package.trim()))),
     ];
     put(buf, row, &Line::from(spans));
