@@ -28,6 +28,7 @@ mod retention;
 mod scripts;
 mod spaces;
 pub(crate) mod traffic;
+mod tui;
 mod verifier;
 mod what;
 mod xdp;
@@ -52,6 +53,9 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     Kernel "namespaces": spaces::traffic_inside,
     Kernel "container": container::traffic_inside,
     User "dashboard": dashboard::adds_up,
+    User "tui-program-to-peer": tui::from_a_program_to_a_peer,
+    User "tui-filters": tui::filters_and_an_absent_history,
+    User "tui-hostile-names": tui::hostile_names,
     Kernel "kernel-sockets": kernel::sockets,
     Kernel "tunnel": kernel::tunnel,
     Kernel "older-connection": life::older_connection,
