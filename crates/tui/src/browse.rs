@@ -43,6 +43,7 @@ use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+use crossterm::event::MouseEventKind;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::Filter;
 use femtosnitch_store::Users;
@@ -128,15 +129,20 @@ pub fn run(
     }
     loop {
         let mut next = Some(inputs.next(state.wakes().map(instant)));
+        let mut changed = false;
         // Everything that is there already, then one picture of it.
         while let Some(input) = next {
+            // A mouse that moves about changes nothing.
+            changed |= !matches!(&input, Input::Mouse(it) if it.kind == MouseEventKind::Moved);
             let effects = state.update(input, now());
             if carry_out(effects, &hands, screen, stop)? {
                 return Ok(());
             }
             next = inputs.waiting();
         }
-        screen.draw(|frame| draw::draw(&state, &theme, frame))?;
+        if changed {
+            screen.draw(|frame| draw::draw(&state, &theme, frame))?;
+        }
     }
 }
 

@@ -267,6 +267,21 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_all_keys() {
+        let document = include_str!("../../../../docs/terminal.md");
+        let lines: Vec<String> = super::super::keys()
+            .iter()
+            .map(|(names, help)| {
+                let names: Vec<String> =
+                    names.split(' ').map(|name| format!("`{name}`")).collect();
+                format!("| {} | {help} |\n", names.join(" "))
+            })
+            .collect();
+        let table = lines.concat();
+        assert!(document.contains(&table), "docs/terminal.md is to have these:\n{table}");
+    }
+
+    #[test]
     fn help_says_what_works_here() {
         let events = page(Subject::Events);
         let told = KEYS.help(|action| works(action, &events, 1));

@@ -166,10 +166,15 @@ fn list(ink: Ink<'_>, buf: &mut Buffer, area: Rect, pane: Pane, focused: bool) {
         let row = Rect { y: area.y + 1, height: area.height.min(2) - area.height.min(1), ..area };
         put(buf, row, &Line::styled("nothing", theme.dim()));
     }
+    let nodes = page.known.tree.as_deref().filter(|_| pane == Pane::Lineage);
+    let tree = nodes.map(|nodes| tree::lines(nodes).0).unwrap_or_default();
     let first = if focused { page.cursor.first(len, room) } else { 0 };
     for (at, y) in (first..len).zip(area.y + 1..area.bottom()) {
         let row = Rect { y, height: 1, ..area };
-        entry(ink, buf, row, pane, at);
+        match tree.get(at) {
+            Some(line) => of_tree(ink, buf, row, line),
+            None => entry(ink, buf, row, pane, at),
+        }
         if focused && at == page.cursor.at {
             buf.set_style(row, theme.selected(ink.state.over.is_none()));
         }
@@ -210,12 +215,7 @@ fn entry(ink: Ink<'_>, buf: &mut Buffer, row: Rect, pane: Pane, at: usize) {
                 happened(ink, buf, row, event);
             }
         }
-        Pane::Lineage => {
-            let lines = known.tree.as_deref().map(|nodes| tree::lines(nodes).0).unwrap_or_default();
-            if let Some(line) = lines.get(at) {
-                of_tree(ink, buf, row, line);
-            }
-        }
+        Pane::Lineage => {}
     }
 }
 
