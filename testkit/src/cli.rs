@@ -139,6 +139,9 @@ pub(crate) enum Job {
         listen: SocketAddr,
         #[arg(long)]
         bytes: usize,
+        /// Bytes a second at most, sent evenly; 0 for no limit
+        #[arg(long, default_value_t = 0)]
+        rate: usize,
         #[arg(long, default_value = "")]
         tag: String,
     },

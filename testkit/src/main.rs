@@ -70,7 +70,7 @@ fn run(job: Job) -> Result<()> {
             traffic::steps(&tag, chunk, leaderless, reading)
         }
         Job::Launch { tag, to, bytes } => traffic::launch(&tag, to, bytes),
-        Job::Httpd { listen, bytes, .. } => httpd::serve(listen, bytes),
+        Job::Httpd { listen, bytes, rate, .. } => httpd::serve(listen, bytes, rate),
         Job::Xdp { frames, .. } => traffic::rings(frames),
         Job::Nbd { tag, device, bytes } => traffic::blocks(&tag, &device, bytes),
         Job::Fuse { at, file, name, user, shared, answers } => {

@@ -107,7 +107,7 @@ impl Clock {
             let mut window = Window { from: self.now + 1, seconds: 0.0 };
             for (number, seconds) in self.samples.iter().rev() {
                 // Samples are never exactly a second.
-                if window.seconds >= length * 0.95 {
+                if window.seconds >= length - 0.05 {
                     break;
                 }
                 window = Window { from: *number, seconds: window.seconds + seconds };

@@ -1,0 +1,84 @@
+//! Memory is bounded, what found no room is told, and no byte is lost.
+
+use super::*;
+
+#[test]
+fn programs_beyond_the_bound_are_summed_up() {
+    let mut view = view((120, 40));
+    let flows = |from: u32, to: u32| -> Vec<FlowEvent> {
+        (from..to).map(|n| flow(&format!("/bin/{n}"), n + 1, 1, 10, 1)).collect()
+    };
+    view.update(sample(1.0, flows(0, 5_000)));
+    let model = view.model();
+    assert_eq!(model.groups().len(), 4_097);
+    let sum: u64 = model.groups().iter().map(|it| it.traffic.total.payload[0]).sum();
+    assert_eq!(sum, 50_000);
+    assert!(model.beyond.programs && text(&view).contains("too many programs"));
+    assert!(view.rows().iter().any(|row| &*row.exe == OTHERS));
+    view.update(sample(2.0, flows(5_000, 9_000)));
+    assert!(view.model().processes().count() <= 8_192 + 4_097);
+    assert!(view.model().beyond.processes);
+    let sum: u64 = view.model().groups().iter().map(|it| it.traffic.total.payload[0]).sum();
+    assert_eq!(sum, 90_000);
+    // Those that move nothing for a minute make room.
+    for second in 0..70 {
+        view.update(sample(3.0 + f64::from(second), Vec::new()));
+    }
+    view.update(Input::Feed(Feed::Up { version: "1".into() }));
+    assert_eq!(view.model().groups().len(), 4_097);
+}
+
+#[test]
+fn connections_beyond_the_bound_are_told() {
+    let mut view = view((120, 40));
+    let flows: Vec<FlowEvent> = (0..20_000_u32)
+        .map(|n| FlowEvent {
+            raddr: Some([10, 1, (n >> 8) as u8, n as u8].into()),
+            ..flow("/bin/a", 1, 1, 1, 1)
+        })
+        .collect();
+    view.update(sample(1.0, flows));
+    assert_eq!(view.model().connections().count(), 16_384);
+    assert_eq!(view.model().beyond.connections, 20_000 - 16_384);
+    assert!(text(&view).contains("3,616 that moved are not listed"), "{}", text(&view));
+    let row = &view.rows()[0];
+    assert_eq!((row.peers, row.more_peers, row.total[0]), (MOST_PEERS, true, Some(20_000)));
+    assert!(text(&view).contains("1,024+"));
+    // What is over makes room.
+    let ended = (0..20_000_u32).map(|n| FlowEvent {
+        raddr: Some([10, 1, (n >> 8) as u8, n as u8].into()),
+        ended: 1,
+        ..flow("/bin/a", 1, 1, 0, 0)
+    });
+    view.update(sample(2.0, ended.collect()));
+    assert_eq!(view.model().connections().count(), 0);
+    view.update(sample(3.0, vec![flow("/bin/a", 1, 1, 1, 1)]));
+    assert_eq!((view.model().connections().count(), view.rows()[0].open), (1, 1));
+}
+
+#[test]
+fn short_lived_processes_leave_their_bytes_and_nothing_else() {
+    let mut view = view((120, 40));
+    for second in 0..200_u32 {
+        let ended = |n: u32| FlowEvent {
+            begun: 1,
+            ended: 1,
+            lport: n as u16,
+            ..flow("/usr/bin/curl", second * 50 + n + 1, 1, 7, 1)
+        };
+        view.update(sample(f64::from(second), (0..50).map(ended).collect()));
+    }
+    assert!(view.model().processes().count() <= 62 * 50);
+    assert!(view.model().connections().count() <= 12 * 50);
+    assert_eq!(view.rows()[0].total, [Some(70_000), Some(10_000)]);
+}
+
+#[test]
+fn what_did_not_arrive_is_said() {
+    let mut view = view((120, 40));
+    let sample = Sample { time: 1.0, interval: 1.0, missed: 1_234, total: (5, 500), ..Sample::default() };
+    view.update(Input::Feed(Feed::Sample(Box::new(sample))));
+    assert!(text(&view).contains("1,234 events did not reach this view"));
+    // The daemon's own sum is right all the same.
+    assert!(text(&view).contains("500 B/s"));
+}
