@@ -3,6 +3,7 @@
 mod desk;
 mod history;
 mod hostile;
+mod lanes;
 mod mice;
 mod pages;
 mod pictures;

@@ -3,16 +3,6 @@
 
 use femtosnitch_store::Dimension;
 
-/// Grouped by with a key of their own.
-pub(crate) const COMMON: [Dimension; 6] = [
-    Dimension::Exe,
-    Dimension::Domain,
-    Dimension::Raddr,
-    Dimension::Country,
-    Dimension::User,
-    Dimension::Rport,
-];
-
 /// Dimensions by what people look for, the common ones first.
 pub(crate) const GROUPS: &[(&str, &[Dimension])] = &[
     (
@@ -211,6 +201,8 @@ pub(crate) fn sides(dimension: Dimension) -> Vec<Dimension> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys::Action;
+    use super::super::keys::KEYS;
     use super::*;
 
     const FILTERS: &str = include_str!("../../../../web/src/lib/filters.ts");
@@ -235,8 +227,17 @@ mod tests {
             };
             assert!(rest.starts_with(&format!("{}'", next(dimension))), "{dimension}: {rest}");
         }
-        let common: Vec<String> = COMMON.iter().map(|it| format!("'{it}'")).collect();
-        assert!(DIMENSIONS.contains(&format!("[{}]", common.join(", "))));
+    }
+
+    #[test]
+    fn what_the_dashboard_offers_first_has_a_key() {
+        let (_, common) = DIMENSIONS.split_once("COMMON = [").unwrap();
+        let (common, _) = common.split_once(']').unwrap();
+        let common = common.split(", ").map(|it| it.trim_matches('\'').parse().unwrap());
+        let keys: Vec<Action> = KEYS.0.iter().map(|it| it.action).collect();
+        for dimension in common {
+            assert!(keys.contains(&Action::By(dimension)), "{dimension}");
+        }
     }
 
     #[test]
