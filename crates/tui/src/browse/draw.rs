@@ -157,13 +157,12 @@ fn put_right(buf: &mut Buffer, area: Rect, line: &Line<'_>) {
 /// Lines of text in the middle of an area.
 pub(crate) fn say(ink: Ink<'_>, buf: &mut Buffer, area: Rect, lines: &[(String, Style)]) {
     let tall = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
-    let mut y = area.y + (area.height - tall) / 2;
-    for (text, style) in lines.iter().take(usize::from(tall)) {
+    let top = area.y + (area.height - tall) / 2;
+    for ((text, style), y) in lines.iter().zip(top..top + tall) {
         let text = clip(text, usize::from(area.width), ink.ellipsis());
         let wide = u16::try_from(width(&text)).unwrap_or(u16::MAX).min(area.width);
         let x = area.x + (area.width - wide) / 2;
         buf.set_stringn(x, y, &text, usize::from(wide), *style);
-        y += 1;
     }
 }
 

@@ -221,10 +221,8 @@ mod tests {
         let (_, table) = DIMENSIONS.split_once("const NEXT").unwrap();
         let (table, _) = table.split_once("};").unwrap();
         for dimension in Dimension::all() {
-            let (_, rest) = match table.split_once(&format!(" {dimension}: '")) {
-                Some(found) => found,
-                None => ("", "exe'"),
-            };
+            let found = table.split_once(&format!(" {dimension}: '"));
+            let (_, rest) = found.unwrap_or(("", "exe'"));
             assert!(rest.starts_with(&format!("{}'", next(dimension))), "{dimension}: {rest}");
         }
     }
