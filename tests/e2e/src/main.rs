@@ -14,6 +14,7 @@ mod mmdb;
 mod root;
 mod runner;
 mod scenarios;
+mod terminal;
 mod world;
 
 use std::path::PathBuf;

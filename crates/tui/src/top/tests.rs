@@ -107,6 +107,7 @@ fn busy(view: &mut View) {
             failed: 1,
             error: 111,
             lport: 40_000,
+            package_state: "not packaged".into(),
             ..flow("/opt/firefox/firefox", 78, 30, 0, 0)
         };
         let python = FlowEvent {
