@@ -158,7 +158,9 @@ fn press(view: &mut View, ch: char) -> (bool, Option<Effect>) {
 }
 
 fn typed(view: &mut View, text: &str) {
-    text.chars().for_each(|ch| drop(press(view, ch)));
+    for ch in text.chars() {
+        press(view, ch);
+    }
 }
 
 fn picture(view: &View) -> Buffer {
