@@ -60,7 +60,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Have the daemon read its configuration again, and say what came of it (needs root)
     Reload(ReloadArgs),
-    /// Show what is moving right now, by executable
+    /// Show who uses the network right now: programs, their rates, their connections
     Top(TopArgs),
     /// Look through the history on the whole screen: who, whom, when
     Tui(TuiArgs),
@@ -158,9 +158,14 @@ pub struct ReloadArgs {}
 
 /// `femtosnitch top`
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "On a terminal it takes the whole screen: `?` there tells all keys, `q` ends it. Rates are bytes a second
+over the last 1, 10 and 60 seconds. A connection is listed once something happened on it; those older
+than the view have a `>` before their age. Needs membership in the group that owns the live socket, no
+root. NO_COLOR is respected; colours and lines go by COLORTERM, TERM and the locale.
+
+Examples:
   femtosnitch top
-  femtosnitch top --once --json")]
+  femtosnitch top --once --json | jq '.executables[0]'")]
 pub struct TopArgs {
     /// Print once and exit; the same as --count 1
     #[arg(long, conflicts_with = "count")]
@@ -168,7 +173,8 @@ pub struct TopArgs {
     /// Print JSON for programs, one line per refresh
     #[arg(long)]
     pub json: bool,
-    /// Also show what moves at the IP layer, headers and retransmissions included
+    /// Show what moves at the IP layer, headers and retransmissions included (on the whole screen in
+    /// place of what programs move, which `w` brings back; else beside it)
     #[arg(long)]
     pub wire: bool,
     /// Exit after this many refreshes

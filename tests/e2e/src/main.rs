@@ -14,7 +14,7 @@ mod mmdb;
 mod root;
 mod runner;
 mod scenarios;
-mod tmux;
+mod terminal;
 mod world;
 
 use std::path::PathBuf;

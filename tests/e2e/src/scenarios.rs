@@ -27,6 +27,7 @@ mod reload;
 mod retention;
 mod scripts;
 mod spaces;
+mod top;
 pub(crate) mod traffic;
 mod tui;
 mod verifier;
@@ -124,6 +125,9 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     User "live-flows": live::flows,
     User "live-facts": live::facts,
     User "slow-reader": live::slow_reader,
+    User "top-download": top::download,
+    User "top-restarted": top::restarted,
+    User "top-given-back": top::given_back,
     Kernel "status-json": live::status,
     Kernel "verifier-work": verifier::work,
     Kernel "names-loopback": names::loopback,

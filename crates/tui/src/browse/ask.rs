@@ -99,7 +99,8 @@ pub(crate) enum Told {
     Tree(Vec<Node>),
     /// The latest, the newest first, and how many earlier ones were left out.
     Events(Vec<Event>, usize),
-    Gaps(Vec<Unwatched>),
+    /// And since when what is kept.
+    Gaps(Vec<Unwatched>, Levels),
     Values(Report),
     System(System),
 }
@@ -299,7 +300,8 @@ fn asked(
             Told::Events(events, left_out)
         }
         Question::Gaps { since, until, now } => {
-            Told::Gaps(gaps(reader, &source.live_socket, (since, until), now)?)
+            let gaps = gaps(reader, &source.live_socket, (since, until), now)?;
+            Told::Gaps(gaps, reader.levels()?)
         }
         Question::Values { dimension, prefix, query } => {
             Told::Values(reader.distinct((dimension, &prefix), &query, users, cancel)?)

@@ -52,17 +52,25 @@ pub(crate) fn of(page: &Page, now: i64, zone: &TimeZone) -> Vec<String> {
             moment(before, zone, None)
         ));
     }
-    if let Some(span) = page.told()
-        && let (Some(asked), _) = page.range.bounds(now)
-        && span.since > asked.saturating_add(SLACK)
+    let (asked, levels) = (page.range.bounds(now).0, &page.known.levels);
+    let gone = levels.days.let_go.filter(|&before| asked.is_some_and(|since| since < before));
+    if let Some(before) = gone {
+        notes.push(format!("Nothing is kept from before {}.", moment(before, zone, None)));
+    }
+    // What is asked for from before all history on is told from its beginning.
+    let in_sums = |time: i64| {
+        levels.rows.let_go.is_some_and(|before| time < before)
+            && levels.days.since.is_some_and(|oldest| oldest < time)
+    };
+    if let (Some(span), Some(since)) = (page.told(), asked)
+        && span.since < since
+        && in_sums(since)
     {
-        notes.push(format!("Nothing is kept from before {}.", moment(span.since, zone, None)));
+        let begin = moment(span.since, zone, None);
+        notes.push(format!("Of that time sums are kept that begin at {begin}."));
     }
     notes
 }
-
-/// An answer that begins so little later is not worth a word.
-const SLACK: i64 = 60;
 
 fn only_rows_tell(dimension: Dimension) -> bool {
     matches!(dimension, Dimension::Pid | Dimension::Lport | Dimension::Rport | Dimension::Outcome)
@@ -90,6 +98,7 @@ pub(crate) fn gaps(gaps: &[Unwatched], now: i64, zone: &TimeZone) -> Option<Stri
 
 #[cfg(test)]
 mod tests {
+    use super::super::range::Range;
     use super::*;
 
     fn gap(began: i64, ended: Option<i64>) -> Unwatched {
@@ -108,6 +117,18 @@ mod tests {
             )
         );
         assert_eq!(gaps(&[], now, &TimeZone::UTC), None);
+    }
+
+    #[test]
+    fn what_was_let_go_is_told_and_nothing_else() {
+        let now = 100 * 86_400;
+        let mut page =
+            Page::new(Subject::History { by: Dimension::Exe }, Range::last(86_400), Vec::new());
+        // A history that is younger than what is asked for lacks nothing.
+        page.known.levels.days.since = Some(now - 3_600);
+        assert!(of(&page, now, &TimeZone::UTC).is_empty());
+        page.known.levels.days.let_go = Some(now - 40_000);
+        assert_eq!(of(&page, now, &TimeZone::UTC), ["Nothing is kept from before 1970-04-10 12:53."]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use femtosnitch_store::Event;
 use femtosnitch_store::EventKind;
 use femtosnitch_store::Filter;
 use femtosnitch_store::Key;
+use femtosnitch_store::Levels;
 use femtosnitch_store::Node;
 use femtosnitch_store::Program;
 use femtosnitch_store::Query;
@@ -58,6 +59,8 @@ pub(crate) struct Known {
     /// Earlier events that found no room.
     pub(crate) events_left_out: usize,
     pub(crate) gaps: Vec<Unwatched>,
+    /// Since when what is kept.
+    pub(crate) levels: Levels,
     pub(crate) system: Option<System>,
     pub(crate) trouble: Option<Trouble>,
     /// Unix second of the last answer.
@@ -177,7 +180,7 @@ impl Page {
             Ok(Told::Events(events, left_out)) => {
                 (known.events, known.events_left_out) = (Some(events), left_out);
             }
-            Ok(Told::Gaps(gaps)) => known.gaps = gaps,
+            Ok(Told::Gaps(gaps, levels)) => (known.gaps, known.levels) = (gaps, levels),
             Ok(Told::System(system)) => known.system = Some(system),
             // It belongs to a list to choose from.
             Ok(Told::Values(_)) => {}

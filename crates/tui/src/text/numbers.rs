@@ -140,6 +140,17 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// Seconds in one unit: `4s`, `3m`, `23h`, `12d`.
+#[must_use]
+pub fn short_duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// `2 min ago`.
 #[must_use]
 pub fn ago(seconds: u64) -> String {
@@ -226,6 +237,8 @@ mod tests {
         assert_eq!((round_trip(1_234, true), round_trip(23_456, true)), ("1.2 ms".into(), "23 ms".into()));
         assert_eq!((duration(59), duration(200)), ("59s".into(), "3m 20s".into()));
         assert_eq!(duration(1_047_600), "12d 3h");
+        let short = [59, 200, 18_060, 1_047_600].map(short_duration);
+        assert_eq!(short, ["59s", "3m", "5h", "12d"]);
         assert_eq!((ago(2), ago(130)), ("just now".into(), "2 min ago".into()));
     }
 }

@@ -107,6 +107,7 @@ fn busy(view: &mut View) {
             failed: 1,
             error: 111,
             lport: 40_000,
+            package_state: "not packaged".into(),
             ..flow("/opt/firefox/firefox", 78, 30, 0, 0)
         };
         let python = FlowEvent {
@@ -157,7 +158,9 @@ fn press(view: &mut View, ch: char) -> (bool, Option<Effect>) {
 }
 
 fn typed(view: &mut View, text: &str) {
-    text.chars().for_each(|ch| drop(press(view, ch)));
+    for ch in text.chars() {
+        press(view, ch);
+    }
 }
 
 fn picture(view: &View) -> Buffer {

@@ -3,171 +3,181 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
 use anyhow::ensure;
 use femtosnitch_harness::command;
 use femtosnitch_testkit::tiny::Before;
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use serde_json::Value;
 
+use crate::expect;
 use crate::expect::Row;
 use crate::root::Root;
 use crate::runner::Outcome;
 use crate::scenarios::programs::Programs;
-use crate::tmux;
-use crate::tmux::Tmux;
+use crate::terminal::Terminal;
 use crate::world::World;
 
-/// The history of `root` in a terminal of 80 by 24.
-fn open(root: &Root<'_>, args: &[&str]) -> Result<Tmux> {
-    let dir = root.path("");
-    let dir = dir.to_str().context("a strange path")?;
-    let args = [&["tui", "--root", dir], args].concat();
-    Tmux::start(&root.world.femtosnitch, &args, (80, 24), root.world.patience(15))
+/// The smallest screen on which nothing is missing.
+const SMALL: (u16, u16) = (80, 24);
+
+fn no_tmux() -> Outcome {
+    Outcome::Skipped("tmux is not there: `scripts/setup test` installs it".to_owned())
 }
 
-/// Without tmux there is no terminal.
-fn skipped() -> Option<Outcome> {
-    (!tmux::is_there()).then(|| Outcome::Skipped("no tmux here".to_owned()))
+/// Esc; what comes right after it would be taken for Alt and a key.
+fn escape(terminal: &Terminal<'_>) -> Result<()> {
+    terminal.key("Escape")?;
+    thread::sleep(Duration::from_millis(200));
+    Ok(())
+}
+
+/// It ends well, and the screen that was there before is back.
+fn ends(terminal: &Terminal<'_>) -> Result<()> {
+    terminal.shows("ended 0")?;
+    for (flag, wanted) in [("alternate_on", "0"), ("mouse_any_flag", "0"), ("cursor_flag", "1")] {
+        let found = terminal.flag(flag)?;
+        ensure!(found == wanted, "{flag} is {found}");
+    }
+    Ok(())
 }
 
 /// From a program to a peer to its history in six keys at most; what is shown is what moved; it is
-/// saved, and every size of the terminal is drawn on.
+/// saved, and screens of every size are drawn on.
 pub(super) fn from_a_program_to_a_peer(world: &World) -> Result<Outcome> {
-    if let Some(skipped) = skipped() {
-        return Ok(skipped);
-    }
+    let Some(terminal) = Terminal::start(world, SMALL)? else { return Ok(no_tmux()) };
     let (root, mark) = (Root::new(world)?, world.mark("tui"));
     let daemon = root.start()?;
     let report = world.traffic("tcp4", &mark)?;
     let wanted = (report.sent(), report.recv());
     let exe = world.testkit.to_str().context("a strange path")?;
+    let of_mark = |row: &&Value| Row(row).text("cmdline").contains(&mark);
     command::until("all of it in the history", world.patience(15), || {
         let rows = root.query("exe,cmdline")?;
-        let of_mark = |row: &&serde_json::Value| Row(row).text("cmdline").contains(&mark);
-        Ok(crate::expect::total(rows.iter().filter(of_mark)) == wanted)
+        Ok(expect::total(rows.iter().filter(of_mark)) == wanted)
     })?;
-    let cmdline = format!("cmdline~*{mark}*");
-    let tui = open(&root, &["--where", &cmdline, "--where", &format!("exe={exe}")])?;
+    let filters = format!("tui --where 'cmdline~*{mark}*' --where 'exe={exe}'");
+    terminal.run(&filters, &root.path(""))?;
     let name = Path::new(exe).file_name().and_then(|name| name.to_str()).context("no name")?;
-    tui.until("the program", |screen| {
-        screen.lines().any(|line| line.contains(name) && line.contains("100 %"))
+    terminal.until("the program", |picture| {
+        picture.lines().any(|line| line.contains(name) && line.contains("100 %"))
     })?;
-    // Three keys: into the program, to its addresses, into the first of them.
-    let keys = ["Enter", "Tab", "Enter"];
-    tui.press(&keys[..1])?;
-    tui.shows("Remote address")?;
-    tui.press(&keys[1..])?;
-    let peer = tui.shows("127.0.0.1")?;
-    ensure!(peer.contains("→ 127.0.0.1"), "no way from the program to the peer:\n{peer}");
-    tui.until("the peer's history", |screen| {
-        screen.contains("Program  ") && screen.contains("/s")
-    })?;
+    // Into the program, to its addresses, into the first of them, and to its history by program.
+    let keys = ["Enter", "Tab", "Enter", "H"];
     ensure!(keys.len() <= 6, "{} keys", keys.len());
+    terminal.key("Enter")?;
+    terminal.shows("Remote address")?;
+    terminal.key("Tab")?;
+    terminal.key("Enter")?;
+    terminal.until("the peer, with its history above", |picture| {
+        picture.contains("→ 127.0.0.1") && picture.contains("/s ")
+    })?;
+    terminal.key("H")?;
+    terminal.until("the peer's history by program", |picture| {
+        let shows = |part: &str| picture.contains(part);
+        shows("History by Program") && shows("raddr=127.0.0.1") && shows("All ") && shows(name)
+    })?;
     // The exact numbers, in a file that only its owner reads.
-    tui.press(&["H"])?;
-    tui.shows("History by")?;
-    tui.press(&["P"])?;
-    tui.until("the table", |screen| screen.contains("All ") && screen.contains(name))?;
     let file = root.path("shown.json");
-    tui.press(&["s", "C-u"])?;
-    tui.type_in(file.to_str().context("a strange path")?)?;
-    tui.press(&["Enter"])?;
-    tui.shows("saved as")?;
+    terminal.key("s")?;
+    terminal.shows("Save what is shown")?;
+    terminal.key("C-u")?;
+    terminal.text(file.to_str().context("a strange path")?)?;
+    terminal.key("Enter")?;
+    terminal.shows("saved as")?;
     ensure!(fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600, "others may read it");
-    let saved: Vec<serde_json::Value> = serde_json::from_str(&fs::read_to_string(&file)?)?;
-    let moved = crate::expect::total(saved.iter());
+    let saved: Vec<Value> = serde_json::from_str(&fs::read_to_string(&file)?)?;
+    let moved = expect::total(saved.iter());
     ensure!(moved == wanted, "moved {wanted:?}, shown {moved:?}");
-    for (columns, rows) in [(300, 100), (40, 10), (20, 4), (80, 24)] {
-        tui.resize(columns, rows)?;
-        let wanted = if columns < 40 { "too small" } else { "History by Program" };
-        tui.shows(wanted)?;
+    for (columns, rows) in [(300, 100), (40, 10), (20, 4), SMALL] {
+        terminal.resize(columns, rows)?;
+        let wanted = if columns < 40 { "too small" } else { "/s " };
+        let wanted = if columns == 40 { "raddr=" } else { wanted };
+        terminal.shows(wanted)?;
     }
-    tui.press(&["S"])?;
-    tui.shows("The daemon watches")?;
-    tui.press(&["q"])?;
-    ensure!(tui.exit_code()? == 0, "it did not end well");
+    terminal.key("S")?;
+    terminal.shows("The daemon watches")?;
+    terminal.key("q")?;
+    ends(&terminal)?;
     daemon.stop()?;
     Ok(Outcome::Passed)
 }
 
-/// Filters by what is typed ahead, and a history that comes, goes and comes back.
+/// Filters by what is typed ahead, and a history that is not there at first.
 pub(super) fn filters_and_an_absent_history(world: &World) -> Result<Outcome> {
-    if let Some(skipped) = skipped() {
-        return Ok(skipped);
-    }
+    let Some(terminal) = Terminal::start(world, SMALL)? else { return Ok(no_tmux()) };
     let root = Root::new(world)?;
-    let tui = open(&root, &[])?;
-    tui.shows("There is no history to show")?;
+    terminal.run("tui", &root.path(""))?;
+    terminal.shows("There is no history to show")?;
     let daemon = root.start()?;
-    tui.until("the history", |screen| !screen.contains("There is no history"))?;
-    let mark = world.mark("tui-filter");
-    world.traffic("udp4", &mark)?;
+    terminal.until("the history", |picture| {
+        picture.contains("History by Program") && !picture.contains("There is no history")
+    })?;
+    world.traffic("udp4", &world.mark("tui-filter"))?;
     let exe = world.testkit.to_str().context("a strange path")?.to_owned();
     command::until("it in the history", world.patience(15), || {
         Ok(root.query("exe")?.iter().any(|row| Row(row).text("exe") == exe))
     })?;
-    tui.press(&["R", "/"])?;
-    tui.shows("or type:")?;
-    let name = Path::new(&exe).file_name().and_then(|name| name.to_str()).context("no name")?;
-    tui.type_in(name)?;
-    tui.until("the value", |screen| screen.lines().any(|line| line.contains("Program ")))?;
-    tui.press(&["Enter"])?;
-    tui.until("the filter", |screen| screen.contains("exe=") && screen.contains("All "))?;
-    tui.press(&["b"])?;
-    tui.type_in("protocol")?;
-    tui.press(&["Enter"])?;
-    tui.shows("UDP")?;
-    tui.press(&["x"])?;
-    tui.until("nothing else", |screen| {
-        screen.contains("protocol!=17") && !screen.contains("█ UDP")
+    terminal.text("R/")?;
+    terminal.shows("or type:")?;
+    terminal.text(&exe)?;
+    terminal.until("the value", |picture| {
+        picture.lines().any(|line| line.contains("Program ") && line.contains("B │"))
+    })?;
+    terminal.key("Enter")?;
+    terminal.until("the filter", |picture| picture.contains("exe=") && picture.contains("All "))?;
+    terminal.text("b")?;
+    terminal.shows("By what")?;
+    terminal.text("protocol")?;
+    terminal.key("Enter")?;
+    terminal.shows("█ UDP")?;
+    terminal.text("/")?;
+    terminal.text("protocol!=udp")?;
+    terminal.key("Enter")?;
+    terminal.until("no more of it", |picture| {
+        picture.contains("protocol!=17") && !picture.contains("█ UDP")
     })?;
     daemon.stop()?;
-    tui.press(&["BSpace", "BSpace", "P", "S"])?;
-    tui.shows("The daemon does not run")?;
+    terminal.text("S")?;
+    terminal.shows("The daemon does not run")?;
     // Whoever ends it gets the screen back.
-    let pid: i32 = tui.told("#{pane_pid}")?.parse()?;
-    let child = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
-    let child: i32 = child.trim().parse().with_context(|| format!("children: {child:?}"))?;
-    let comm = fs::read_to_string(format!("/proc/{child}/comm"))?;
-    ensure!(comm.trim() == "femtosnitch", "that is {comm}");
-    nix::sys::signal::kill(
-        nix::unistd::Pid::from_raw(child),
-        nix::sys::signal::Signal::SIGTERM,
-    )?;
-    ensure!(tui.exit_code()? == 0, "it did not end well");
+    kill(Pid::from_raw(terminal.program()?), Signal::SIGTERM)?;
+    ends(&terminal)?;
     Ok(Outcome::Passed)
 }
 
 /// A name that would set the title, move the cursor and turn text around does nothing of it.
 pub(super) fn hostile_names(world: &World) -> Result<Outcome> {
-    if let Some(skipped) = skipped() {
-        return Ok(skipped);
-    }
+    let Some(terminal) = Terminal::start(world, SMALL)? else { return Ok(no_tmux()) };
     let (root, dir) = (Root::new(world)?, tempfile::tempdir()?);
     let daemon = root.start()?;
     let mut programs = Programs::new()?;
-    let path = dir.path().join("hostile\x1b]0;pwned\x07\x1b[2J\u{202e}gpj\n\u{9b}5A");
+    let name = "hostile\u{1b}]0;pwned\u{7}\u{1b}[2J\u{202e}gpj\n\u{9b}5A";
+    let path = dir.path().join(name);
     programs.write_and_run(&path, Before::Nothing)?;
     programs.wait(&root, &path)?;
-    let tui = open(&root, &["--where", "exe~*hostile*"])?;
-    tui.shows("hostile")?;
-    let mut screens = vec![tui.screen()?];
-    for keys in [&["Enter"][..], &["Tab"], &["Escape", "y"], &["E"], &["Escape", "/"]] {
-        tui.press(keys)?;
-        screens.push(tui.shows("hostile")?);
+    terminal.run("tui --where 'exe~*hostile*'", &root.path(""))?;
+    let mut pictures = vec![terminal.shows("hostile")?];
+    for key in ["Enter", "Tab", "y", "E", "Escape", "Escape", "/", "Escape"] {
+        if key == "Escape" { escape(&terminal)? } else { terminal.key(key)? }
+        pictures.push(terminal.shows("hostile")?);
     }
-    for screen in &screens {
-        let harm = screen.chars().find(|ch| {
+    for picture in &pictures {
+        let harm = picture.chars().find(|ch| {
             ch.is_control() && *ch != '\n' || matches!(ch, '\u{202a}'..='\u{202e}')
         });
-        ensure!(harm.is_none(), "{harm:?} on\n{screen}");
-        ensure!(screen.lines().count() <= 24, "the screen moved:\n{screen}");
+        ensure!(harm.is_none(), "{harm:?} on\n{picture}");
     }
-    let title = tui.told("#{pane_title}")?;
+    let title = terminal.flag("pane_title")?;
     ensure!(!title.contains("pwned"), "the title is {title:?}");
-    tui.press(&["Escape", "q"])?;
-    ensure!(tui.exit_code()? == 0, "it did not end well");
+    terminal.key("q")?;
+    ends(&terminal)?;
     daemon.stop()?;
     Ok(Outcome::Passed)
 }

@@ -23,6 +23,7 @@ use super::put;
 use super::put_right;
 use super::say;
 use crate::text::base_name;
+use crate::text::clip;
 use crate::text::count;
 use crate::text::dir_name;
 use crate::text::key_text;
@@ -130,11 +131,18 @@ pub(super) fn value(ink: Ink<'_>, by: Dimension, key: &str, room: usize) -> Vec<
     {
         return vec![Span::raw(super::super::notes::moment(second, &ink.state.zone, None))];
     }
-    if !words::is_path(by) || width(&text) > room {
+    let (dir, base) = (dir_name(&text), base_name(&text));
+    let left = room.saturating_sub(width(base));
+    if !words::is_path(by) || left < 3 && width(&text) > room {
         return vec![Span::raw(middle(&text, room, ink.ellipsis()))];
     }
-    let (dir, base) = (dir_name(&text).to_owned(), base_name(&text).to_owned());
-    vec![Span::styled(dir, ink.theme.dim()), Span::raw(base)]
+    // The file's name whole: of two programs it differs more often.
+    let dir = if width(&text) > room {
+        format!("{}/", clip(dir.trim_end_matches('/'), left - 1, ink.ellipsis()))
+    } else {
+        dir.to_owned()
+    };
+    vec![Span::styled(dir, ink.theme.dim()), Span::raw(base.to_owned())]
 }
 
 /// A bar as long as its part of the largest, and the share of all in numbers.

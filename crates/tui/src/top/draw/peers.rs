@@ -88,7 +88,7 @@ impl View {
                 }
                 PeerBy::Age => {
                     let older = if peer.older { ">" } else { "" };
-                    Line::styled(format!("{older}{}", text::duration(peer.age)), base)
+                    Line::styled(format!("{older}{}", text::short_duration(peer.age)), base)
                 }
                 PeerBy::State => {
                     let style = match peer.state {

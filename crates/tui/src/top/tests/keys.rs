@@ -107,7 +107,7 @@ fn any_column_sorts_both_ways() {
         assert!(seen.contains(&by), "{by:?}");
     }
     assert_eq!(view.programs.by, By::Peers);
-    assert_eq!(names(&view)[..2], ["firefox", "sshd"]);
+    assert_eq!(names(&view)[..2], ["firefox", "curl"]);
     press(&mut view, '<');
     assert_eq!(view.programs.by, By::Open);
     key(&mut view, KeyCode::Tab);
@@ -177,7 +177,7 @@ fn units_and_help() {
     assert!(text(&view).contains("13.0 MB"));
     press(&mut view, 'u');
     press(&mut view, 'u');
-    assert!(text(&view).contains("104 Mbit/s"));
+    assert!(text(&view).contains("104 Mbit"));
     press(&mut view, '?');
     let help = text(&view);
     assert!(help.contains("freeze this row") && !help.contains("back: no filter"));
@@ -230,13 +230,17 @@ fn nothing_breaks_without_anything_to_show() {
     let codes: Vec<KeyCode> = all.into_iter().chain(letters).collect();
     for size in [(0, 0), (1, 1), (39, 9), (40, 10), (80, 24), (300, 100)] {
         let mut view = view(size);
-        for first in &codes {
-            for second in &codes {
+        for round in 0..3 {
+            for first in &codes {
                 key(&mut view, *first);
-                key(&mut view, *second);
                 picture(&view);
+                // Every key after every other, where a picture costs little.
+                for second in codes.iter().filter(|_| size == (40, 10)) {
+                    key(&mut view, *second);
+                    picture(&view);
+                }
             }
-            view.update(sample(5.0, vec![flow("/bin/x", 1, 1, 1, 1)]));
+            view.update(sample(f64::from(round), vec![flow("/bin/x", 1, 1, 1, 1)]));
         }
     }
 }

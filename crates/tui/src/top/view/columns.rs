@@ -20,11 +20,11 @@ impl View {
     pub(in crate::top) fn program_columns(&self) -> Vec<(Column, By)> {
         let amount = self.amount();
         let number = |title, rank| Column::number(title, amount, rank);
-        let mut columns = vec![(Column::text("program", 16), By::Program)];
+        let mut columns = vec![(Column { grow: 3, ..Column::text("program", 16) }, By::Program)];
         if self.shape.processes {
             columns.push((Column::number("pid", 7, 70), By::Pid));
         }
-        columns.push((Column::word("badges", 14, 20), By::Badges));
+        columns.push((Column { grow: 1, ..Column::word("badges", 14, 20) }, By::Badges));
         let spans = if self.theme.glyphs.ascii {
             [(["in/s 1s", "out/s 1s"], 90), (["in/s 10s", "out/s10s"], 30), (["in/s 60s", "out/s60s"], 10)]
         } else {
@@ -52,16 +52,16 @@ impl View {
         let amount = self.amount();
         let [down, up] = if self.theme.glyphs.ascii { ["in/s", "out/s"] } else { ["↓/s", "↑/s"] };
         let mut columns = vec![
-            (Column::text("peer", 16), PeerBy::Peer),
-            (Column::word("country", 10, 60), PeerBy::Country),
-            (Column::number("port", 6, 80), PeerBy::Port),
+            (Column::text("peer", 20), PeerBy::Peer),
+            (Column::word("country", 9, 60), PeerBy::Country),
+            (Column::number("port", 5, 80), PeerBy::Port),
             (Column::word("proto", 6, 40), PeerBy::Protocol),
             (Column::word("dir", 3, 50), PeerBy::Direction),
             (Column::number(down, amount, 90), PeerBy::Rate(0)),
             (Column::number(up, amount, 90), PeerBy::Rate(1)),
             (Column::number("received", amount, 10), PeerBy::Total(0)),
             (Column::number("sent", amount, 10), PeerBy::Total(1)),
-            (Column::number("age", 8, 55), PeerBy::Age),
+            (Column::number("age", 5, 55), PeerBy::Age),
             (Column::word("state", 11, 35), PeerBy::State),
             (Column::number("rtt", 7, 45), PeerBy::Rtt),
         ];
