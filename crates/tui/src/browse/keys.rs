@@ -272,8 +272,7 @@ mod tests {
         let lines: Vec<String> = super::super::keys()
             .iter()
             .map(|(names, help)| {
-                let names: Vec<String> =
-                    names.split(' ').map(|name| format!("`{name}`")).collect();
+                let names: Vec<String> = names.split(' ').map(|name| format!("`{name}`")).collect();
                 format!("| {} | {help} |\n", names.join(" "))
             })
             .collect();

@@ -128,7 +128,10 @@ mod tests {
         page.known.levels.days.since = Some(now - 3_600);
         assert!(of(&page, now, &TimeZone::UTC).is_empty());
         page.known.levels.days.let_go = Some(now - 40_000);
-        assert_eq!(of(&page, now, &TimeZone::UTC), ["Nothing is kept from before 1970-04-10 12:53."]);
+        assert_eq!(
+            of(&page, now, &TimeZone::UTC),
+            ["Nothing is kept from before 1970-04-10 12:53."]
+        );
     }
 
     #[test]

@@ -165,13 +165,17 @@ pub(super) fn hostile_names(world: &World) -> Result<Outcome> {
     terminal.run("tui --where 'exe~*hostile*'", &root.path(""))?;
     let mut pictures = vec![terminal.shows("hostile")?];
     for key in ["Enter", "Tab", "y", "E", "Escape", "Escape", "/", "Escape"] {
-        if key == "Escape" { escape(&terminal)? } else { terminal.key(key)? }
+        if key == "Escape" {
+            escape(&terminal)?
+        } else {
+            terminal.key(key)?
+        }
         pictures.push(terminal.shows("hostile")?);
     }
     for picture in &pictures {
-        let harm = picture.chars().find(|ch| {
-            ch.is_control() && *ch != '\n' || matches!(ch, '\u{202a}'..='\u{202e}')
-        });
+        let harm = picture
+            .chars()
+            .find(|ch| ch.is_control() && *ch != '\n' || matches!(ch, '\u{202a}'..='\u{202e}'));
         ensure!(harm.is_none(), "{harm:?} on\n{picture}");
     }
     let title = terminal.flag("pane_title")?;

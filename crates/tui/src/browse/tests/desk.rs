@@ -60,8 +60,7 @@ impl Desk {
     /// Before none.
     pub(super) fn without_history() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let page =
-            Page::new(Subject::History { by: Dimension::Exe }, Range::default(), Vec::new());
+        let page = Page::new(Subject::History { by: Dimension::Exe }, Range::default(), Vec::new());
         let read_time = |text: &str, _: i64| match text {
             "all" => Ok(None),
             _ => Err(format!("{text:?} is not a time; write 15m")),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 
-use femtosnitch_model::ContainerFacts;
 use femtosnitch_model::Connections;
+use femtosnitch_model::ContainerFacts;
 use femtosnitch_model::Digest;
 use femtosnitch_model::Direction;
 use femtosnitch_model::Executable;
@@ -130,8 +130,7 @@ pub(super) fn write(path: &Path) {
     let shell = process(700, Arc::new(image(2, "/usr/bin/bash")), "", Some(&init));
     let curl = process(4242, Arc::new(image(3, "/usr/bin/curl")), "", Some(&shell));
     let sshd = process(812, Arc::new(image(4, "/usr/sbin/sshd")), "ssh.service", Some(&init));
-    let firefox =
-        process(2001, Arc::new(image(5, "/usr/lib/firefox/firefox")), "", Some(&shell));
+    let firefox = process(2001, Arc::new(image(5, "/usr/lib/firefox/firefox")), "", Some(&shell));
     let hostile = process(6666, Arc::new(image(6, HOSTILE)), "", Some(&shell));
     let addr = |text: &str| text.parse::<IpAddr>().ok();
     let mut rows = Vec::new();

@@ -56,7 +56,8 @@ fn no_page_shows_them_as_they_are() {
 fn all_pages_are_ascii_where_nothing_else_is_shown() {
     let mut desk = Desk::new();
     desk.theme = Theme::new(Depth::Sixteen, false);
-    for keys in ["b", "Esc t", "Esc / ", "Esc ?", "Esc Enter", "Right", "Esc E", "K", "Esc S", "s"] {
+    for keys in ["b", "Esc t", "Esc / ", "Esc ?", "Esc Enter", "Right", "Esc E", "K", "Esc S", "s"]
+    {
         desk.press(keys);
         let screen = desk.screen();
         assert!(screen.is_ascii(), "{keys}:\n{screen}");

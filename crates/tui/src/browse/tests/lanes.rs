@@ -83,7 +83,8 @@ fn a_history_is_opened_when_there_is_one_and_anew_when_it_is_another() {
     drop(femtosnitch_store::Writer::open(&path, &femtosnitch_store::Options::default()).unwrap());
     lane.ask(3, vec![report()]);
     assert_eq!(answers(next(&told)), 0);
-    let wrong = Query { filters: vec!["user=nobody by this name".parse().unwrap()], ..Query::default() };
+    let wrong =
+        Query { filters: vec!["user=nobody by this name".parse().unwrap()], ..Query::default() };
     lane.ask(4, vec![Question::Tree(wrong)]);
     assert!(matches!(next(&told).told, Err(Trouble::Question(why)) if why.contains("no user")));
 }

@@ -62,7 +62,8 @@ fn in_fewer_colours_and_letters() {
     desk.press("i Enter");
     picture("program_ascii", &mut desk);
     let mut desk = Desk::new();
-    for (name, depth) in [("mono", Depth::Mono), ("sixteen", Depth::Sixteen), ("true", Depth::True)] {
+    for (name, depth) in [("mono", Depth::Mono), ("sixteen", Depth::Sixteen), ("true", Depth::True)]
+    {
         desk.theme = Theme::new(depth, true);
         let colours = coloured(&desk.buffer());
         insta::assert_snapshot!(format!("history_{name}"), colours);
