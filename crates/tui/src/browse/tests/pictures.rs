@@ -1,13 +1,53 @@
 //! What the screen shows, in full.
 
+use femtosnitch_api::Hook;
+use femtosnitch_api::HookState;
+use femtosnitch_api::Status;
+use femtosnitch_store::Levels;
+use femtosnitch_store::Stats;
+
+use super::super::ask::System;
 use super::desk::Desk;
 use super::desk::coloured;
+use super::history::NOW;
 use crate::theme::Depth;
 use crate::theme::Theme;
 
 fn picture(name: &str, desk: &mut Desk) {
     let screen = desk.screen();
     insta::assert_snapshot!(name, screen);
+}
+
+/// How a daemon is that has lost something.
+fn system() -> System {
+    let hook = |program: &str, state, why: &str| Hook {
+        program: program.to_owned(),
+        target: String::new(),
+        state,
+        why: why.to_owned(),
+    };
+    let counters = [("calls", 1_234_567), ("flows_lost", 3), ("ring_lost", 0)];
+    let status = Status {
+        version: "0.1.0".to_owned(),
+        pid: 812,
+        since: 1_794_900_000.0,
+        now: 1_795_000_000.0,
+        front: "tracepoint".to_owned(),
+        hooks: vec![
+            hook("fs_sendmsg", HookState::Attached, ""),
+            hook("fs_xsk_bind", HookState::Refused, "the kernel has no AF_XDP"),
+        ],
+        counters: counters.map(|(name, value)| (name.to_owned(), value)).into(),
+        self_test: "passed".to_owned(),
+        ..Status::default()
+    };
+    let stats = Stats {
+        rows: 225,
+        oldest: Some(NOW - 86_340),
+        newest: Some(NOW - 1_700),
+        bytes: 5_000_000,
+    };
+    System { daemon: Ok(Box::new(status)), history: Ok((stats, Levels::default())) }
 }
 
 #[test]
@@ -35,6 +75,7 @@ fn at_the_common_size() {
     desk.press("E");
     picture("events", &mut desk);
     desk.press("S");
+    desk.state.page.known.system = Some(system());
     picture("system", &mut desk);
 }
 
