@@ -128,8 +128,8 @@ impl Range {
 pub(crate) type ReadTime = fn(&str, i64) -> Result<Option<i64>, String>;
 
 /// Reads `FROM..UNTIL`, also with `to` or `–` between, or `FROM` alone, which lasts until now. Each
-/// is a time of the local clock (`2026-11-28 14:00`, `14:00` of today), `now`, or what `read`
-/// understands.
+/// is a time of the local clock (`2026-11-28 14:00`; `14:00` of today, or of the day on which it
+/// begins), `now`, or what `read` understands.
 ///
 /// # Errors
 /// In words, with what would be right.
@@ -138,12 +138,14 @@ pub(crate) fn read(text: &str, now: i64, zone: &TimeZone, read: ReadTime) -> Res
     let cut = ["..", " to ", "–", " - "].into_iter().find_map(|sign| text.split_once(sign));
     let (from, to) = cut.unwrap_or((text, "now"));
     let (from, to) = (from.trim(), to.trim());
-    let moment = |text: &str| match local(text, now, zone) {
+    let moment = |text: &str, near: i64| match local(text, near, zone) {
         Some(second) => Ok(Some(second)),
         None => read(text, now),
     };
-    let until = if to.is_empty() || to == "now" { None } else { moment(to)? };
-    let since = moment(from)?;
+    let since = moment(from, now)?;
+    // A time of the day alone is one of the day on which it all begins.
+    let near = since.unwrap_or(now);
+    let until = if to.is_empty() || to == "now" { None } else { moment(to, near)? };
     match (since, until) {
         (None, until) => Ok(Range { since: Since::All, until }),
         (Some(since), until) if since >= until.unwrap_or(now) => {
@@ -162,8 +164,8 @@ fn is_ago(text: &str) -> bool {
     text.ends_with(|ch: char| ch.is_ascii_lowercase())
 }
 
-/// A time of the local clock.
-fn local(text: &str, now: i64, zone: &TimeZone) -> Option<i64> {
+/// A time of the local clock, without a day on that of `near`.
+fn local(text: &str, near: i64, zone: &TimeZone) -> Option<i64> {
     let at = |moment: DateTime| {
         moment.to_zoned_datetime(zone.clone()).ok().map(|zoned| zoned.timestamp().as_second())
     };
@@ -180,9 +182,9 @@ fn local(text: &str, now: i64, zone: &TimeZone) -> Option<i64> {
     if let Ok(day) = Date::strptime("%Y-%m-%d", text) {
         return at(day.at(0, 0, 0, 0));
     }
-    let today = jiff::Timestamp::from_second(now).ok()?.to_zoned_datetime(zone.clone()).date();
+    let day = jiff::Timestamp::from_second(near).ok()?.to_zoned_datetime(zone.clone()).date();
     let time = Time::strptime("%H:%M", text).or_else(|_| Time::strptime("%H:%M:%S", text)).ok()?;
-    at(today.to_datetime(time))
+    at(day.to_datetime(time))
 }
 
 #[cfg(test)]
@@ -213,6 +215,11 @@ mod tests {
             said("21:00 to 22:00"),
             Ok(Range::between(NOW - 4_400, NOW - 800)),
             "of today, which is the 14th"
+        );
+        assert_eq!(
+            said("2023-11-01 04:00..06:30"),
+            Ok(Range::between(1_698_811_200, 1_698_820_200)),
+            "of the same day"
         );
         assert_eq!(said("1h"), Ok(Range::last(3_600)));
         assert_eq!(said("all"), Ok(Range { since: Since::All, until: None }));
