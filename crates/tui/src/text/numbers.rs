@@ -228,7 +228,8 @@ mod tests {
 
     #[test]
     fn other_numbers() {
-        assert_eq!(count(1_234_567), "1,234,567");
+        let counts = [0, 999, 1_000, 1_234_567].map(count);
+        assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((short_count(999), short_count(1234)), ("999".into(), "1.2k".into()));
         assert_eq!(short_count(999_600), "1.0M");
         assert_eq!((percent(1, 100_000), percent(1, 8)), ("<0.1 %".into(), "12.5 %".into()));
