@@ -88,8 +88,11 @@ impl LiveView {
         for it in &ranked {
             let more = if it.more_peers { "+" } else { "" };
             let [[recv, send], ..] = it.rates;
-            let mut cells =
-                vec![it.exe.clone(), text::rate(send.unwrap_or(0.0)), text::rate(recv.unwrap_or(0.0))];
+            let mut cells = vec![
+                it.exe.clone(),
+                text::rate(send.unwrap_or(0.0)),
+                text::rate(recv.unwrap_or(0.0)),
+            ];
             if self.wire {
                 let [[recv, send], ..] = it.wire_rates;
                 cells.extend([measured(send), measured(recv)]);
@@ -234,7 +237,10 @@ mod tests {
         );
         assert_eq!(view.samples(), 2);
         let curl = &view.json()["executables"][1];
-        assert_eq!((&curl["send_rate"], &curl["recv_rate_10s"]), (&json!(0.0), &json!(4096.0 / 3.0)));
+        assert_eq!(
+            (&curl["send_rate"], &curl["recv_rate_10s"]),
+            (&json!(0.0), &json!(4096.0 / 3.0))
+        );
         assert_eq!(curl["connections"], 2);
     }
 

@@ -216,9 +216,19 @@ mod tests {
     fn without_colours_nothing_is_coloured() {
         let theme = Theme::new(Depth::Mono, true);
         let all = [
-            theme.dim(), theme.accent(), theme.selected(true), theme.selected(false), theme.chip(),
-            theme.good(), theme.warning(), theme.bad(), theme.of_key("x"), theme.others(),
-            theme.received(), theme.sent(), theme.border(true),
+            theme.dim(),
+            theme.accent(),
+            theme.selected(true),
+            theme.selected(false),
+            theme.chip(),
+            theme.good(),
+            theme.warning(),
+            theme.bad(),
+            theme.of_key("x"),
+            theme.others(),
+            theme.received(),
+            theme.sent(),
+            theme.border(true),
         ];
         assert!(all.iter().all(|style| style.fg.is_none() && style.bg.is_none()));
     }

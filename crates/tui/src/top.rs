@@ -24,7 +24,7 @@ pub use places::Places;
 pub use rows::{By, Row, RowId, Shape, compare, rows};
 pub use run::{Around, run};
 pub use traffic::{Amounts, Clock, Rates, Traffic, WINDOWS, Window, per_second};
-pub use view::{Effect, Given, Link, Urgency, View};
+pub use view::{Effect, Find, Given, Link, Urgency, View};
 
 #[cfg(test)]
 mod tests;

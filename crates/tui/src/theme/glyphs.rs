@@ -173,8 +173,18 @@ mod tests {
     fn glyphs_are_one_cell_wide_and_ascii_is_ascii() {
         for set in [&Glyphs::UNICODE, &Glyphs::ASCII] {
             let marks = [
-                set.rule, set.bar, set.ascending, set.descending, set.ellipsis, set.absent,
-                set.dot, set.pin, set.sent, set.received, set.arrow, set.block,
+                set.rule,
+                set.bar,
+                set.ascending,
+                set.descending,
+                set.ellipsis,
+                set.absent,
+                set.dot,
+                set.pin,
+                set.sent,
+                set.received,
+                set.arrow,
+                set.block,
             ];
             for mark in marks.iter().chain(&set.up).chain(&set.right) {
                 assert_eq!(mark.width(), 1, "{mark}");

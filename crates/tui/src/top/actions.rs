@@ -49,12 +49,7 @@ pub(super) const LISTS: Keys<Action> = Keys(&[
     bind(&[char('?'), key(KeyCode::F(1))], Action::Help, "this help", "help"),
     bind(&[key(KeyCode::Up), char('k')], Action::Step(Step::Up), "one up", ""),
     bind(&[key(KeyCode::Down), char('j')], Action::Step(Step::Down), "one down", ""),
-    bind(
-        &[key(KeyCode::PageUp), Chord::ctrl('b')],
-        Action::Step(Step::PageUp),
-        "a screen up",
-        "",
-    ),
+    bind(&[key(KeyCode::PageUp), Chord::ctrl('b')], Action::Step(Step::PageUp), "a screen up", ""),
     bind(
         &[key(KeyCode::PageDown), Chord::ctrl('f')],
         Action::Step(Step::PageDown),

@@ -151,7 +151,8 @@ pub(super) fn given_back(world: &World) -> Result<Outcome> {
         kill(Pid::from_raw(terminal.program()?), signal)?;
         let picture = terminal.shows("ended 0")?;
         ensure!(!picture.contains("femtosnitch top"), "{signal}: {picture}");
-        for (flag, wanted) in [("alternate_on", "0"), ("mouse_any_flag", "0"), ("cursor_flag", "1")] {
+        for (flag, wanted) in [("alternate_on", "0"), ("mouse_any_flag", "0"), ("cursor_flag", "1")]
+        {
             ensure!(terminal.flag(flag)? == wanted, "{signal}: {flag}");
         }
         let after = settings("after")?;

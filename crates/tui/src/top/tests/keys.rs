@@ -222,9 +222,20 @@ fn the_mouse_selects_scrolls_and_sorts() {
 #[test]
 fn nothing_breaks_without_anything_to_show() {
     let all = [
-        KeyCode::Up, KeyCode::Down, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home,
-        KeyCode::End, KeyCode::Enter, KeyCode::Tab, KeyCode::Esc, KeyCode::Left, KeyCode::Right,
-        KeyCode::Backspace, KeyCode::F(1), KeyCode::Insert,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::Enter,
+        KeyCode::Tab,
+        KeyCode::Esc,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Backspace,
+        KeyCode::F(1),
+        KeyCode::Insert,
     ];
     let letters = "?kjgGlh/<>,.rp fetwuzq".chars().map(KeyCode::Char);
     let codes: Vec<KeyCode> = all.into_iter().chain(letters).collect();

@@ -74,9 +74,12 @@ fn in_ascii() {
 
 #[test]
 fn colours_in_each_depth() {
-    for (name, depth) in
-        [("true", Depth::True), ("256", Depth::Indexed), ("16", Depth::Sixteen), ("mono", Depth::Mono)]
-    {
+    for (name, depth) in [
+        ("true", Depth::True),
+        ("256", Depth::Indexed),
+        ("16", Depth::Sixteen),
+        ("mono", Depth::Mono),
+    ] {
         let mut view = themed((80, 24), Theme::new(depth, true));
         busy(&mut view);
         insta::assert_snapshot!(format!("colours_{name}"), colours(&view));
