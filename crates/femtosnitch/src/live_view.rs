@@ -64,6 +64,12 @@ impl LiveView {
         self.model.samples
     }
 
+    /// Seconds that the last sample is of.
+    #[must_use]
+    pub fn interval(&self) -> f64 {
+        self.model.interval
+    }
+
     /// The view as text: a line of totals, what needs attention, and all executables, those that
     /// move most first. `width` in terminal cells, `None` for no limit.
     #[must_use]

@@ -110,6 +110,13 @@ fn any_column_sorts_both_ways() {
     assert_eq!(names(&view)[..2], ["firefox", "curl"]);
     press(&mut view, '<');
     assert_eq!(view.programs.by, By::Open);
+    for _ in 0..20 {
+        press(&mut view, '<');
+        if view.programs.by == By::Busy {
+            break;
+        }
+    }
+    assert_eq!((view.programs.by, names(&view)[0].as_str()), (By::Busy, "curl"));
     key(&mut view, KeyCode::Tab);
     for by in [PeerBy::Peer, PeerBy::Country, PeerBy::Port] {
         press(&mut view, '>');

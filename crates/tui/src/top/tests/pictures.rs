@@ -70,6 +70,8 @@ fn in_ascii() {
     let text = text(&view);
     assert!(text.is_ascii(), "{text}");
     insta::assert_snapshot!(text);
+    press(&mut view, '?');
+    assert!(super::text(&view).is_ascii());
 }
 
 #[test]
