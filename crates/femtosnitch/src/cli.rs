@@ -158,14 +158,17 @@ pub struct ReloadArgs {}
 
 /// `femtosnitch top`
 #[derive(Debug, Args)]
-#[command(after_help = "On a terminal it takes the whole screen: `?` there tells all keys, `q` ends it. Rates are bytes a second
-over the last 1, 10 and 60 seconds. A connection is listed once something happened on it; those older
-than the view have a `>` before their age. Needs membership in the group that owns the live socket, no
-root. NO_COLOR is respected; colours and lines go by COLORTERM, TERM and the locale.
+#[command(
+    after_help = "On a terminal it takes the whole screen: `?` there tells all keys, `q` ends it.
+Rates are bytes a second over the last 1, 10 and 60 seconds. A connection is listed once something
+happened on it; the age of one that is older than the view begins with `>`. The mouse works; with Shift
+it selects text as usual. Needs membership in the group that owns the live socket, no root. NO_COLOR
+is respected; colours and lines go by COLORTERM, TERM and the locale.
 
 Examples:
   femtosnitch top
-  femtosnitch top --once --json | jq '.executables[0]'")]
+  femtosnitch top --once --json | jq '.executables[0]'"
+)]
 pub struct TopArgs {
     /// Print once and exit; the same as --count 1
     #[arg(long, conflicts_with = "count")]

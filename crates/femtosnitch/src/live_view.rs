@@ -64,6 +64,12 @@ impl LiveView {
         self.model.samples
     }
 
+    /// Seconds that the last sample is of.
+    #[must_use]
+    pub fn interval(&self) -> f64 {
+        self.model.interval
+    }
+
     /// The view as text: a line of totals, what needs attention, and all executables, those that
     /// move most first. `width` in terminal cells, `None` for no limit.
     #[must_use]
@@ -88,8 +94,11 @@ impl LiveView {
         for it in &ranked {
             let more = if it.more_peers { "+" } else { "" };
             let [[recv, send], ..] = it.rates;
-            let mut cells =
-                vec![it.exe.clone(), text::rate(send.unwrap_or(0.0)), text::rate(recv.unwrap_or(0.0))];
+            let mut cells = vec![
+                it.exe.clone(),
+                text::rate(send.unwrap_or(0.0)),
+                text::rate(recv.unwrap_or(0.0)),
+            ];
             if self.wire {
                 let [[recv, send], ..] = it.wire_rates;
                 cells.extend([measured(send), measured(recv)]);
@@ -234,7 +243,10 @@ mod tests {
         );
         assert_eq!(view.samples(), 2);
         let curl = &view.json()["executables"][1];
-        assert_eq!((&curl["send_rate"], &curl["recv_rate_10s"]), (&json!(0.0), &json!(4096.0 / 3.0)));
+        assert_eq!(
+            (&curl["send_rate"], &curl["recv_rate_10s"]),
+            (&json!(0.0), &json!(4096.0 / 3.0))
+        );
         assert_eq!(curl["connections"], 2);
     }
 

@@ -17,7 +17,9 @@ fn flow(n: u32, first: bool) -> FlowEvent {
     FlowEvent {
         exe: format!("/usr/lib/programs/program-{program}/bin/program-{program}"),
         name: format!("program-{program}"),
-        cmdline: format!("/usr/lib/programs/program-{program}/bin/program-{program} --serve --quiet"),
+        cmdline: format!(
+            "/usr/lib/programs/program-{program}/bin/program-{program} --serve --quiet"
+        ),
         sha256: "ab".repeat(32),
         pexe: "/usr/bin/bash".into(),
         psha256: "cd".repeat(32),

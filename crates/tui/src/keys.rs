@@ -99,9 +99,7 @@ impl<A: Copy + PartialEq> Keys<A> {
     /// The first key and the short text of all that `works` here and has one.
     pub fn hints(&self, works: impl Fn(A) -> bool) -> Vec<(String, &'static str)> {
         let shown = self.0.iter().filter(|it| !it.hint.is_empty() && works(it.action));
-        shown
-            .filter_map(|it| it.chords.first().map(|chord| (chord.name(), it.hint)))
-            .collect()
+        shown.filter_map(|it| it.chords.first().map(|chord| (chord.name(), it.hint))).collect()
     }
 }
 

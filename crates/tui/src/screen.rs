@@ -97,7 +97,10 @@ impl Screen {
         leave();
         stopped();
         take()?;
-        self.terminal.clear()
+        // Not `clear`, which asks the terminal where its cursor is: the answer goes to the thread
+        // that reads keys.
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 }
 

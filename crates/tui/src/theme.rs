@@ -4,7 +4,7 @@ mod colours;
 mod glyphs;
 
 pub use colours::{Depth, hash, places};
-pub use glyphs::{Branches, Glyphs};
+pub use glyphs::{Branches, Glyphs, locale_is_utf8};
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -36,9 +36,7 @@ impl Theme {
 
     /// The same by any environment; a variable that is empty is to be `None`.
     fn from(var: impl Fn(&str) -> Option<String>) -> Self {
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(&var).unwrap_or_default();
-        let locale = locale.to_ascii_lowercase();
-        let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+        let utf8 = glyphs::is_utf8(&var);
         // rxvt's, and others': `foreground;background`, as numbers of ANSI colours.
         let ground = var("COLORFGBG").unwrap_or_default();
         let light = matches!(ground.rsplit(';').next(), Some("7" | "15"));
@@ -218,9 +216,19 @@ mod tests {
     fn without_colours_nothing_is_coloured() {
         let theme = Theme::new(Depth::Mono, true);
         let all = [
-            theme.dim(), theme.accent(), theme.selected(true), theme.selected(false), theme.chip(),
-            theme.good(), theme.warning(), theme.bad(), theme.of_key("x"), theme.others(),
-            theme.received(), theme.sent(), theme.border(true),
+            theme.dim(),
+            theme.accent(),
+            theme.selected(true),
+            theme.selected(false),
+            theme.chip(),
+            theme.good(),
+            theme.warning(),
+            theme.bad(),
+            theme.of_key("x"),
+            theme.others(),
+            theme.received(),
+            theme.sent(),
+            theme.border(true),
         ];
         assert!(all.iter().all(|style| style.fg.is_none() && style.bg.is_none()));
     }

@@ -22,9 +22,9 @@ pub use model::{Beyond, Locate, MOST_PEERS, Model, OTHERS};
 pub use peers::{Peer, PeerBy};
 pub use places::Places;
 pub use rows::{By, Row, RowId, Shape, compare, rows};
-pub use run::{Around, run};
+pub use run::{Around, patience, run};
 pub use traffic::{Amounts, Clock, Rates, Traffic, WINDOWS, Window, per_second};
-pub use view::{Effect, Given, Link, Urgency, View};
+pub use view::{Effect, Find, Given, Link, Urgency, View};
 
 #[cfg(test)]
 mod tests;

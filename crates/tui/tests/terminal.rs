@@ -89,7 +89,8 @@ fn whatever_happens_the_terminal_is_given_back() {
         terminal.type_in("stty -g; echo after");
         let picture = terminal.until("\nafter");
         // What stty -g printed before and after.
-        let settings: Vec<&str> = picture.lines().filter(|it| it.matches(':').count() > 20).collect();
+        let settings: Vec<&str> =
+            picture.lines().filter(|it| it.matches(':').count() > 20).collect();
         assert!(settings.len() == 2 && settings[0] == settings[1], "{picture}");
     }
 }

@@ -37,8 +37,20 @@ impl<'a> Terminal<'a> {
         let it = Self { world, server: world.mark("tmux") };
         let (width, height) = (width.to_string(), height.to_string());
         it.tmux(&[
-            "-f", "/dev/null", "-u", "new-session", "-d", "-x", &width, "-y", &height, "env",
-            "LC_ALL=C.UTF-8", "COLORTERM=truecolor", "PS1=$ ", "sh",
+            "-f",
+            "/dev/null",
+            "-u",
+            "new-session",
+            "-d",
+            "-x",
+            &width,
+            "-y",
+            &height,
+            "env",
+            "LC_ALL=C.UTF-8",
+            "COLORTERM=truecolor",
+            "PS1=$ ",
+            "sh",
         ])?;
         Ok(Some(it))
     }

@@ -25,8 +25,6 @@ use places::Countries;
 
 use super::query::SystemUsers;
 
-/// How long without a sample until everything counts as idle.
-const QUIET: Duration = Duration::from_secs(3);
 /// How often it is asked whether to go on while there is no daemon.
 const ASK: Duration = Duration::from_secs(1);
 /// The first sample may cover time before this view was connected.
@@ -101,7 +99,8 @@ fn print(
     let mut left = args.refreshes();
     let (mut heard, mut is_up, mut was_down) = (Instant::now(), false, false);
     loop {
-        let until = if is_up { heard + QUIET } else { Instant::now() + ASK };
+        let until =
+            if is_up { heard + top::patience(view.interval()) } else { Instant::now() + ASK };
         let input = inputs.next(Some(until));
         if is_over() {
             return Ok(ExitCode::SUCCESS);

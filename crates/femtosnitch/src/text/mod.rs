@@ -1,6 +1,5 @@
 //! Text for people: units, tables, colour.
 
-mod branches;
 pub mod json;
 mod progress;
 mod sparks;
@@ -8,9 +7,10 @@ mod style;
 mod table;
 mod units;
 
-pub use branches::Branches;
+pub use femtosnitch_tui::text::count;
+pub use femtosnitch_tui::theme::Branches;
 pub use progress::Progress;
 pub use sparks::Sparks;
 pub use style::Style;
 pub use table::{Column, Table, terminal_width};
-pub use units::{bytes, count, duration, micros, rate};
+pub use units::{bytes, duration, micros, rate};

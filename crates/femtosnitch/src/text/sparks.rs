@@ -1,6 +1,6 @@
 //! How something went, in one line of text.
 
-use super::branches::locale_is_utf8;
+use femtosnitch_tui::theme::locale_is_utf8;
 
 /// What such lines are drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

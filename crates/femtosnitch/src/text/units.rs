@@ -71,20 +71,6 @@ pub fn micros(us: u64) -> String {
     if whole < 100 { format!("{whole}.{tenths} {name}") } else { format!("{whole} {name}") }
 }
 
-/// A plain number with its thousands apart: `1,234,567`.
-#[must_use]
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +131,6 @@ mod tests {
             (u64::MAX, "18446744073709 s"),
         ] {
             assert_eq!(micros(us), shown);
-        }
-    }
-
-    #[test]
-    fn counts_are_grouped() {
-        for (n, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(n), shown);
         }
     }
 }

@@ -177,9 +177,8 @@ fn scaled(value: f64, units: Units) -> String {
         }
         name = next;
     }
-    if name == "B" || name == "bit" {
-        format!("{rest:.0} {name}")
-    } else if rest >= 100.0 {
+    // Parts of a byte are none.
+    if name == "B" || name == "bit" || rest >= 100.0 {
         format!("{rest:.0} {name}")
     } else if rest >= 10.0 {
         format!("{rest:.1} {name}")
@@ -201,8 +200,13 @@ mod tests {
     fn amounts_have_three_digits() {
         let iec = Units::default();
         for (n, told) in [
-            (0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"),
-            (102_400, "100 KiB"), (1_048_575, "1.00 MiB"), (5_368_709_120, "5.00 GiB"),
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (1536, "1.50 KiB"),
+            (102_400, "100 KiB"),
+            (1_048_575, "1.00 MiB"),
+            (5_368_709_120, "5.00 GiB"),
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(bytes(n, iec), told);
@@ -228,13 +232,20 @@ mod tests {
 
     #[test]
     fn other_numbers() {
-        assert_eq!(count(1_234_567), "1,234,567");
+        let counts = [0, 999, 1_000, 1_234_567].map(count);
+        assert_eq!(counts, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((short_count(999), short_count(1234)), ("999".into(), "1.2k".into()));
         assert_eq!(short_count(999_600), "1.0M");
         assert_eq!((percent(1, 100_000), percent(1, 8)), ("<0.1 %".into(), "12.5 %".into()));
-        assert_eq!((percent(0, 5), percent(5, 5), percent(1, 0)), ("0 %".into(), "100 %".into(), "".into()));
+        assert_eq!(
+            (percent(0, 5), percent(5, 5), percent(1, 0)),
+            ("0 %".into(), "100 %".into(), "".into())
+        );
         assert_eq!(round_trip(850, false), "850 µs");
-        assert_eq!((round_trip(1_234, true), round_trip(23_456, true)), ("1.2 ms".into(), "23 ms".into()));
+        assert_eq!(
+            (round_trip(1_234, true), round_trip(23_456, true)),
+            ("1.2 ms".into(), "23 ms".into())
+        );
         assert_eq!((duration(59), duration(200)), ("59s".into(), "3m 20s".into()));
         assert_eq!(duration(1_047_600), "12d 3h");
         let short = [59, 200, 18_060, 1_047_600].map(short_duration);

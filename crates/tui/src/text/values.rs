@@ -147,10 +147,17 @@ mod tests {
     #[test]
     fn values_read_as_in_the_dashboard() {
         for (dimension, key, told) in [
-            ("protocol", "6", "TCP"), ("protocol", "99", "protocol 99"), ("family", "10", "IPv6"),
-            ("rport", "0", "(none)"), ("rport", "443", "443"), ("domain", "", "(no name)"),
-            ("exe", "", "(unknown)"), ("package", "", "(not packaged)"), ("country", "DE", "DE"),
-            ("country", "(private)", "(private)"), ("sha256", "(pending)", "(pending)"),
+            ("protocol", "6", "TCP"),
+            ("protocol", "99", "protocol 99"),
+            ("family", "10", "IPv6"),
+            ("rport", "0", "(none)"),
+            ("rport", "443", "443"),
+            ("domain", "", "(no name)"),
+            ("exe", "", "(unknown)"),
+            ("package", "", "(not packaged)"),
+            ("country", "DE", "DE"),
+            ("country", "(private)", "(private)"),
+            ("sha256", "(pending)", "(pending)"),
         ] {
             assert_eq!(key_text(dimension, key, false), told);
         }

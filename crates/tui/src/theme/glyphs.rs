@@ -63,7 +63,7 @@ impl Glyphs {
         bar: "│",
         up: ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         right: ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
-        branches: Branches { fork: "├─ ", corner: "└─ ", trunk: "│  ", gap: "   " },
+        branches: Branches::LINES,
         ascending: "▲",
         descending: "▼",
         ellipsis: "…",
@@ -93,7 +93,7 @@ impl Glyphs {
         bar: "|",
         up: ["_", "_", ".", ".", ":", ":", "|", "#"],
         right: [" ", "-", "-", "-", "=", "=", "=", "#"],
-        branches: Branches { fork: "|- ", corner: "`- ", trunk: "|  ", gap: "   " },
+        branches: Branches::ASCII,
         ascending: "^",
         descending: "v",
         ellipsis: "~",
@@ -123,6 +123,17 @@ impl Glyphs {
 }
 
 impl Branches {
+    /// Lines of their own characters.
+    pub const LINES: Self = Self { fork: "├─ ", corner: "└─ ", trunk: "│  ", gap: "   " };
+    /// For terminals that can show ASCII alone.
+    pub const ASCII: Self = Self { fork: "|- ", corner: "`- ", trunk: "|  ", gap: "   " };
+
+    /// For this locale: lines if its character set is UTF-8.
+    #[must_use]
+    pub fn for_locale() -> Self {
+        if locale_is_utf8() { Self::LINES } else { Self::ASCII }
+    }
+
     /// What stands before an entry: for each level from the outermost, whether more entries follow
     /// on it. Nothing stands before the outermost ones.
     #[must_use]
@@ -139,6 +150,20 @@ impl Branches {
     }
 }
 
+/// Whether the locale's character set is UTF-8.
+#[must_use]
+pub fn locale_is_utf8() -> bool {
+    is_utf8(|name| std::env::var(name).ok())
+}
+
+/// The first that is set counts (locale(7)).
+pub(super) fn is_utf8(var: impl Fn(&str) -> Option<String>) -> bool {
+    let settings = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(var);
+    let locale = settings.into_iter().find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,8 +173,18 @@ mod tests {
     fn glyphs_are_one_cell_wide_and_ascii_is_ascii() {
         for set in [&Glyphs::UNICODE, &Glyphs::ASCII] {
             let marks = [
-                set.rule, set.bar, set.ascending, set.descending, set.ellipsis, set.absent,
-                set.dot, set.pin, set.sent, set.received, set.arrow, set.block,
+                set.rule,
+                set.bar,
+                set.ascending,
+                set.descending,
+                set.ellipsis,
+                set.absent,
+                set.dot,
+                set.pin,
+                set.sent,
+                set.received,
+                set.arrow,
+                set.block,
             ];
             for mark in marks.iter().chain(&set.up).chain(&set.right) {
                 assert_eq!(mark.width(), 1, "{mark}");
@@ -158,6 +193,20 @@ mod tests {
         }
         assert_eq!(Glyphs::UNICODE.braille(0xff), '⣿');
         assert!((0..=u8::MAX).all(|dots| Glyphs::ASCII.braille(dots).is_ascii()));
+    }
+
+    #[test]
+    fn lines_need_a_locale_that_has_them() {
+        let decide = |all: [&str; 3]| {
+            is_utf8(|name| {
+                let at = ["LC_ALL", "LC_CTYPE", "LANG"].iter().position(|it| *it == name)?;
+                Some(all[at].to_owned()).filter(|it| it != "unset")
+            })
+        };
+        assert!(decide(["unset", "unset", "de_DE.UTF-8"]));
+        assert!(decide(["", "C.utf8", "C"]));
+        assert!(!decide(["C", "unset", "de_DE.UTF-8"]));
+        assert!(!decide(["unset", "unset", "unset"]));
     }
 
     #[test]

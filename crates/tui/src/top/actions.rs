@@ -49,12 +49,7 @@ pub(super) const LISTS: Keys<Action> = Keys(&[
     bind(&[char('?'), key(KeyCode::F(1))], Action::Help, "this help", "help"),
     bind(&[key(KeyCode::Up), char('k')], Action::Step(Step::Up), "one up", ""),
     bind(&[key(KeyCode::Down), char('j')], Action::Step(Step::Down), "one down", ""),
-    bind(
-        &[key(KeyCode::PageUp), Chord::ctrl('b')],
-        Action::Step(Step::PageUp),
-        "a screen up",
-        "",
-    ),
+    bind(&[key(KeyCode::PageUp), Chord::ctrl('b')], Action::Step(Step::PageUp), "a screen up", ""),
     bind(
         &[key(KeyCode::PageDown), Chord::ctrl('f')],
         Action::Step(Step::PageDown),
@@ -78,7 +73,7 @@ pub(super) const LISTS: Keys<Action> = Keys(&[
     ),
     bind(&[char('/')], Action::Filter, "show what has this text", "filter"),
     bind(&[char('>'), char('.')], Action::SortRight, "sort by the next column", "sort"),
-    bind(&[char('<'), char(',')], Action::SortLeft, "sort by the column before", ""),
+    bind(&[char('<'), char(',')], Action::SortLeft, "sort by the column before; the busiest", ""),
     bind(&[char('r')], Action::Reverse, "the other way round", ""),
     bind(&[char('p'), char(' ')], Action::Pause, "pause, go on", "pause"),
     bind(&[char('f')], Action::Pin, "freeze this row on top, let it go", "freeze"),

@@ -227,8 +227,12 @@ mod tests {
     #[test]
     fn what_failed_says_how() {
         for (error, failed, told) in [
-            (111, 1, "refused"), (110, 1, "timeout"), (113, 1, "unreachable"), (0, 0, "closed"),
-            (0, 1, "aborted"), (32, 0, "error"),
+            (111, 1, "refused"),
+            (110, 1, "timeout"),
+            (113, 1, "unreachable"),
+            (0, 0, "closed"),
+            (0, 1, "aborted"),
+            (32, 0, "error"),
         ] {
             let failed = Flow { begun: 1, ended: 1, failed, error, ..flow(TCP) };
             assert_eq!(new(&failed, 1.0).state(&failed.ends, 1.0), State::Over(told));

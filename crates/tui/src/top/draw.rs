@@ -143,9 +143,7 @@ impl View {
         let theme = &self.theme;
         let rows = usize::from(area.height);
         let notices = self.notices();
-        for (y, (nth, (urgency, text))) in
-            (area.y..area.bottom()).zip(notices.iter().enumerate())
-        {
+        for (y, (nth, (urgency, text))) in (area.y..area.bottom()).zip(notices.iter().enumerate()) {
             let style = match urgency {
                 Urgency::None => theme.dim(),
                 Urgency::Good => theme.good(),
@@ -182,8 +180,10 @@ impl View {
         }
         if !filter.is_empty() {
             let text = text::shown(&filter.text(), theme.glyphs.ascii);
-            let text = text::clip(&format!("/{text}"), usize::from(area.width) / 3, theme.glyphs.ellipsis);
-            (x, _) = buf.set_stringn(x, area.y, format!(" {text} "), area.width.into(), theme.chip());
+            let text =
+                text::clip(&format!("/{text}"), usize::from(area.width) / 3, theme.glyphs.ellipsis);
+            (x, _) =
+                buf.set_stringn(x, area.y, format!(" {text} "), area.width.into(), theme.chip());
             x += 1;
         }
         let room = area.right().saturating_sub(x);

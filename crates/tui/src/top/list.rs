@@ -25,18 +25,23 @@ pub struct List<B> {
     pub filter: LineEditor,
 }
 
-impl<B: Copy + PartialEq> List<B> {
+impl<B: Copy + Default + PartialEq> List<B> {
     /// Words of the filter, in lower case.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         self.filter.text().split_whitespace().map(str::to_lowercase).collect()
     }
 
-    /// Sorts by the column `step` (1 or -1) columns beside the present one.
+    /// Sorts by the column `step` (1 or -1) columns beside the present one; before the first is the
+    /// default order.
     pub fn sort_beside(&mut self, columns: &[B], step: isize) {
         let Some(last) = columns.len().checked_sub(1) else { return };
         let at = columns.iter().position(|by| *by == self.by);
         let next = match at {
+            Some(0) if step < 0 => {
+                self.by = B::default();
+                return;
+            }
             Some(at) => at.saturating_add_signed(step).min(last),
             None if step > 0 => 0,
             None => last,

@@ -291,9 +291,8 @@ impl Model {
         let processes = self.processes.values_mut().map(|it| &mut it.traffic);
         groups.chain(processes).chain([&mut self.all]).for_each(|it| it.tick(clock, interval));
         let crowded = self.connections.len() > MOST_CONNECTIONS * 7 / 8;
-        self.connections.retain(|(ends, _), it| {
-            !it.is_gone(ends, time) && !(crowded && it.may_go(ends, time))
-        });
+        self.connections
+            .retain(|(ends, _), it| !(it.is_gone(ends, time) || crowded && it.may_go(ends, time)));
         self.count_open();
         let peers = &mut self.peers;
         self.processes.retain(|_, process| {

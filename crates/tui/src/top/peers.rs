@@ -96,7 +96,9 @@ impl Peer {
         let (address, port) = (self.address(), ends.rport);
         let protocol = protocol_name(ends.protocol);
         let (state, lport, pid) = (state.name(), ends.lport, self.who.pid);
-        let text = format!("{domain}\n{address}\n{country}\n:{port}\n{protocol}\n{state}\n:{lport}\n{pid}");
+        let text = format!(
+            "{domain}\n{address}\n{country}\n:{port}\n{protocol}\n{state}\n:{lport}\n{pid}"
+        );
         let text = text.to_lowercase();
         words.iter().all(|word| text.contains(word.as_str()))
     }

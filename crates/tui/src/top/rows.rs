@@ -120,6 +120,9 @@ impl<'a> Sum<'a> {
     }
 }
 
+/// What becomes a row of a tree, its number, and what is above it, from the outermost on.
+type Leaf<'a> = (Part<'a>, RowId, Vec<(RowId, &'a str)>);
+
 /// What rows are added up of.
 struct Part<'a> {
     who: &'a Arc<Who>,
@@ -162,7 +165,7 @@ pub(super) fn tree(
             list.push(id);
         }
     };
-    let leaves: Vec<(Part<'_>, RowId, Vec<(RowId, &str)>)> = parts(model, shape)
+    let leaves: Vec<Leaf<'_>> = parts(model, shape)
         .map(|part| {
             let mut above: Vec<(RowId, &str)> = Vec::new();
             for exe in [&part.who.grandparent, &part.who.parent] {
@@ -294,7 +297,13 @@ pub(super) fn matches(row: &Row, words: &[String]) -> bool {
     let mut text = row.exe.to_lowercase();
     if let Some(who) = &row.who {
         let more = [
-            &who.name, &who.script, &who.container, &who.unit, &who.app, &who.package, &who.cmdline,
+            &who.name,
+            &who.script,
+            &who.container,
+            &who.unit,
+            &who.app,
+            &who.package,
+            &who.cmdline,
         ];
         for more in more {
             text.push('\n');
@@ -316,9 +325,8 @@ pub(super) fn matches(row: &Row, words: &[String]) -> bool {
 #[must_use]
 pub fn compare(a: &Row, b: &Row, by: By, descending: bool) -> std::cmp::Ordering {
     let float = |a: Option<f64>, b: Option<f64>| a.unwrap_or(-1.0).total_cmp(&b.unwrap_or(-1.0));
-    let rate = |row: &Row, side: usize, span: usize| -> Option<f64> {
-        *row.rates.get(span)?.get(side)?
-    };
+    let rate =
+        |row: &Row, side: usize, span: usize| -> Option<f64> { *row.rates.get(span)?.get(side)? };
     let total = |row: &Row, side: usize| row.total.get(side).copied().flatten();
     let order = match by {
         By::Busy => a.smooth.total_cmp(&b.smooth),

@@ -15,6 +15,12 @@ const QUIET: Duration = Duration::from_secs(3);
 /// How often it is asked whether a daemon that is away will come back at all.
 const ASK: Duration = Duration::from_secs(1);
 
+/// How long to wait for the next sample where they come every so many seconds.
+#[must_use]
+pub fn patience(interval: f64) -> Duration {
+    Duration::try_from_secs_f64(interval * 2.5).unwrap_or(QUIET).max(QUIET)
+}
+
 /// What the view's surroundings do for it.
 pub struct Around<'a> {
     /// Whether there is no point in going on: the daemon is this process' own and has failed.
@@ -44,7 +50,7 @@ pub fn run(
     let mut is_quiet = true;
     loop {
         let until = match view.link() {
-            Link::Up if !is_quiet => Some(sample + QUIET),
+            Link::Up if !is_quiet => Some(sample + patience(view.model().interval)),
             Link::Down(_) => Some(Instant::now() + ASK),
             _ => None,
         };

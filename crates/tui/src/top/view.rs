@@ -63,11 +63,14 @@ pub enum Urgency {
     Bad,
 }
 
+/// Where an address is, by the database at a path.
+pub type Find = dyn FnMut(&str, IpAddr) -> Arc<str>;
+
 /// What is found out outside.
 pub struct Given {
     /// Where an address is, by the database at this path ('' for none): a country's code, a
     /// bracketed kind, or ''.
-    pub locate: Box<dyn FnMut(&str, IpAddr) -> Arc<str>>,
+    pub locate: Box<Find>,
     /// What a user is called.
     pub user: Box<dyn Fn(u32) -> String>,
     /// Where the dashboard is, if there is one.
@@ -288,7 +291,9 @@ impl View {
         let mut warn = |text: String| all.push((Urgency::Warning, text));
         if model.missed > 0 {
             let missed = crate::text::count(model.missed);
-            warn(format!("{missed} events did not reach this view: programs moved more than it tells"));
+            warn(format!(
+                "{missed} events did not reach this view: programs moved more than it tells"
+            ));
         }
         let beyond = model.beyond;
         if beyond.programs {

@@ -171,9 +171,8 @@ mod tests {
                 let area = Rect::new(0, 0, width, 1);
                 let mut buf = Buffer::empty(Rect::new(0, 0, 10, 1));
                 LineEditor::with(text).draw(&mut buf, area, Style::new(), false);
-                let reversed = buf.content.iter().filter(|cell| {
-                    cell.modifier.contains(Modifier::REVERSED)
-                });
+                let reversed =
+                    buf.content.iter().filter(|cell| cell.modifier.contains(Modifier::REVERSED));
                 assert_eq!(reversed.count(), usize::from(width > 0), "{text} {width}");
             }
         }

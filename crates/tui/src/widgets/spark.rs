@@ -6,7 +6,10 @@ use crate::theme::Glyphs;
 #[must_use]
 pub fn spark(values: &[f64], glyphs: &Glyphs) -> String {
     let most = values.iter().copied().filter(|it| it.is_finite()).fold(0.0_f64, f64::max);
-    values.iter().map(|value| if *value > 0.0 { step(*value / most, &glyphs.up) } else { " " }).collect()
+    values
+        .iter()
+        .map(|value| if *value > 0.0 { step(*value / most, &glyphs.up) } else { " " })
+        .collect()
 }
 
 /// A bar of so many cells for a part of something (0 to 1), filled up with spaces.

@@ -50,9 +50,9 @@ pub(super) fn download(world: &World) -> Result<Outcome> {
     let daemon = root.start()?;
     terminal.run("top", &root.path(""))?;
     terminal.shows("live")?;
-    // The rest of the machine may have traffic too.
+    // The rest of the machine may have traffic too: one process is looked for, by its arguments.
     let mark = world.mark("top");
-    terminal.text("u/")?;
+    terminal.text("ue/")?;
     terminal.text(&mark)?;
     terminal.key("Enter")?;
     terminal.shows("no program with that")?;
@@ -64,9 +64,11 @@ pub(super) fn download(world: &World) -> Result<Outcome> {
     pair.left.enter(&mut fetch)?;
     let mut fetch = fetch.stdout(Stdio::null()).spawn()?;
     let seen = terminal.until("the download, its rate and its host", |picture| {
-        let of = |name: &str| picture.lines().find(|line| line.contains(name));
-        let right = |line: &str| megabytes(line).is_some_and(is_right);
-        of("femtosnitch-testkit").is_some_and(right) && of(NAME).is_some_and(right)
+        let is_told = |name: &str| {
+            let mut lines = picture.lines().filter(|line| line.contains(name));
+            lines.any(|line| megabytes(line).is_some_and(is_right))
+        };
+        is_told("testkit") && is_told(NAME)
     });
     let took = begin.elapsed();
     command::end(&mut fetch);
@@ -118,10 +120,10 @@ pub(super) fn restarted(world: &World) -> Result<Outcome> {
     terminal.text(&mark)?;
     terminal.key("Enter")?;
     world.traffic("tcp4", &mark)?;
-    terminal.shows("femtosnitch-testkit")?;
+    terminal.shows("testkit")?;
     for (width, height) in [(300, 100), (40, 10), (20, 5), (80, 24)] {
         terminal.resize(width, height)?;
-        let shown = if width == 20 { "too small" } else { "femtosnitch-" };
+        let shown = if width == 20 { "too small" } else { "testkit" };
         terminal.shows(shown)?;
     }
     terminal.key("q")?;
@@ -149,7 +151,8 @@ pub(super) fn given_back(world: &World) -> Result<Outcome> {
         kill(Pid::from_raw(terminal.program()?), signal)?;
         let picture = terminal.shows("ended 0")?;
         ensure!(!picture.contains("femtosnitch top"), "{signal}: {picture}");
-        for (flag, wanted) in [("alternate_on", "0"), ("mouse_any_flag", "0"), ("cursor_flag", "1")] {
+        for (flag, wanted) in [("alternate_on", "0"), ("mouse_any_flag", "0"), ("cursor_flag", "1")]
+        {
             ensure!(terminal.flag(flag)? == wanted, "{signal}: {flag}");
         }
         let after = settings("after")?;

@@ -199,6 +199,11 @@ impl View {
         parts.insert(0, Span::raw(" "));
         parts.push(Span::raw(" "));
         let room = area.width.saturating_sub(4);
-        buf.set_line(area.x + 2, area.y, &Line::from(parts), room);
+        let line = Line::from(parts);
+        let taken = u16::try_from(line.width()).unwrap_or(room).min(room);
+        let place = Rect { x: area.x + 2, width: taken, ..area };
+        // Text has not the rule's colour.
+        buf.set_style(place, Style::reset());
+        buf.set_line(place.x, place.y, &line, taken);
     }
 }

@@ -31,11 +31,9 @@ fn programs_beyond_the_bound_are_summed_up() {
 #[test]
 fn connections_beyond_the_bound_are_told() {
     let mut view = view((120, 40));
+    let addr = |n: u32| Some((0x0a01_0000 + n).to_be_bytes().into());
     let flows: Vec<FlowEvent> = (0..20_000_u32)
-        .map(|n| FlowEvent {
-            raddr: Some([10, 1, (n >> 8) as u8, n as u8].into()),
-            ..flow("/bin/a", 1, 1, 1, 1)
-        })
+        .map(|n| FlowEvent { raddr: addr(n), ..flow("/bin/a", 1, 1, 1, 1) })
         .collect();
     view.update(sample(1.0, flows));
     assert_eq!(view.model().connections().count(), 16_384);
@@ -46,7 +44,7 @@ fn connections_beyond_the_bound_are_told() {
     assert!(text(&view).contains("1,024+"));
     // What is over makes room.
     let ended = (0..20_000_u32).map(|n| FlowEvent {
-        raddr: Some([10, 1, (n >> 8) as u8, n as u8].into()),
+        raddr: addr(n),
         ended: 1,
         ..flow("/bin/a", 1, 1, 0, 0)
     });
@@ -60,11 +58,11 @@ fn connections_beyond_the_bound_are_told() {
 fn short_lived_processes_leave_their_bytes_and_nothing_else() {
     let mut view = view((120, 40));
     for second in 0..200_u32 {
-        let ended = |n: u32| FlowEvent {
+        let ended = |n: u16| FlowEvent {
             begun: 1,
             ended: 1,
-            lport: n as u16,
-            ..flow("/usr/bin/curl", second * 50 + n + 1, 1, 7, 1)
+            lport: n,
+            ..flow("/usr/bin/curl", second * 50 + u32::from(n) + 1, 1, 7, 1)
         };
         view.update(sample(f64::from(second), (0..50).map(ended).collect()));
     }
@@ -76,7 +74,8 @@ fn short_lived_processes_leave_their_bytes_and_nothing_else() {
 #[test]
 fn what_did_not_arrive_is_said() {
     let mut view = view((120, 40));
-    let sample = Sample { time: 1.0, interval: 1.0, missed: 1_234, total: (5, 500), ..Sample::default() };
+    let sample =
+        Sample { time: 1.0, interval: 1.0, missed: 1_234, total: (5, 500), ..Sample::default() };
     view.update(Input::Feed(Feed::Sample(Box::new(sample))));
     assert!(text(&view).contains("1,234 events did not reach this view"));
     // The daemon's own sum is right all the same.

@@ -110,6 +110,13 @@ fn any_column_sorts_both_ways() {
     assert_eq!(names(&view)[..2], ["firefox", "curl"]);
     press(&mut view, '<');
     assert_eq!(view.programs.by, By::Open);
+    for _ in 0..20 {
+        press(&mut view, '<');
+        if view.programs.by == By::Busy {
+            break;
+        }
+    }
+    assert_eq!((view.programs.by, names(&view)[0].as_str()), (By::Busy, "curl"));
     key(&mut view, KeyCode::Tab);
     for by in [PeerBy::Peer, PeerBy::Country, PeerBy::Port] {
         press(&mut view, '>');
@@ -222,9 +229,20 @@ fn the_mouse_selects_scrolls_and_sorts() {
 #[test]
 fn nothing_breaks_without_anything_to_show() {
     let all = [
-        KeyCode::Up, KeyCode::Down, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home,
-        KeyCode::End, KeyCode::Enter, KeyCode::Tab, KeyCode::Esc, KeyCode::Left, KeyCode::Right,
-        KeyCode::Backspace, KeyCode::F(1), KeyCode::Insert,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::Enter,
+        KeyCode::Tab,
+        KeyCode::Esc,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Backspace,
+        KeyCode::F(1),
+        KeyCode::Insert,
     ];
     let letters = "?kjgGlh/<>,.rp fetwuzq".chars().map(KeyCode::Char);
     let codes: Vec<KeyCode> = all.into_iter().chain(letters).collect();

@@ -70,13 +70,18 @@ fn in_ascii() {
     let text = text(&view);
     assert!(text.is_ascii(), "{text}");
     insta::assert_snapshot!(text);
+    press(&mut view, '?');
+    assert!(super::text(&view).is_ascii());
 }
 
 #[test]
 fn colours_in_each_depth() {
-    for (name, depth) in
-        [("true", Depth::True), ("256", Depth::Indexed), ("16", Depth::Sixteen), ("mono", Depth::Mono)]
-    {
+    for (name, depth) in [
+        ("true", Depth::True),
+        ("256", Depth::Indexed),
+        ("16", Depth::Sixteen),
+        ("mono", Depth::Mono),
+    ] {
         let mut view = themed((80, 24), Theme::new(depth, true));
         busy(&mut view);
         insta::assert_snapshot!(format!("colours_{name}"), colours(&view));

@@ -26,7 +26,11 @@ impl View {
         }
         columns.push((Column { grow: 1, ..Column::word("badges", 14, 20) }, By::Badges));
         let spans = if self.theme.glyphs.ascii {
-            [(["in/s 1s", "out/s 1s"], 90), (["in/s 10s", "out/s10s"], 30), (["in/s 60s", "out/s60s"], 10)]
+            [
+                (["in/s 1s", "out/s 1s"], 90),
+                (["in/s 10s", "out/s10s"], 30),
+                (["in/s 60s", "out/s60s"], 10),
+            ]
         } else {
             [(["↓/s 1s", "↑/s 1s"], 90), (["↓/s 10s", "↑/s 10s"], 30), (["↓/s 60s", "↑/s 60s"], 10)]
         };
@@ -50,7 +54,8 @@ impl View {
     /// The columns of the connections.
     pub(in crate::top) fn peer_columns(&self) -> Vec<(Column, PeerBy)> {
         let amount = self.amount();
-        let [down, up] = if self.theme.glyphs.ascii { ["in/s", "out/s"] } else { ["↓/s", "↑/s"] };
+        let [down, up] =
+            if self.theme.glyphs.ascii { ["in/s", "out/s"] } else { ["↓/s", "↑/s"] };
         let mut columns = vec![
             (Column::text("peer", 20), PeerBy::Peer),
             (Column::word("country", 9, 60), PeerBy::Country),

@@ -109,7 +109,9 @@ impl View {
         self.refresh_now();
         if let Some((groups, exe)) = before {
             let same = self.rows.iter().position(|row| {
-                row.who.is_some() && row.exe == exe && row.groups.iter().any(|it| groups.contains(it))
+                row.who.is_some()
+                    && row.exe == exe
+                    && row.groups.iter().any(|it| groups.contains(it))
             });
             self.programs.cursor.at = same.unwrap_or(0);
         }
@@ -160,7 +162,8 @@ impl View {
     fn sort_beside(&mut self, step: isize) {
         match self.focus {
             Focus::Programs => {
-                let columns: Vec<_> = self.program_columns().into_iter().map(|(_, by)| by).collect();
+                let columns: Vec<_> =
+                    self.program_columns().into_iter().map(|(_, by)| by).collect();
                 self.programs.sort_beside(&columns, step);
             }
             Focus::Peers => {
@@ -253,7 +256,9 @@ impl View {
                 self.focus = before;
                 self.settle();
             }
-            MouseEventKind::Down(MouseButton::Left) => self.click(focus, at, (places.programs, places.peers)),
+            MouseEventKind::Down(MouseButton::Left) => {
+                self.click(focus, at, (places.programs, places.peers))
+            }
             _ => return false,
         }
         true
