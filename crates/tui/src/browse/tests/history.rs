@@ -121,6 +121,20 @@ fn row_of(contime: i64, process: &Arc<Process>, digest: Digest) -> Row {
     }
 }
 
+fn described(image: &Arc<Image>, digest: Digest, package: &str, state: &str) -> Described {
+    let version = if package.is_empty() { "" } else { "8.5.0-2" };
+    Described {
+        exe: Executable { image: Arc::clone(image), digest },
+        realm: "".into(),
+        facts: Facts {
+            package: package.to_owned(),
+            version: version.to_owned(),
+            state: state.to_owned(),
+            ..Facts::default()
+        },
+    }
+}
+
 /// Writes it.
 pub(super) fn write(path: &Path) {
     let locator: femtosnitch_store::Locator = Arc::new(Mutex::new(Atlas));
@@ -190,16 +204,6 @@ pub(super) fn write(path: &Path) {
         connections: Connections { begun: 1, ended: 1, failed: 1, error: 111 },
         ..row_of(NOW - 3_000, &hostile, sha(6))
     });
-    let described = |image: &Arc<Image>, digest, package: &str, state: &str| Described {
-        exe: Executable { image: Arc::clone(image), digest },
-        realm: "".into(),
-        facts: Facts {
-            package: package.to_owned(),
-            version: if package.is_empty() { "" } else { "8.5.0-2" }.to_owned(),
-            state: state.to_owned(),
-            ..Facts::default()
-        },
-    };
     let containers = vec![ContainerFacts {
         container: "0123456789abcdef".into(),
         name: "web-1".to_owned(),
