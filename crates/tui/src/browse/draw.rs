@@ -280,14 +280,18 @@ fn totals(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
     put(buf, area, &left);
 }
 
-/// Filters as they are shown.
+/// Filters as they are shown: in full where all of them fit, else each with its part of the line.
 fn chip_texts(page: &Page, ascii: bool, room: u16) -> Vec<String> {
-    let longest = usize::from(room).saturating_sub(4).clamp(8, 60);
     let mark = if ascii { "~" } else { "…" };
-    page.filters
-        .iter()
-        .map(|filter| crate::text::middle(&shown(&filter.to_string(), ascii), longest, mark))
-        .collect()
+    let texts: Vec<String> =
+        page.filters.iter().map(|filter| shown(&filter.to_string(), ascii)).collect();
+    let room = usize::from(room);
+    let needed: usize = texts.iter().map(|text| width(text) + 3).sum();
+    if needed <= room {
+        return texts;
+    }
+    let part = (room / texts.len().max(1)).saturating_sub(3).max(12);
+    texts.iter().map(|text| crate::text::middle(text, part, mark)).collect()
 }
 
 /// How wide chips are.
@@ -305,11 +309,8 @@ fn chips(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
     }
     let hidden = texts.len() - places.len();
     if hidden > 0 {
-        put_right(
-            buf,
-            area,
-            &Line::styled(format!(" {hidden} more filters: F"), ink.theme.warning()),
-        );
+        let more = Line::styled(format!(" {hidden} more: F "), ink.theme.warning());
+        put_right(buf, area, &more);
     }
 }
 
