@@ -32,7 +32,7 @@ pub(super) fn download(world: &World) -> Result<Outcome> {
     if world.skip_namespaces {
         return Ok(Outcome::Skipped("asked to skip network namespaces".to_owned()));
     }
-    let Some(terminal) = Terminal::start(world, (120, 40))? else { return Ok(no_tmux()) };
+    let Some(terminal) = Terminal::start(world, (160, 40))? else { return Ok(no_tmux()) };
     let pair = Pair::create()?;
     let there = |args: &[&str]| -> Result<Httpd> {
         let mut command = world.testkit(args);
