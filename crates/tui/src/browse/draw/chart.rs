@@ -126,7 +126,9 @@ fn look(ink: Ink<'_>, cell: Cell) -> (&'static str, Style) {
     }
     match (low, high) {
         (paint, Paint::Nothing) => (bar(eighths), style(paint)),
-        // No glyph hangs from above in eighths: one that stands, turned inside out.
+        (Paint::Nothing, paint) if eighths == 7 => ("▔", style(paint)),
+        (Paint::Nothing, paint) if eighths == 4 => ("▀", style(paint)),
+        // No other glyphs hang from above: one that stands, turned inside out.
         (Paint::Nothing, paint) => (bar(eighths), style(paint).add_modifier(Modifier::REVERSED)),
         (low, high) => {
             let above = style(high).fg.unwrap_or_default();
