@@ -73,7 +73,11 @@ pub(super) fn watch(
     Ok(ExitCode::SUCCESS)
 }
 
-fn listen_to_signals(signals: Signals, inputs: &Inputs<News>) -> io::Result<()> {
+/// Has signals come in among the other inputs, in a thread that ends with the process.
+pub(super) fn listen_to_signals<A: Send + 'static>(
+    signals: Signals,
+    inputs: &Inputs<A>,
+) -> io::Result<()> {
     let tell = inputs.sender();
     let listen = move || {
         while let Ok(signal) = signals.wait(None) {

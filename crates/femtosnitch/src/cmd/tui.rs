@@ -1,20 +1,19 @@
 //! `femtosnitch tui`: the history on a whole screen.
 
 use std::env;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::thread;
 
 use anyhow::Context;
 use femtosnitch_sys::signal::{self, Signals};
-use femtosnitch_tui::browse::{self, Answered, Setup};
-use femtosnitch_tui::input::{Input, Inputs};
+use femtosnitch_tui::browse::{self, Setup};
+use femtosnitch_tui::input::Inputs;
 use femtosnitch_tui::screen::Screen;
 use femtosnitch_tui::theme::Theme;
 
 use super::query::{SystemUsers, now};
+use super::top::listen_to_signals;
 use crate::cli::{TuiArgs, Usage, When};
 use crate::config::Paths;
 
@@ -57,16 +56,4 @@ pub fn run(paths: &Paths, args: &TuiArgs) -> anyhow::Result<ExitCode> {
     };
     browse::run(&mut screen, &inputs, setup, &stop)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn listen_to_signals(signals: Signals, inputs: &Inputs<Answered>) -> io::Result<()> {
-    let tell = inputs.sender();
-    let listen = move || {
-        while let Ok(signal) = signals.wait(None) {
-            if signal.is_some() && tell.send(Input::End).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
 }
