@@ -73,7 +73,7 @@ pub(super) const LISTS: Keys<Action> = Keys(&[
     ),
     bind(&[char('/')], Action::Filter, "show what has this text", "filter"),
     bind(&[char('>'), char('.')], Action::SortRight, "sort by the next column", "sort"),
-    bind(&[char('<'), char(',')], Action::SortLeft, "sort by the column before; the busiest", ""),
+    bind(&[char('<'), char(',')], Action::SortLeft, "sort by the column before", ""),
     bind(&[char('r')], Action::Reverse, "the other way round", ""),
     bind(&[char('p'), char(' ')], Action::Pause, "pause, go on", "pause"),
     bind(&[char('f')], Action::Pin, "freeze this row on top, let it go", "freeze"),

@@ -19,8 +19,9 @@ impl View {
     /// small ranks.
     pub(in crate::top) fn program_columns(&self) -> Vec<(Column, By)> {
         let amount = self.amount();
+        let name = if self.size.0 < 80 { 16 } else { 24 };
         let number = |title, rank| Column::number(title, amount, rank);
-        let mut columns = vec![(Column { grow: 3, ..Column::text("program", 16) }, By::Program)];
+        let mut columns = vec![(Column { grow: 3, ..Column::text("program", name) }, By::Program)];
         if self.shape.processes {
             columns.push((Column::number("pid", 7, 70), By::Pid));
         }
