@@ -47,6 +47,9 @@ pub(crate) use thing::tab_places;
 /// Things with a colour of their own, as in the dashboard.
 pub(crate) const CHARTED: usize = 10;
 
+/// Columns below which times are told in short.
+const NARROW: u16 = 64;
+
 /// What all parts need.
 #[derive(Clone, Copy)]
 pub(crate) struct Ink<'a> {
@@ -221,6 +224,8 @@ fn head(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
         let preset = page.range.preset().and_then(|at| super::range::PRESETS.get(at));
         let span = notes::span(since, until, state.now, &state.zone);
         time = match preset {
+            // Where there is little room, what is looked at matters more.
+            Some(preset) if area.width < NARROW => preset.title.to_owned(),
             Some(preset) => format!("{}  {span}", preset.title),
             None => span,
         };

@@ -97,8 +97,11 @@ pub(super) fn from_a_program_to_a_peer(world: &World) -> Result<Outcome> {
     ensure!(moved == wanted, "moved {wanted:?}, shown {moved:?}");
     for (columns, rows) in [(300, 100), (40, 10), (20, 4), SMALL] {
         terminal.resize(columns, rows)?;
-        let wanted = if columns < 40 { "too small" } else { "/s " };
-        let wanted = if columns == 40 { "raddr=" } else { wanted };
+        let wanted = match columns {
+            20 => "too small",
+            40 => "1 more: F",
+            _ => "raddr=127.0.0.1",
+        };
         terminal.shows(wanted)?;
     }
     terminal.key("S")?;
