@@ -161,9 +161,9 @@ pub struct ReloadArgs {}
 #[command(
     after_help = "On a terminal it takes the whole screen: `?` there tells all keys, `q` ends it.
 Rates are bytes a second over the last 1, 10 and 60 seconds. A connection is listed once something
-happened on it; the age of one that is older than the view begins with `>`. The mouse works; with Shift
-it selects text as usual. Needs membership in the group that owns the live socket, no root. NO_COLOR
-is respected; colours and lines go by COLORTERM, TERM and the locale.
+happened on it; the age of one that is older than the view begins with `>`. The mouse works; with
+Shift it selects text as usual. Needs membership in the group that owns the live socket, no root.
+NO_COLOR is respected; colours and lines go by COLORTERM, TERM and the locale.
 
 Examples:
   femtosnitch top

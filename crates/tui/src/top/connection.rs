@@ -147,6 +147,12 @@ impl Connection {
         }
     }
 
+    /// Whether its end may have been told by events that did not get here (the last at `missed`), and
+    /// nothing has been heard of it for long.
+    pub(super) fn may_be_over(&self, missed: f64, time: f64) -> bool {
+        self.last <= missed && time - self.last > IDLE
+    }
+
     /// Whether it makes room where there is none.
     pub(super) fn may_go(&self, ends: &End, time: f64) -> bool {
         self.over.is_some() || (!has_end(ends) && time - self.last > LINGER)

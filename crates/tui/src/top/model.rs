@@ -100,6 +100,8 @@ pub struct Model {
     /// Of everything, as the daemon counts it; the wire as far as flows told.
     all: Traffic,
     peers: usize,
+    /// When events were missed last, Unix seconds; 0 if none were.
+    missed_at: f64,
     /// When the last sample was, Unix seconds.
     pub time: f64,
     /// Seconds that the last sample is of; 0 if none has come for long.
@@ -121,6 +123,9 @@ impl Model {
         (self.time, self.interval, self.flows) = (sample.time, sample.interval, sample.count);
         self.samples += 1;
         self.missed = self.missed.saturating_add(sample.missed);
+        if sample.missed > 0 {
+            self.missed_at = sample.time;
+        }
         self.beyond.connections = 0;
         let mut told = Amounts::default();
         for flow in &sample.flows {
@@ -290,9 +295,13 @@ impl Model {
         let groups = self.groups.iter_mut().map(|it| &mut it.traffic);
         let processes = self.processes.values_mut().map(|it| &mut it.traffic);
         groups.chain(processes).chain([&mut self.all]).for_each(|it| it.tick(clock, interval));
+        let missed = self.missed_at;
         let crowded = self.connections.len() > MOST_CONNECTIONS * 7 / 8;
-        self.connections
-            .retain(|(ends, _), it| !(it.is_gone(ends, time) || crowded && it.may_go(ends, time)));
+        self.connections.retain(|(ends, _), it| {
+            !(it.is_gone(ends, time)
+                || it.may_be_over(missed, time)
+                || crowded && it.may_go(ends, time))
+        });
         self.count_open();
         let peers = &mut self.peers;
         self.processes.retain(|_, process| {

@@ -80,4 +80,14 @@ fn what_did_not_arrive_is_said() {
     assert!(text(&view).contains("1,234 events did not reach this view"));
     // The daemon's own sum is right all the same.
     assert!(text(&view).contains("500 B/s"));
+    // The end of a connection may have been among them: it is not taken for open for ever.
+    let count = |view: &View| view.model().connections().count();
+    view.update(super::sample(2.0, vec![flow("/bin/a", 1, 1, 1, 1)]));
+    let sample = Sample { time: 3.0, interval: 1.0, missed: 1, ..Sample::default() };
+    view.update(Input::Feed(Feed::Sample(Box::new(sample))));
+    assert_eq!(count(&view), 1);
+    view.update(super::sample(70.0, vec![flow("/bin/a", 1, 2, 1, 1)]));
+    assert_eq!(count(&view), 1);
+    view.update(super::sample(200.0, Vec::new()));
+    assert_eq!(count(&view), 1, "it was heard of since");
 }
