@@ -222,3 +222,34 @@ impl Interner {
         Ok(ports)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Options;
+    use crate::Writer;
+    use rusqlite::Connection;
+
+    /// What can differ a hundred thousand times while all else is the same.
+    #[test]
+    fn finding_one_looks_at_none_that_differ_in_ports_or_addresses() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        drop(Writer::open(&path, &Options::default()).unwrap());
+        let conn = Connection::open(&path).unwrap();
+        let expected = [
+            (&PEERS, 9, "raddr_id=? AND domain_id=? AND rport=? AND lport=?"),
+            (&ACTORS, 11, "exe_id=? AND pexe_id=? AND place_id=? AND laddr_id=? AND netns=?"),
+        ];
+        for (table, values, by) in expected {
+            let plan: String = conn
+                .query_row(
+                    &format!("EXPLAIN QUERY PLAN {}", table.find),
+                    rusqlite::params_from_iter(std::iter::repeat_n(1, values)),
+                    |row| row.get("detail"),
+                )
+                .unwrap();
+            assert!(plan.contains(by), "{plan}");
+        }
+    }
+}

@@ -58,7 +58,7 @@ pub(crate) enum Cube {
     Lport = 3,
     /// Remote port.
     Rport = 4,
-    /// Process, and its pid as a block has it.
+    /// Process, and its pid (as a block has it) and actor together.
     Run = 5,
     /// The minute of the day.
     Clock = 6,
@@ -86,6 +86,17 @@ impl Cube {
     /// The peer and the port of such a number.
     pub(crate) const fn ends(number: u64) -> (u64, u64) {
         (number >> 16, number & 0xFFFF)
+    }
+
+    /// A pid (as a block has it, up to 2^32) and an actor in one number. Most pids are 0: they go
+    /// first. Ids of actors are given in turn, and there is no room on a disk for a billion.
+    pub(crate) const fn mover(pid: u64, actor: u64) -> u64 {
+        pid << 30 | (actor & 0x3FFF_FFFF)
+    }
+
+    /// The pid and the actor of such a number.
+    pub(crate) const fn moved_by(number: u64) -> (u64, u64) {
+        (number >> 30, number & 0x3FFF_FFFF)
     }
 }
 
@@ -239,7 +250,7 @@ impl Summand {
             Cube::Pair => [self.actor, self.peer],
             Cube::Lport => [self.lport.into(), 0],
             Cube::Rport => [self.rport.into(), 0],
-            Cube::Run => [self.process, self.pid],
+            Cube::Run => [self.process, Cube::mover(self.pid, self.actor)],
             Cube::Loose => [self.actor, Cube::open_end(self.peer, self.rport.into())],
             Cube::Clock => [(self.contime.rem_euclid(Level::Day.span()) / 60).cast_unsigned(), 0],
         }

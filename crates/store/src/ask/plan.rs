@@ -82,7 +82,7 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
         (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
         (false, false, false, true, false, false) if day || !all => Some((Cube::Lport, Of::All)),
         (false, false, false, false, true, false) => Some((Cube::Rport, Of::All)),
-        (false, false, false, false, false, true) => Some((Cube::Run, Of::All)),
+        (_, false, false, false, false, true) => Some((Cube::Run, Of::All)),
         (false, _, false, false, true, false) => Some((by_peer, Of::Steady)),
         (true, _, false, false, true, false) => Some((Cube::Pair, Of::Steady)),
         _ => None,

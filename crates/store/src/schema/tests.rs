@@ -253,13 +253,17 @@ proptest! {
         let row = gone * 7_200;
         tx.execute("UPDATE levels SET since = ?1 WHERE name = 'row'", [row]).unwrap();
         let newer = Level::Hour.passing().iter().map(|cube| (Level::Hour, *cube));
-        for (level, cube) in newer.chain([(Level::Day, Cube::Loose), (Level::Day, Cube::Peer)]) {
+        let days = [Cube::Loose, Cube::Run, Cube::Peer].map(|cube| (Level::Day, cube));
+        for (level, cube) in newer.chain(days) {
             let keys = rollups::keys(level, cube, &(i64::MIN..i64::MAX));
             tx.execute("DELETE FROM rollups WHERE key >= ?1 AND key < ?2", [keys.start, keys.end])
                 .unwrap();
         }
         let hour = rollups::key(Level::Hour, Cube::Peer, 0);
-        rollups::add_cells(&tx, hour, &[([1, 0], Sums::default())]).unwrap();
+        let run = rollups::key(Level::Day, Cube::Run, 0);
+        for key in [hour, run] {
+            rollups::add_cells(&tx, key, &[([1, 0], Sums::default())]).unwrap();
+        }
         for ((level, cube, start), cells) in &mut expected {
             if (*level, *cube) != (Level::Day, Cube::Peer) {
                 continue;

@@ -102,7 +102,7 @@ impl Known {
             Cube::Peer => !self.peers.has(first),
             Cube::Pair => !self.actors.has(first) || !self.peers.has(second),
             Cube::Loose => !self.actors.has(first) || !self.peers.has(Cube::ends(second).0),
-            Cube::Run => !self.processes.has(first),
+            Cube::Run => !self.processes.has(first) || !self.actors.has(Cube::moved_by(second).1),
             Cube::Lport | Cube::Rport | Cube::Clock => false,
         }
     }
