@@ -62,6 +62,9 @@ pub(crate) struct Rows {
     pub(super) seen: Columns,
     sums: [Vec<u64>; 9],
     states: [State; 9],
+    /// How many there are, meant or not, once a column is loaded; as many zeros.
+    count: usize,
+    zeros: Vec<u64>,
 }
 
 impl Rows {
@@ -75,7 +78,7 @@ impl Rows {
         times(&self.seen, steps, rows, into);
     }
 
-    /// Has to be called before [`Rows::sums`].
+    /// Has to be called before [`Rows::each`].
     pub(crate) fn load(&mut self, source: &dyn SumColumns, columns: &[Column]) -> Result<(), Stop> {
         for column in columns {
             let at = *column as usize;
@@ -84,6 +87,7 @@ impl Rows {
             };
             if *state == State::Unread {
                 source.read(*column, sums)?;
+                self.count = sums.len();
                 let any = sums.iter().any(|number| *number != 0);
                 *state = if any { State::Read } else { State::Zeros };
             }
@@ -91,12 +95,33 @@ impl Rows {
         Ok(())
     }
 
-    /// A column with one number a row, whether meant or not; empty if all are zeros.
-    pub(crate) fn sums(&self, column: Column) -> &[u64] {
-        let at = column as usize;
-        match (self.states.get(at), self.sums.get(at)) {
-            (Some(State::Read), Some(sums)) => sums,
-            _ => &[],
+    /// Shows `to` what columns have of some rows, which have to be in their order, beside how many
+    /// were shown before. What was not loaded is 0.
+    pub(crate) fn each<const N: usize>(
+        &mut self,
+        columns: [Column; N],
+        rows: &[u32],
+        mut to: impl FnMut(usize, [u64; N]),
+    ) {
+        if self.zeros.len() < self.count {
+            self.zeros.resize(self.count, 0);
+        }
+        let columns = columns.map(|column| {
+            let at = column as usize;
+            let column = match (self.states.get(at), self.sums.get(at)) {
+                (Some(State::Read), Some(sums)) => sums,
+                _ => &self.zeros,
+            };
+            column.get(..self.count).unwrap_or_default()
+        });
+        if rows.len() == self.count {
+            for row in 0..self.count {
+                to(row, columns.map(|column| column.get(row).copied().unwrap_or(0)));
+            }
+        } else {
+            for (nth, row) in rows.iter().enumerate() {
+                to(nth, columns.map(|column| at(column, *row)));
+            }
         }
     }
 }
