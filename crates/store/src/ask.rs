@@ -27,7 +27,6 @@ pub(crate) use plan::Need;
 pub(crate) use rows::Column;
 pub(crate) use rows::Rows;
 pub(crate) use rows::SumColumns;
-pub(crate) use rows::at;
 pub(crate) use run::Question;
 pub(crate) use run::Sink;
 pub(crate) use run::Stop;
