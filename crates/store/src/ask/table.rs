@@ -5,6 +5,7 @@ use crate::group::wire;
 
 use super::rows::Column;
 use super::rows::Rows;
+use super::rows::each_row;
 
 /// Bits of what was measured, and of whether anything was added.
 const WIRE_SEND: u8 = 1;
@@ -78,11 +79,18 @@ impl Table {
     }
 
     /// Adds the rows of `batch` to the places beside them: all columns.
-    pub(super) fn add(&mut self, batch: &mut Rows, (rows, places): (&[u32], &[u32])) {
-        batch.each(Column::ALL, rows, |nth, columns| {
-            let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
-                columns;
-            let Some(line) = self.line_mut(places, nth) else { return };
+    pub(super) fn add(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
+        each_row!((batch, rows), |nth,
+                                  send: Send,
+                                  recv: Recv,
+                                  wire_send: WireSend,
+                                  wire_recv: WireRecv,
+                                  events: Events,
+                                  connections: Connections,
+                                  failed: Failed,
+                                  retrans: Retrans,
+                                  rtt: Rtt| {
+            let Some(line) = self.line_mut(places, nth) else { continue };
             line.bits |= ANY;
             add(&mut line.send, send);
             add(&mut line.recv, recv);
@@ -104,9 +112,9 @@ impl Table {
     }
 
     /// Likewise no more than what groups are ranked by.
-    pub(super) fn add_ranks(&mut self, batch: &mut Rows, (rows, places): (&[u32], &[u32])) {
-        batch.each(Column::RANKS, rows, |nth, [send, recv, connections]| {
-            let Some(line) = self.line_mut(places, nth) else { return };
+    pub(super) fn add_ranks(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
+        each_row!((batch, rows), |nth, send: Send, recv: Recv, connections: Connections| {
+            let Some(line) = self.line_mut(places, nth) else { continue };
             line.bits |= ANY;
             add(&mut line.send, send);
             add(&mut line.recv, recv);

@@ -6,6 +6,7 @@ use crate::ask::Column;
 use crate::ask::Rows;
 use crate::ask::Stop;
 use crate::ask::SumColumns;
+use crate::ask::each_row;
 use crate::group::wire;
 
 /// Points over all lines.
@@ -83,8 +84,13 @@ impl Points {
         batch.times((self.steps.width, self.steps.start), rows, &mut self.times);
         let last = self.steps.count.saturating_sub(1);
         let Self { lines, points, times, .. } = self;
-        batch.each(COLUMNS, rows, |nth, [send, recv, wire_send, wire_recv, connections]| {
-            let (Some(place), Some(step)) = (places.get(nth), times.get(nth)) else { return };
+        each_row!((&*batch, rows), |nth,
+                                    send: Send,
+                                    recv: Recv,
+                                    wire_send: WireSend,
+                                    wire_recv: WireRecv,
+                                    connections: Connections| {
+            let (Some(place), Some(step)) = (places.get(nth), times.get(nth)) else { continue };
             let line = usize::try_from(*place).map_or(other, |place| place.min(other));
             // A sum that is coarser than the steps counts where it begins.
             let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
