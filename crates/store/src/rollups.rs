@@ -64,10 +64,13 @@ pub(crate) enum Cube {
     Clock = 6,
     /// Actor, and peer and remote port together: rows of peers that leave the remote port open.
     Loose = 7,
+    /// A peer for all that have its address and name: one of those that were seen on that day. Only
+    /// days, after which there is no other level, can have a ninth.
+    Host = 8,
 }
 
 impl Cube {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Actor,
         Self::Peer,
         Self::Pair,
@@ -76,6 +79,7 @@ impl Cube {
         Self::Run,
         Self::Clock,
         Self::Loose,
+        Self::Host,
     ];
 
     /// A peer and its port in one number.
@@ -107,8 +111,13 @@ impl Level {
         match self {
             Self::Minute => &[Cube::Pair],
             Self::Hour => &[Cube::Actor, Cube::Pair],
-            Self::Day => &[Cube::Actor, Cube::Peer, Cube::Pair],
+            Self::Day => &[Cube::Actor, Cube::Peer, Cube::Pair, Cube::Host],
         }
+    }
+
+    /// All cubes.
+    pub(crate) fn cubes(self) -> impl Iterator<Item = Cube> {
+        self.lasting().iter().chain(self.passing()).copied()
     }
 
     /// Cubes that are only kept while the rows are: they save reading these.
@@ -130,6 +139,9 @@ pub(crate) fn kept(level: Level, cube: Cube, sums: Sums) -> Sums {
     Sums { events: 0, failed: 0, retrans: 0, rtt_us: None, ..sums }
 }
 
+/// The largest number that a level and a cube make in a key.
+pub(crate) const LAST_CODE: i64 = Level::Day as i64 * 8 + Cube::Host as i64;
+
 /// The place of a cube of a time in the table.
 pub(crate) fn key(level: Level, cube: Cube, start: i64) -> i64 {
     (level as i64 * 8 + cube as i64) << 40 | start.div_euclid(60)
@@ -144,7 +156,10 @@ pub(crate) fn keys(level: Level, cube: Cube, time: &Range<i64>) -> Range<i64> {
 
 /// Level and cube of a key, by their codes.
 pub(crate) fn which(key: i64) -> (i64, i64) {
-    (key >> 43, key >> 40 & 7)
+    match key >> 40 {
+        code @ 24.. => (2, code - 16),
+        code => (code >> 3, code & 7),
+    }
 }
 
 /// The time at which what has this key begins, whichever part of it that is.
@@ -208,6 +223,7 @@ pub(crate) struct Summand {
     pub(crate) sums: Sums,
     actor: u64,
     peer: u64,
+    host: u64,
     process: u64,
     /// One more than the pid, 0 for the process' own.
     pid: u64,
@@ -219,8 +235,9 @@ pub(crate) struct Summand {
 }
 
 impl Summand {
-    /// A row of a peer with these ports, one of which may be left open.
-    pub(crate) fn new(row: &Stored, (lport, rport, loose): Ports) -> Self {
+    /// A row of a peer with these ports, one of which may be left open, and the peer that stands for
+    /// its host.
+    pub(crate) fn new(row: &Stored, (lport, rport, loose): Ports, host: i64) -> Self {
         let number = |value: i64| value.cast_unsigned();
         let own = u16::try_from(row.port).unwrap_or(0);
         Self {
@@ -228,6 +245,7 @@ impl Summand {
             sums: Sums::from(row),
             actor: number(row.actor),
             peer: number(row.peer),
+            host: number(host),
             process: number(row.process),
             pid: row.pid.map_or(0, |pid| number(pid) + 1),
             outcome: row.outcome(),
@@ -247,6 +265,7 @@ impl Summand {
         match cube {
             Cube::Actor => [self.actor, self.outcome],
             Cube::Peer => [self.peer, self.outcome],
+            Cube::Host => [self.host, 0],
             Cube::Pair => [self.actor, self.peer],
             Cube::Lport => [self.lport.into(), 0],
             Cube::Rport => [self.rport.into(), 0],
