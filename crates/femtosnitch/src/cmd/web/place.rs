@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use femtosnitch_sys::caps;
+use femtosnitch_web::has_token;
 use nix::unistd::{AccessFlags, Uid, access};
 
 use crate::config::Paths;
@@ -19,7 +20,6 @@ pub(super) fn give_up_capabilities() -> anyhow::Result<()> {
 /// Where token and sessions are kept: the service manager's directory, the system's own if we may
 /// write there, else the user's.
 pub(super) fn state_dir(paths: &Paths) -> anyhow::Result<PathBuf> {
-    let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute());
     if let Some(dir) = absolute("STATE_DIRECTORY") {
         return Ok(dir);
     }
@@ -28,8 +28,31 @@ pub(super) fn state_dir(paths: &Paths) -> anyhow::Result<PathBuf> {
     if ours || paths.root() != Path::new("/") {
         return Ok(system);
     }
-    let base = absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .context("there is no place for the token: set HOME or XDG_STATE_HOME")?;
-    Ok(base.join("femtosnitch"))
+    let dir = absolute("XDG_STATE_HOME").map(|base| base.join(OURS)).or_else(in_home);
+    dir.context("there is no place for the token: set HOME or XDG_STATE_HOME")
+}
+
+/// Where the token of a server is that runs already and is not ours: in `dir`, or where `run` keeps
+/// it, which does not know of an `XDG_STATE_HOME`.
+pub(super) fn of_token(dir: PathBuf) -> anyhow::Result<PathBuf> {
+    let shown = dir.display().to_string();
+    let found = [Some(dir), in_home()].into_iter().flatten().find(|dir| has_token(dir));
+    found.with_context(|| {
+        format!(
+            "the dashboard runs already, and the key to it is not yours: there is no token in \
+             {shown}. Ask as whoever started it: with sudo if root or a service did, as yourself \
+             if you did by `sudo femtosnitch run`"
+        )
+    })
+}
+
+/// Below a directory for what programs keep.
+const OURS: &str = "femtosnitch";
+
+fn in_home() -> Option<PathBuf> {
+    absolute("HOME").map(|home| home.join(".local/state").join(OURS))
+}
+
+fn absolute(name: &str) -> Option<PathBuf> {
+    env::var_os(name).map(PathBuf::from).filter(|it| it.is_absolute())
 }
