@@ -188,9 +188,8 @@ fn about(server: &Server, view: &View, answers: &Answers, until: i64) -> Result<
         if !view.then.is_empty() {
             let reports = view.first.iter().map(String::as_str).zip(&done);
             let reports = reports.filter(|(question, _)| question.starts_with("/report?"));
-            let reports = reports.map(|(question, (_, body))| {
-                Ok((question, serde_json::from_slice(body)?))
-            });
+            let reports =
+                reports.map(|(question, (_, body))| Ok((question, serde_json::from_slice(body)?)));
             let then = fill(&answers.with(&reports.collect::<Result<Vec<_>>>()?)?, &view.then)?;
             let begin = Instant::now();
             done.extend(at_once(server, &then)?);

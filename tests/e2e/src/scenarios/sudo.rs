@@ -75,7 +75,9 @@ impl<'a> Machine<'a> {
             chown(root.path(name), Some(uid), Some(uid))?;
         }
         fs::create_dir(root.path("bin"))?;
-        for (name, made) in [("femtosnitch", fs::read(&world.femtosnitch)?), ("xdg-open", XDG_OPEN.into())] {
+        for (name, made) in
+            [("femtosnitch", fs::read(&world.femtosnitch)?), ("xdg-open", XDG_OPEN.into())]
+        {
             fs::write(root.path("bin").join(name), made)?;
             fs::set_permissions(root.path("bin").join(name), fs::Permissions::from_mode(0o755))?;
         }

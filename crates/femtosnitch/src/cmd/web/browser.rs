@@ -49,12 +49,13 @@ impl Opener {
         let address = format!("{url}/open?key={key}");
         let first = match self.0 {
             Some(started) => {
-            let file = state_dir.join(FILE);
-            write(&file, &address).with_context(|| format!("cannot write {}", file.display()))?;
-            if let Err(error) = started.and_then(|shell| lead(shell, &file)) {
-                writeln!(io::stdout(), "No browser could be started (xdg-open: {error}).")?;
-            }
-            "If no browser shows the dashboard, open"
+                let file = state_dir.join(FILE);
+                write(&file, &address)
+                    .with_context(|| format!("cannot write {}", file.display()))?;
+                if let Err(error) = started.and_then(|shell| lead(shell, &file)) {
+                    writeln!(io::stdout(), "No browser could be started (xdg-open: {error}).")?;
+                }
+                "If no browser shows the dashboard, open"
             }
             None => "Open",
         };
