@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use femtosnitch_sys::mem;
 use femtosnitch_sys::notify::Notifier;
-use femtosnitch_sys::signal::{self, Signal, Signals};
+use femtosnitch_sys::signal::{Signal, Signals};
 use femtosnitch_web::{Limits, Server, Settings, Tls, WebError};
 use tracing_subscriber::EnvFilter;
 
@@ -39,7 +39,7 @@ pub fn run(paths: &Paths, args: &WebArgs) -> anyhow::Result<ExitCode> {
     let opener = args.open.then(browser::Opener::prepare);
     place::give_up_capabilities()?;
     if args.child {
-        signal::end_with_parent().context("cannot follow the process that started this")?;
+        place::end_with_parent().context("cannot follow the process that started this")?;
     }
     let (config, _) = Config::load(paths)?;
     let settings = settings(paths, &config, args)?;

@@ -1,20 +1,35 @@
 //! As whom the dashboard's server runs, and where it keeps what it keeps.
 
-use std::env;
 use std::path::{Path, PathBuf};
+use std::{env, io, process, thread};
 
 use anyhow::Context;
-use femtosnitch_sys::caps;
+use femtosnitch_sys::{caps, signal};
 use femtosnitch_web::has_token;
 use nix::unistd::{AccessFlags, Uid, access};
 
 use crate::config::Paths;
+
+/// Of a thread that only waits.
+const STACK: usize = 64 << 10;
 
 /// It needs none, whoever started it.
 pub(super) fn give_up_capabilities() -> anyhow::Result<()> {
     caps::no_new_privileges().context("cannot give up new privileges")?;
     caps::reduce_to(&[]).context("cannot give up capabilities")?;
     Ok(())
+}
+
+/// Ends when what started this does. A parent of another user that has given up its capabilities,
+/// as the daemon has, may not send a signal, not even by its death: then our input ends with it.
+pub(super) fn end_with_parent() -> io::Result<()> {
+    signal::end_with_parent()?;
+    let input = || {
+        // Nothing comes but the end.
+        drop(io::copy(&mut io::stdin().lock(), &mut io::sink()));
+        drop(signal::terminate(process::id()));
+    };
+    thread::Builder::new().name("parent".to_owned()).stack_size(STACK).spawn(input).map(drop)
 }
 
 /// Where token and sessions are kept: the service manager's directory, the system's own if we may
