@@ -117,7 +117,7 @@ test('a hostile name is text and nothing else, in each view', async () => {
   }
 });
 
-test('in Flow each bar is exactly what moved, and nothing is claimed of the rest', async () => {
+test('in Flow each bar is exactly what moved until now', async () => {
   const page = await stage.page();
   for (const to of ['', '&to=org', '&to=raddr', '&to=rport']) {
     await page.goto(`${stage.base}/flow?since=1h${to}`);
