@@ -27,6 +27,7 @@ mod reload;
 mod retention;
 mod scripts;
 mod spaces;
+mod sudo;
 mod top;
 pub(crate) mod traffic;
 mod verifier;
@@ -53,6 +54,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     Kernel "namespaces": spaces::traffic_inside,
     Kernel "container": container::traffic_inside,
     User "dashboard": dashboard::adds_up,
+    User "dashboard-of-a-user": sudo::dashboard,
     Kernel "kernel-sockets": kernel::sockets,
     Kernel "tunnel": kernel::tunnel,
     Kernel "older-connection": life::older_connection,
