@@ -28,6 +28,7 @@ pub(crate) use rows::Column;
 pub(crate) use rows::Rows;
 pub(crate) use rows::SumColumns;
 pub(crate) use rows::at;
+pub(crate) use rows::each_row;
 pub(crate) use run::Question;
 pub(crate) use run::Sink;
 pub(crate) use run::Stop;

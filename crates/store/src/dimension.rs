@@ -119,6 +119,11 @@ impl Source {
         }
     }
 
+    /// True if it is a property of the other end's address and name.
+    pub(crate) fn is_of_host(self) -> bool {
+        matches!(self, Self::Address("raddr_id") | Self::Location(_) | Self::System | Self::Domain)
+    }
+
     /// What to select from the table of its [`Party`], and what else.
     pub(crate) fn columns(self) -> (&'static str, Option<&'static str>) {
         match self {

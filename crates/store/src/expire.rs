@@ -3,6 +3,8 @@
 mod levels;
 mod names;
 
+use std::time::Duration;
+
 use rusqlite::TransactionBehavior;
 
 use crate::StoreError;
@@ -23,6 +25,8 @@ const KEEP_FREE_SHARE: i64 = 16;
 const KEEP_FREE_PAGES: i64 = 256;
 /// Pages given back to the file system per step (1 MB).
 const VACUUM_PAGES: i64 = 256;
+/// A step that comes while the journal is emptied waits for so long, and then does nothing.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// What is kept of the history: what is older than these unix seconds goes. Rows and minutes go by
 /// full hours, hours and days by full days (UTC), so that what is left is complete. Sums of hours are
@@ -107,6 +111,10 @@ impl Writer {
     fn step(&mut self, keep: &Retention, max_rows: usize) -> Sql<ExpireReport> {
         let most = i64::try_from(max_rows).unwrap_or(i64::MAX);
         let mut report = ExpireReport::default();
+        // Each step fills the journal, and whoever writes next would have to empty it.
+        if self.journal.as_ref().is_some_and(|journal| !journal.settle(PATIENCE)) {
+            return Ok(report);
+        }
         let tx = self.db.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut unsealed = self.unsealed;
         let cut = Cut::new(&tx, keep)?;

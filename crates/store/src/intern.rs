@@ -19,15 +19,16 @@ use rusqlite::params;
 use crate::WriteReport;
 use crate::classify::Sql;
 use crate::parties::Actor;
+use crate::parties::Ends;
+use crate::parties::Host;
 use crate::parties::Peer;
-use crate::parties::Ports;
 use crate::pending::Known;
 use crate::pending::Waiting;
 use crate::processes::Run;
 use crate::programs::Program;
 
 /// Entries per cache; a miss costs one look-up by index.
-const MAX_CACHED: usize = 16_384;
+pub(crate) const MAX_CACHED: usize = 16_384;
 /// `last_seen` is rounded up to a multiple of this, so that it is seldom updated.
 pub(crate) const SEEN_STEP: i64 = 3_600;
 /// Likewise of peers and what these name, of which there are many more, and far apart.
@@ -55,7 +56,11 @@ pub(crate) struct Interner {
     pub(crate) actors: HashMap<Actor, Seen>,
     pub(crate) peers: HashMap<Peer, Seen>,
     /// By peer.
-    pub(crate) ports: HashMap<i64, Ports>,
+    pub(crate) ends: HashMap<i64, Ends>,
+    /// By address and name: the peer that stands for them in sums of the newest day that was summed.
+    pub(crate) hosts: HashMap<Host, i64>,
+    /// That day, counted from 1970.
+    pub(crate) hosts_day: i64,
     /// By an image and whose path it is.
     pub(crate) programs: HashMap<(ImageId, Arc<str>), Program>,
     /// This boot of the machine.

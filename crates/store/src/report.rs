@@ -5,6 +5,7 @@ mod distinct;
 mod lines;
 mod points;
 mod ranked;
+mod steps;
 
 use serde::Serialize;
 
@@ -33,8 +34,9 @@ pub use detail::{Breakdown, Detail};
 /// How wide the steps of a series are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
-    /// Some hundred steps at most, each a minute to a year. Those of less than a day begin with
-    /// the hours of local time; days at midnight UTC, weeks on Monday, as the sums of days do:
+    /// Some hundred steps at most, each a minute to a year; of an hour rather than of minutes where
+    /// these would have to be made of very many rows. Those of less than a day begin with the hours
+    /// of local time; days at midnight UTC, weeks on Monday, as the sums of days do:
     /// others would take many times as long.
     Auto {
         /// Seconds from midnight UTC on at which local midnight is.
@@ -151,8 +153,10 @@ impl Reader {
         self.ask(query, users, |question, axes| {
             let mut ranked = Ranked::new(query.limit);
             let mut groups = Groups::new(axes);
-            let steps =
-                bucket.map(|bucket| bucket.within(question.told(|need| groups.need(need)).into()));
+            let needs = |need: &mut _| groups.need(need);
+            let span = question.told(needs).into();
+            let steps = bucket.map(|bucket| steps::steps(question, bucket, span, needs));
+            let steps = steps.transpose()?;
             // Lines of all groups, where to read them with these takes no longer.
             let mut each = match steps {
                 Some(steps) => Each::of(&groups, steps)?.filter(|each| {

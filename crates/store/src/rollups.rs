@@ -58,16 +58,19 @@ pub(crate) enum Cube {
     Lport = 3,
     /// Remote port.
     Rport = 4,
-    /// Process, and its pid as a block has it.
+    /// Process, and its pid (as a block has it) and actor together.
     Run = 5,
     /// The minute of the day.
     Clock = 6,
     /// Actor, and peer and remote port together: rows of peers that leave the remote port open.
     Loose = 7,
+    /// A peer for all that have its address and name: one of those that were seen on that day. Only
+    /// days, after which there is no other level, can have a ninth.
+    Host = 8,
 }
 
 impl Cube {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Actor,
         Self::Peer,
         Self::Pair,
@@ -76,6 +79,7 @@ impl Cube {
         Self::Run,
         Self::Clock,
         Self::Loose,
+        Self::Host,
     ];
 
     /// A peer and its port in one number.
@@ -87,6 +91,17 @@ impl Cube {
     pub(crate) const fn ends(number: u64) -> (u64, u64) {
         (number >> 16, number & 0xFFFF)
     }
+
+    /// A pid (as a block has it, up to 2^32) and an actor in one number. Most pids are 0: they go
+    /// first. Ids of actors are given in turn, and there is no room on a disk for a billion.
+    pub(crate) const fn mover(pid: u64, actor: u64) -> u64 {
+        pid << 30 | (actor & 0x3FFF_FFFF)
+    }
+
+    /// The pid and the actor of such a number.
+    pub(crate) const fn moved_by(number: u64) -> (u64, u64) {
+        (number >> 30, number & 0x3FFF_FFFF)
+    }
 }
 
 impl Level {
@@ -96,8 +111,13 @@ impl Level {
         match self {
             Self::Minute => &[Cube::Pair],
             Self::Hour => &[Cube::Actor, Cube::Pair],
-            Self::Day => &[Cube::Actor, Cube::Peer, Cube::Pair],
+            Self::Day => &[Cube::Actor, Cube::Peer, Cube::Pair, Cube::Host],
         }
+    }
+
+    /// All cubes.
+    pub(crate) fn cubes(self) -> impl Iterator<Item = Cube> {
+        self.lasting().iter().chain(self.passing()).copied()
     }
 
     /// Cubes that are only kept while the rows are: they save reading these.
@@ -119,6 +139,9 @@ pub(crate) fn kept(level: Level, cube: Cube, sums: Sums) -> Sums {
     Sums { events: 0, failed: 0, retrans: 0, rtt_us: None, ..sums }
 }
 
+/// The largest number that a level and a cube make in a key.
+pub(crate) const LAST_CODE: i64 = Level::Day as i64 * 8 + Cube::Host as i64;
+
 /// The place of a cube of a time in the table.
 pub(crate) fn key(level: Level, cube: Cube, start: i64) -> i64 {
     (level as i64 * 8 + cube as i64) << 40 | start.div_euclid(60)
@@ -133,7 +156,10 @@ pub(crate) fn keys(level: Level, cube: Cube, time: &Range<i64>) -> Range<i64> {
 
 /// Level and cube of a key, by their codes.
 pub(crate) fn which(key: i64) -> (i64, i64) {
-    (key >> 43, key >> 40 & 7)
+    match key >> 40 {
+        code @ 24.. => (2, code - 16),
+        code => (code >> 3, code & 7),
+    }
 }
 
 /// The time at which what has this key begins, whichever part of it that is.
@@ -197,6 +223,7 @@ pub(crate) struct Summand {
     pub(crate) sums: Sums,
     actor: u64,
     peer: u64,
+    host: u64,
     process: u64,
     /// One more than the pid, 0 for the process' own.
     pid: u64,
@@ -208,8 +235,9 @@ pub(crate) struct Summand {
 }
 
 impl Summand {
-    /// A row of a peer with these ports, one of which may be left open.
-    pub(crate) fn new(row: &Stored, (lport, rport, loose): Ports) -> Self {
+    /// A row of a peer with these ports, one of which may be left open, and the peer that stands for
+    /// its host.
+    pub(crate) fn new(row: &Stored, (lport, rport, loose): Ports, host: i64) -> Self {
         let number = |value: i64| value.cast_unsigned();
         let own = u16::try_from(row.port).unwrap_or(0);
         Self {
@@ -217,6 +245,7 @@ impl Summand {
             sums: Sums::from(row),
             actor: number(row.actor),
             peer: number(row.peer),
+            host: number(host),
             process: number(row.process),
             pid: row.pid.map_or(0, |pid| number(pid) + 1),
             outcome: row.outcome(),
@@ -236,10 +265,11 @@ impl Summand {
         match cube {
             Cube::Actor => [self.actor, self.outcome],
             Cube::Peer => [self.peer, self.outcome],
+            Cube::Host => [self.host, 0],
             Cube::Pair => [self.actor, self.peer],
             Cube::Lport => [self.lport.into(), 0],
             Cube::Rport => [self.rport.into(), 0],
-            Cube::Run => [self.process, self.pid],
+            Cube::Run => [self.process, Cube::mover(self.pid, self.actor)],
             Cube::Loose => [self.actor, Cube::open_end(self.peer, self.rport.into())],
             Cube::Clock => [(self.contime.rem_euclid(Level::Day.span()) / 60).cast_unsigned(), 0],
         }

@@ -12,7 +12,6 @@ use crate::classify::Sql;
 use crate::intern::Interner;
 use crate::rollups;
 use crate::rollups::Floors;
-use crate::rollups::Summand;
 
 /// So many rows wait to be sealed: fewer would have days summed up too often, more would take
 /// readers too long to read.
@@ -68,7 +67,7 @@ fn make(tx: &Transaction<'_>, interner: &mut Interner, mut rows: Vec<Stored>) ->
         } else {
             sums_only += 1;
         }
-        summands.push(Summand::new(&row, interner.ports(tx, row.peer)?));
+        summands.push(interner.summand(tx, &row)?);
     }
     builder.finish(tx)?;
     rollups::add(tx, &summands, &floors)?;

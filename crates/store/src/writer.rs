@@ -22,6 +22,7 @@ use crate::blocks::fitted;
 use crate::chain::Kind;
 use crate::chain::Ledger;
 use crate::checkpoint;
+use crate::checkpoint::Journal;
 use crate::classify::At;
 use crate::classify::Sql;
 use crate::events;
@@ -50,6 +51,8 @@ const STATEMENTS: usize = 64;
 #[derive(Debug)]
 pub struct Writer {
     pub(crate) db: Handle,
+    /// `None` before it is open.
+    pub(crate) journal: Option<Journal>,
     pub(crate) path: PathBuf,
     pub(crate) interner: Interner,
     pub(crate) sweep: Sweep,
@@ -111,6 +114,7 @@ impl Writer {
         let unsealed = seal::Waiting::read(&conn).at(path)?;
         let mut writer = Self {
             db: Handle { conn, healthy: true },
+            journal: None,
             path: path.to_owned(),
             interner: Interner::default(),
             sweep: Sweep::default(),
@@ -129,7 +133,7 @@ impl Writer {
         writer.adopt()?;
         let on = writer.options.tamper_evidence;
         writer.ledger.switch(&mut writer.db.conn, on).at(path)?;
-        checkpoint::install(&mut writer.db.conn, path)?;
+        writer.journal = Some(checkpoint::install(&mut writer.db.conn, path)?);
         Ok((writer, report))
     }
 

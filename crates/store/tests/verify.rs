@@ -203,13 +203,13 @@ fn an_older_history_gets_the_sums_that_it_lacks() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f.db");
     std::fs::copy(sealed(), &path).unwrap();
-    let sums = "SELECT count(*) FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 23)";
+    let sums = "SELECT count(*) FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 21, 23, 24)";
     let there = number(&path, sums);
     assert!(there > 0);
-    // As version 5 had them: of hours by peer, not by port, process and open end.
+    // As version 5 had them: of hours by peer, not by port, process and open end; none by host.
     let conn = Connection::open(&path).unwrap();
     conn.execute_batch(
-        "DELETE FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 23);
+        "DELETE FROM rollups WHERE key >> 40 IN (11, 12, 13, 15, 23, 24);
          INSERT INTO rollups SELECT key - (1 << 40), sums FROM rollups WHERE key >> 40 = 10;
          PRAGMA user_version = 5;",
     )

@@ -23,4 +23,4 @@ mod tls;
 pub use export::{Export, ExportFormat, RowSink};
 pub use server::{Server, WebError};
 pub use settings::{Limits, ReadTime, Settings, Tls};
-pub use state::{LONGEST_KEY_LIFE, open_key};
+pub use state::{LONGEST_KEY_LIFE, has_token, open_key};

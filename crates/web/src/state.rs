@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use keys::{LONGEST_KEY_LIFE, open_key};
+pub use keys::{LONGEST_KEY_LIFE, has_token, open_key};
 pub(crate) use keys::{Secret, UsedKeys};
 
 pub(crate) use sessions::Sessions;

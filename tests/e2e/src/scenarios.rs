@@ -27,6 +27,7 @@ mod reload;
 mod retention;
 mod scripts;
 mod spaces;
+mod sudo;
 mod top;
 pub(crate) mod traffic;
 mod tui;
@@ -57,6 +58,7 @@ pub(crate) const ALL: &[Scenario] = scenarios![
     User "tui-program-to-peer": tui::from_a_program_to_a_peer,
     User "tui-filters": tui::filters_and_an_absent_history,
     User "tui-hostile-names": tui::hostile_names,
+    User "dashboard-of-a-user": sudo::dashboard,
     Kernel "kernel-sockets": kernel::sockets,
     Kernel "tunnel": kernel::tunnel,
     Kernel "older-connection": life::older_connection,

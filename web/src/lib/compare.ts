@@ -1,6 +1,6 @@
 // One period beside the one before it.
 
-import type { Answer, Report, Series, Sums } from './types';
+import type { Answer, Detail, Report, Series, Sums } from './types';
 import { above, keyOf, stepTimes, sumPoints, type Bytes, type Measure } from './layers';
 
 /** The period of the same length before; null where nothing can be before. */
@@ -9,12 +9,12 @@ export function periodBefore(span: { since: number; until: number }): { since: n
   return length <= 0 || span.since - length < 0 ? null : { since: span.since - length, until: span.since };
 }
 
-export function sumsByKey(report: Report | undefined): Map<string, Answer> {
+export function sumsByKey(report: Pick<Report, 'answers'> | undefined): Map<string, Answer> {
   return new Map(report?.answers.map((answer) => [keyOf(answer), answer]) ?? []);
 }
 
 /** The traffic of `before` per step, moved `length` seconds onto the steps of `onto`. */
-export function lineBefore(before: Report, onto: Series, length: number, measure: Measure, bytes: Bytes = 'payload'): number[] | undefined {
+export function lineBefore(before: Pick<Detail, 'series'>, onto: Series, length: number, measure: Measure, bytes: Bytes = 'payload'): number[] | undefined {
   if (!before.series) return undefined;
   const { start, lines, others } = before.series;
   const points = sumPoints([...lines, others]);

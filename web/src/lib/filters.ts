@@ -38,6 +38,25 @@ export function negated(operator: Operator): Operator {
   return operator.startsWith('!') ? (operator.slice(1) as Operator) : (`!${operator}` as Operator);
 }
 
+/** `filters` for these values of a dimension alone; they are some of those that pass `filters`. */
+export function only(filters: readonly string[], dimension: string, values: readonly string[]): string[] {
+  // Of several that a dimension may be, one has to hold: others of them would let more through.
+  const kept = filters.filter((text) => {
+    const it = parse(text);
+    return it === null || it.dimension !== dimension || it.operator.startsWith('!');
+  });
+  return [...kept, ...values.map((value) => print({ dimension, operator: '=', value }))];
+}
+
+/** Letters of a value in an address, so that two dozen fit in one. */
+const LONGEST = 240;
+
+/** Whether a filter can name a value: not every name that somebody asked for is one of a host. */
+export function canName(dimension: string, value: string): boolean {
+  if (new URLSearchParams({ value }).toString().length > LONGEST) return false;
+  return dimension !== 'domain' || value === '' || (!/[*/ :]/.test(value) && !value.split('.').includes(''));
+}
+
 const TITLES: Record<string, string> = {
   exe: 'Program',
   name: 'Process name',

@@ -47,6 +47,11 @@ export function bounds(range: Range, now: number): { since: number | null; until
   return { since, until };
 }
 
+/** What was looked at, of what is told: days are told whole, also that which is not over. */
+export function lookedAt(span: { since: number; until: number }, range: Range, now: number): { since: number; until: number } {
+  return { since: span.since, until: range.until === '' && span.since < now ? Math.min(span.until, Math.ceil(now)) : span.until };
+}
+
 /** The span of the same length before, or after (never later than now). */
 export function shifted(range: { since: number; until: number }, steps: number, now: number): Range {
   const length = Math.max(60, range.until - range.since);

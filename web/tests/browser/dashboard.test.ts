@@ -117,6 +117,23 @@ test('a hostile name is text and nothing else, in each view', async () => {
   }
 });
 
+test('in Flow each bar is exactly what moved until now', async () => {
+  const page = await stage.page();
+  for (const to of ['', '&to=org', '&to=raddr', '&to=rport']) {
+    await page.goto(`${stage.base}/flow?since=1h${to}`);
+    await settled(page);
+    const moved = (big.send + big.recv).toLocaleString('en-GB');
+    const bar = page.locator('svg title').filter({ hasText: `${big.exe}: ` });
+    await expect.poll(() => bar.first().textContent()).toContain(`(${moved}\u00a0B of application data`);
+  }
+  // It is looked at until now, although the day that is not over is told whole.
+  await page.goto(`${stage.base}/flow?since=7d`);
+  await settled(page);
+  const [, hours, minutes] = /(\d\d):(\d\d)$/.exec(await page.locator('.card > header .end').innerText()) ?? [];
+  const now = await page.evaluate(() => 60 * new Date().getHours() + new Date().getMinutes());
+  expect((now - 60 * Number(hours) - Number(minutes) + 1440) % 1440).toBeLessThan(5);
+});
+
 test('a program has its card, its peers and its launcher', async () => {
   const page = await stage.page();
   await page.goto(`${stage.base}/program?since=1h&exe=${encodeURIComponent(big.exe)}`);
@@ -247,7 +264,7 @@ async function barriers(page: Page): Promise<string[]> {
 
 const tooWide = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
-for (const [width, height] of [[360, 740], [1440, 900], [3840, 2160]] as const) {
+for (const [width, height] of [[360, 740], [768, 1024], [1440, 900], [3840, 2160]] as const) {
   test(`every view fits ${width} pixels, and people who do not see or point can use it`, async () => {
     const wrong: string[] = [];
     const look = async (page: Page, path: string, scheme: string): Promise<void> => {

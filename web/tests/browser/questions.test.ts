@@ -3,15 +3,17 @@
 // asks something else: `scripts/web browser BINARY -u`.
 import type { Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from '../../src/lib/filters';
+import { MOST } from '../../src/lib/sankey';
 import { aligned } from '../../src/lib/time';
-import type { Report } from '../../src/lib/types';
+import type { Report, Span } from '../../src/lib/types';
 import { WINDOW } from '../../src/lib/window';
 import { Stage, until, type Moved } from './stage';
 
 const HEAD = `# What each view asks, below /api/v1, as the browser test recorded it. {since} is when the time
 # begins that is looked at, {recent} three minutes ago, {offset} how far the clock is ahead of UTC;
 # {began}, {ended}, {width} and {aligned} are of the answer to the view's first report, {before} begins
-# the period before.
+# the period before. {largest 9 exe}: a filter for each of the nine largest of the view's report by that.
 `;
 
 let stage: Stage;
@@ -32,6 +34,8 @@ class Record {
   readonly #asked: URL[] = [];
   readonly #open = new Set<Request>();
   #report: Report | undefined;
+  /** Of all reports, each of which began a moment later than the one before. */
+  readonly #spans: Span[] = [];
 
   constructor(page: Page) {
     page.on('request', (request) => {
@@ -43,9 +47,10 @@ class Record {
     });
     page.on('requestfailed', (request) => this.#open.delete(request));
     page.on('requestfinished', async (request) => {
-      if (this.#report === undefined && request.url().includes('/api/v1/report?')) {
-        const response = await request.response();
-        this.#report ??= (await response?.json()) as Report;
+      if (request.url().includes('/api/v1/report?')) {
+        const report = (await (await request.response())?.json()) as Report;
+        this.#report ??= report;
+        this.#spans.push(report.span);
       }
       this.#open.delete(request);
     });
@@ -66,15 +71,23 @@ class Record {
   #line(address: URL): string {
     const names = this.#names();
     const earlier = names.get(`since=${address.searchParams.get('since')}`) === '{before}' ? 'earlier ' : '';
+    // What two columns of Flow have in common is asked of the largest of both.
+    const pair = (address.searchParams.get('by') ?? '').split(',');
+    const largest = (filter: string): string | undefined => {
+      const dimension = parse(filter)?.dimension ?? '';
+      const most = MOST[dimension === 'exe' ? 0 : dimension === 'country' ? 2 : 1];
+      return pair.length === 2 && pair.includes(dimension) ? `{largest ${most} ${dimension}}` : undefined;
+    };
     const params = [...address.searchParams].map(([name, value]) => {
-      const named = names.get(`${earlier}${name}=${value}`) ?? names.get(`${name}=${value}`);
+      const named = names.get(`${earlier}${name}=${value}`) ?? names.get(`${name}=${value}`) ?? (name === 'filter' ? largest(value) : undefined);
       return `${name}=${named ?? value.replace(some.exe, '{exe}')}`;
-    });
+    }).filter((param, at, all) => param !== all[at - 1]);
     return address.pathname.replace('/api/v1', '') + (params.length > 0 ? `?${params.join('&')}` : '');
   }
 
   #names(): Map<string, string> {
     const names = new Map([['since=7d', '{since}'], [`since=${WINDOW}s`, '{recent}'], [`offset=${-60 * BERLIN()}`, '{offset}']]);
+    for (const span of this.#spans) names.set(`since=${span.since}`, '{began}').set(`until=${span.until}`, '{ended}');
     if (!this.#report) return names;
     const { span, series } = this.#report;
     const before = 2 * span.since - span.until;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { GROUPS, added, negated, parse, print, title } from '../../src/lib/filters';
+import { GROUPS, added, canName, negated, only, parse, print, title } from '../../src/lib/filters';
 
 test('filters are read and written as the command line has them', () => {
   for (const text of ['exe=/usr/bin/curl', 'domain!=example.org', 'name~fire*', 'exe!~/usr/lib/*', 'container=', 'cmdline=a=b!=c', 'exe=/a\nb']) {
@@ -20,4 +20,11 @@ test('a filter replaces what says the opposite', () => {
 
 test('each dimension that is offered has a title', () => {
   for (const name of GROUPS.flatMap((group) => group.dimensions)) expect(title(name)).not.toBe(name);
+});
+
+test('some values of a dimension alone', () => {
+  const filters = ['exe=/a', 'exe~/b*', 'exe!=/c', 'country=DE', 'nonsense'];
+  expect(only(filters, 'exe', ['/a', '/b1'])).toEqual(['exe!=/c', 'country=DE', 'nonsense', 'exe=/a', 'exe=/b1']);
+  expect([canName('exe', '/opt/a b'), canName('exe', `/${'x'.repeat(250)}`), canName('domain', ''), canName('domain', 'a.example.org')]).toEqual([true, false, true, true]);
+  expect(['a..b', '.', '*.org', 'a b', 'a:1'].filter((it) => canName('domain', it))).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ahead, aligned, bounds, fromField, readRange, seconds, shifted, toField } from '../../src/lib/time';
+import { ahead, aligned, bounds, fromField, lookedAt, readRange, seconds, shifted, toField } from '../../src/lib/time';
 
 test('what makes no sense in an address becomes the default', () => {
   expect(readRange(null, null)).toEqual({ since: '24h', until: '' });
@@ -31,4 +31,12 @@ test('an offset makes steps begin where they are wanted', () => {
     expect((start - begin) % width).toBe(0);
     expect(Math.abs(aligned(start, width))).toBeLessThan(86_401);
   }
+});
+
+test('a day that is not over is looked at until now', () => {
+  const span = { since: 1000, until: 9000 };
+  expect(lookedAt(span, { since: '7d', until: '' }, 5000.2)).toEqual({ since: 1000, until: 5001 });
+  expect(lookedAt(span, { since: '7d', until: '8000' }, 5000)).toEqual(span);
+  // A clock that is wrong by years says nothing.
+  expect(lookedAt(span, { since: '7d', until: '' }, 10)).toEqual(span);
 });

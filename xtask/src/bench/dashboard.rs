@@ -186,10 +186,11 @@ fn about(server: &Server, view: &View, answers: &Answers, until: i64) -> Result<
         let (begin, mut done) = (Instant::now(), at_once(server, &first)?);
         let mut all = begin.elapsed();
         if !view.then.is_empty() {
-            let place = view.first.iter().position(|question| question.starts_with("/report?"));
-            let report = place.and_then(|place| done.get(place)).context("no report first")?;
-            let report = serde_json::from_slice(&report.1)?;
-            let then = fill(&answers.with(&report)?, &view.then)?;
+            let reports = view.first.iter().map(String::as_str).zip(&done);
+            let reports = reports.filter(|(question, _)| question.starts_with("/report?"));
+            let reports =
+                reports.map(|(question, (_, body))| Ok((question, serde_json::from_slice(body)?)));
+            let then = fill(&answers.with(&reports.collect::<Result<Vec<_>>>()?)?, &view.then)?;
             let begin = Instant::now();
             done.extend(at_once(server, &then)?);
             all += begin.elapsed();

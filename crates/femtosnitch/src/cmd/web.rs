@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use femtosnitch_sys::mem;
 use femtosnitch_sys::notify::Notifier;
-use femtosnitch_sys::signal::{self, Signal, Signals};
+use femtosnitch_sys::signal::{Signal, Signals};
 use femtosnitch_web::{Limits, Server, Settings, Tls, WebError};
 use tracing_subscriber::EnvFilter;
 
@@ -36,9 +36,10 @@ pub fn run(paths: &Paths, args: &WebArgs) -> anyhow::Result<ExitCode> {
         .with_ansi(false)
         .with_target(false)
         .init();
+    let opener = args.open.then(browser::Opener::prepare);
     place::give_up_capabilities()?;
     if args.child {
-        signal::end_with_parent().context("cannot follow the process that started this")?;
+        place::end_with_parent().context("cannot follow the process that started this")?;
     }
     let (config, _) = Config::load(paths)?;
     let settings = settings(paths, &config, args)?;
@@ -46,16 +47,16 @@ pub fn run(paths: &Paths, args: &WebArgs) -> anyhow::Result<ExitCode> {
     let listen = settings.listen;
     let server = match Server::start(settings) {
         Ok(server) => server,
-        Err(WebError::Listen { source, .. })
-            if args.open && source.kind() == io::ErrorKind::AddrInUse =>
-        {
+        Err(error) => {
+            let taken = matches!(&error, WebError::Listen { source, .. }
+                if source.kind() == io::ErrorKind::AddrInUse);
+            let (true, Some(opener)) = (taken, opener) else { return Err(error.into()) };
             // It runs already: the key fits, or the page there says how else to come in.
             let encrypted = config.web.tls != WebTls::Off;
             let scheme = if encrypted { "https" } else { "http" };
-            browser::open(&format!("{scheme}://{listen}"), &state_dir)?;
+            opener.open(&format!("{scheme}://{listen}"), &place::of_token(state_dir)?)?;
             return Ok(ExitCode::SUCCESS);
         }
-        Err(error) => return Err(error.into()),
     };
     let mut out = io::stdout().lock();
     writeln!(out, "The dashboard is at {}", server.url())?;
@@ -69,8 +70,8 @@ pub fn run(paths: &Paths, args: &WebArgs) -> anyhow::Result<ExitCode> {
     if let Err(error) = notifier.ready() {
         tracing::warn!(%error, "cannot tell the service manager");
     }
-    if args.open {
-        browser::open(&server.url(), &state_dir)?;
+    if let Some(opener) = opener {
+        opener.open(&server.url(), &state_dir)?;
     }
     loop {
         match signals.wait(Some(WATCH))? {

@@ -28,6 +28,8 @@ pub(crate) enum Axis {
     Actor(Rc<Values>),
     /// By peer.
     Peer(Rc<Values>),
+    /// By peer, of which no more matters than its address and name.
+    Host(Rc<Values>),
     Lport,
     Rport,
     Pid,
@@ -133,7 +135,10 @@ impl Axis {
         let source = dimension.source();
         Ok(match source.party() {
             Party::Actor => Self::Actor(cache.actors(conn, source, users)?),
-            Party::Peer => Self::Peer(cache.peers(conn, source, users)?),
+            Party::Peer => {
+                let values = cache.peers(conn, source, users)?;
+                if source.is_of_host() { Self::Host(values) } else { Self::Peer(values) }
+            }
             Party::Row => match dimension {
                 Dimension::Lport => Self::Lport,
                 Dimension::Rport => Self::Rport,
@@ -151,7 +156,8 @@ impl Axis {
     pub(crate) fn need(&self, need: &mut Need) {
         match self {
             Self::Actor(_) => need.actor = true,
-            Self::Peer(_) => need.peer = true,
+            Self::Peer(_) => (need.peer, need.ends) = (true, true),
+            Self::Host(_) => need.peer = true,
             Self::Lport => need.lport = true,
             Self::Rport => need.rport = true,
             Self::Pid | Self::Process => need.run = true,
@@ -166,7 +172,9 @@ impl Axis {
     /// How many values there can be, the largest of which is one less.
     pub(super) fn bound(&self) -> Option<usize> {
         match self {
-            Self::Actor(values) | Self::Peer(values) => Some(values.keys.len().max(1)),
+            Self::Actor(values) | Self::Peer(values) | Self::Host(values) => {
+                Some(values.keys.len().max(1))
+            }
             Self::Lport | Self::Rport => Some(PORTS),
             Self::Outcome => Some(crate::dimension::OUTCOMES.len()),
             Self::Pid | Self::Time { .. } | Self::Process | Self::Stray => None,
@@ -176,7 +184,7 @@ impl Axis {
     /// Sides that differ in this are best asked for apart: no sums tell both, but some tell each.
     pub(crate) fn apart(&self) -> u8 {
         match self {
-            Self::Actor(_) | Self::Peer(_) | Self::Rport => 0,
+            Self::Actor(_) | Self::Peer(_) | Self::Host(_) | Self::Rport => 0,
             Self::Outcome => 1,
             Self::Lport => 2,
             Self::Pid | Self::Process | Self::Stray => 3,
@@ -189,7 +197,7 @@ impl Axis {
         let place = usize::try_from(value).unwrap_or(usize::MAX);
         match self {
             Self::Actor(values) => values.key(place),
-            Self::Peer(values) => values.key(place),
+            Self::Peer(values) | Self::Host(values) => values.key(place),
             Self::Outcome => {
                 let word = crate::dimension::OUTCOMES.get(place).copied().unwrap_or_default();
                 Key::Text(word.to_owned())

@@ -57,8 +57,8 @@ impl Run<'_> {
     }
 
     fn pick(&self, cube: Cube, of: Of, batch: &mut Rows) {
-        let has_actor = matches!(cube, Cube::Actor | Cube::Pair | Cube::Loose);
-        let has_peer = matches!(cube, Cube::Peer | Cube::Pair | Cube::Loose);
+        let has_actor = matches!(cube, Cube::Actor | Cube::Pair | Cube::Loose | Cube::Run);
+        let has_peer = matches!(cube, Cube::Peer | Cube::Pair | Cube::Loose | Cube::Host);
         let (seen, sets, lookups) = (&batch.seen, self.sets, &self.lookups);
         // A cube that lacks a party is only read where no filter asks for it.
         if let (true, Some(actors)) = (has_actor, &sets.actors) {
@@ -97,11 +97,16 @@ fn show(seen: &mut Columns, cube: Cube, time: i64, chunk: &Chunk<'_>) {
             seen.actor.extend(first);
             seen.peer.extend(second);
         }
+        Cube::Host => seen.peer.extend(first),
         Cube::Lport => seen.lport.extend(first),
         Cube::Rport => seen.rport.extend(first),
         Cube::Run => {
             seen.process.extend(first);
-            seen.pid.extend(second);
+            for mover in second {
+                let (pid, actor) = Cube::moved_by(*mover);
+                seen.pid.push(pid);
+                seen.actor.push(actor);
+            }
         }
         Cube::Loose => {
             seen.actor.extend(first);

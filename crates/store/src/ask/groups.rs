@@ -33,8 +33,8 @@ pub(crate) struct Crowded;
 #[derive(Debug)]
 pub(crate) struct Groups {
     pub(crate) axes: Vec<Axis>,
-    /// What is added up.
-    columns: &'static [Column],
+    /// Only what groups are ranked by is added up.
+    ranks: bool,
     part: Part,
     /// How many values each axis has, if there is a place for all of their combinations.
     dense: Option<Vec<usize>>,
@@ -71,7 +71,7 @@ impl Groups {
         let dense = bounds.filter(|bounds| all(bounds).is_some_and(|all| all <= DENSE));
         Self {
             axes,
-            columns: &Column::ALL,
+            ranks: false,
             part: Part::ALL,
             dense,
             only: None,
@@ -87,7 +87,7 @@ impl Groups {
 
     /// Adds up nothing but what groups are ranked by.
     pub(crate) fn for_ranks(axes: Vec<Axis>) -> Self {
-        Self { columns: &Column::RANKS, ..Self::new(axes) }
+        Self { ranks: true, ..Self::new(axes) }
     }
 
     /// Knows these groups, in this order, and no others: those of other rows are [`NONE`].
@@ -303,9 +303,14 @@ impl Groups {
         self.place(lookups, batch)?;
         let (rows, places) = (&self.scratch.rows, &self.scratch.places);
         if !rows.is_empty() {
-            batch.load(source, self.columns)?;
             self.sums.grow(self.fixed().unwrap_or(self.keys.len()));
-            self.sums.add(batch, (rows, places));
+            if self.ranks {
+                batch.load(source, &Column::RANKS)?;
+                self.sums.add_ranks(batch, (rows, places));
+            } else {
+                batch.load(source, &Column::ALL)?;
+                self.sums.add(batch, (rows, places));
+            }
         }
         Ok(())
     }

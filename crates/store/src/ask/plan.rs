@@ -11,6 +11,8 @@ use crate::rollups::Level;
 pub(crate) struct Need {
     pub(super) actor: bool,
     pub(super) peer: bool,
+    /// More of it than its address and name.
+    pub(super) ends: bool,
     pub(super) outcome: bool,
     pub(super) lport: bool,
     pub(super) rport: bool,
@@ -65,7 +67,7 @@ pub(super) struct Plan {
 
 /// What has no row in a cube of days or hours.
 fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
-    let Need { actor, peer, outcome, lport, rport, run, all, grain } = *need;
+    let Need { actor, peer, ends, outcome, lport, rport, run, all, grain } = *need;
     let day = level == Level::Day;
     let parties = actor || peer || outcome || lport || rport || run;
     if day && !parties && grain % Level::Minute.span() == 0 && grain % Level::Hour.span() != 0 {
@@ -77,12 +79,13 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
     let by_peer = if day { Cube::Peer } else { Cube::Pair };
     match (actor, peer, outcome, lport, rport, run) {
         (_, false, _, false, false, false) => Some((Cube::Actor, Of::All)),
+        (false, true, false, false, false, false) if day && !ends => Some((Cube::Host, Of::All)),
         (false, true, false, false, false, false) => Some((by_peer, Of::All)),
         (false, true, true, false, false, false) if day => Some((Cube::Peer, Of::All)),
         (true, true, false, false, false, false) => Some((Cube::Pair, Of::All)),
         (false, false, false, true, false, false) if day || !all => Some((Cube::Lport, Of::All)),
         (false, false, false, false, true, false) => Some((Cube::Rport, Of::All)),
-        (false, false, false, false, false, true) => Some((Cube::Run, Of::All)),
+        (_, false, false, false, false, true) => Some((Cube::Run, Of::All)),
         (false, _, false, false, true, false) => Some((by_peer, Of::Steady)),
         (true, _, false, false, true, false) => Some((Cube::Pair, Of::Steady)),
         _ => None,
@@ -91,10 +94,12 @@ fn exact(need: &Need, level: Level) -> Option<(Cube, Of)> {
 
 /// Likewise where nothing else is left: what it does not say is told as unknown.
 fn coarse(need: &Need) -> (Cube, bool) {
-    let Need { actor, peer, lport, rport, run, .. } = *need;
+    let Need { actor, peer, ends, outcome, lport, rport, run, .. } = *need;
+    let more = ends || outcome || lport || rport;
     let peer = peer || lport || rport;
     let cube = match (actor, peer) {
         (_, false) => Cube::Actor,
+        (false, true) if !more => Cube::Host,
         (false, true) => Cube::Peer,
         (true, true) => Cube::Pair,
     };
@@ -195,7 +200,7 @@ impl Plan {
         if *level == Level::Minute {
             // Of minutes there are pairs alone.
             cube = Cube::Pair;
-        } else if *level == Level::Hour && cube == Cube::Peer {
+        } else if *level == Level::Hour && matches!(cube, Cube::Peer | Cube::Host) {
             cube = Cube::Pair;
         }
         untold |= need.outcome && cube == Cube::Pair;
@@ -214,10 +219,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn need() -> impl Strategy<Value = Need> {
-        (any::<[bool; 6]>(), prop::sample::select(vec![0, 1, 60, 1800, 3600, 86_400])).prop_map(
-            |([actor, peer, outcome, lport, rport, run], grain)| Need {
+        (any::<[bool; 7]>(), prop::sample::select(vec![0, 1, 60, 1800, 3600, 86_400])).prop_map(
+            |([actor, peer, ends, outcome, lport, rport, run], grain)| Need {
                 actor,
                 peer,
+                ends,
                 outcome,
                 lport,
                 rport,

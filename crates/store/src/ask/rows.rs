@@ -62,6 +62,9 @@ pub(crate) struct Rows {
     pub(super) seen: Columns,
     sums: [Vec<u64>; 9],
     states: [State; 9],
+    /// How many there are, meant or not, once a column is loaded; as many zeros.
+    count: usize,
+    zeros: Vec<u64>,
 }
 
 impl Rows {
@@ -75,7 +78,7 @@ impl Rows {
         times(&self.seen, steps, rows, into);
     }
 
-    /// Has to be called before [`Rows::sums`].
+    /// Has to be called before [`Rows::column`].
     pub(crate) fn load(&mut self, source: &dyn SumColumns, columns: &[Column]) -> Result<(), Stop> {
         for column in columns {
             let at = *column as usize;
@@ -84,6 +87,10 @@ impl Rows {
             };
             if *state == State::Unread {
                 source.read(*column, sums)?;
+                self.count = sums.len();
+                if self.zeros.len() < self.count {
+                    self.zeros.resize(self.count, 0);
+                }
                 let any = sums.iter().any(|number| *number != 0);
                 *state = if any { State::Read } else { State::Zeros };
             }
@@ -91,15 +98,42 @@ impl Rows {
         Ok(())
     }
 
-    /// A column with one number a row, whether meant or not; empty if all are zeros.
-    pub(crate) fn sums(&self, column: Column) -> &[u64] {
+    /// How many rows there are, meant or not, once a column is loaded.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// A column with one number a row, meant or not: zeros if it was not loaded.
+    pub(crate) fn column(&self, column: Column) -> &[u64] {
         let at = column as usize;
         match (self.states.get(at), self.sums.get(at)) {
             (Some(State::Read), Some(sums)) => sums,
-            _ => &[],
+            _ => &self.zeros,
         }
     }
 }
+
+/// Does something for each of some rows of a batch, which have to be in their order: with how many
+/// came before it, and the numbers of columns by the names given to them. Mostly all rows of the
+/// batch are meant; then none is looked up.
+macro_rules! each_row {
+    (($batch:expr, $rows:expr), |$nth:ident, $($name:ident: $column:ident),+| $work:expr) => {{
+        let (rows, count) = ($rows, $batch.count());
+        $(let $name = $batch.column(Column::$column);)+
+        if let (true, $(Some($name)),+) = (rows.len() == count, $($name.get(..count)),+) {
+            for $nth in 0..count {
+                $(let $name = $name.get($nth).copied().unwrap_or(0);)+
+                $work
+            }
+        } else {
+            for ($nth, row) in rows.iter().enumerate() {
+                $(let $name = $crate::ask::at($name, *row);)+
+                $work
+            }
+        }
+    }};
+}
+pub(crate) use each_row;
 
 /// The number of a row in a column; 0 where there is none.
 pub(crate) fn at(column: &[u64], row: u32) -> u64 {

@@ -10,6 +10,7 @@ use crate::Filter;
 use crate::StoreError;
 use crate::Users;
 use crate::blocks;
+use crate::blocks::BLOCK_ROWS;
 use crate::blocks::BLOCK_SPAN;
 use crate::blocks::Which;
 use crate::classify::At;
@@ -223,6 +224,23 @@ impl<'a> Question<'a> {
     ) -> bool {
         let [more, than] = [self.plan(more).1, self.plan(than).1];
         more.rows() <= than.rows() && more.coarse_before == than.coarse_before
+    }
+
+    /// How many rows will be read, about.
+    pub(crate) fn rows(&self, need: impl FnOnce(&mut Need)) -> Sql<i64> {
+        let plan = self.plan(need).1;
+        let mut stmt = self.conn.prepare_cached(
+            "SELECT count(*) FROM blocks INDEXED BY blocks_by_time
+             WHERE sealed = 1 AND first >= ?1 AND first < ?2 AND last >= ?3",
+        )?;
+        let times = plan.parts.iter().filter(|part| part.source == Source::Rows);
+        let mut blocks = 0_i64;
+        for time in times.map(|part| &part.time) {
+            let earliest = time.start.saturating_sub(BLOCK_SPAN);
+            let more: i64 = stmt.query_row([earliest, time.end, time.start], |row| row.get(0))?;
+            blocks = blocks.saturating_add(more);
+        }
+        Ok(blocks.saturating_mul(BLOCK_ROWS as i64))
     }
 
     /// Shows everything that is asked for to `sink`, in no order.

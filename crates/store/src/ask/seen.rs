@@ -187,7 +187,7 @@ impl Lookups {
             Axis::Actor(values) => {
                 into.extend(rows.iter().map(|row| values.place(at(&seen.actor, *row))));
             }
-            Axis::Peer(values) => {
+            Axis::Peer(values) | Axis::Host(values) => {
                 into.extend(rows.iter().map(|row| values.place(at(&seen.peer, *row))));
             }
             Axis::Lport if !seen.lport.is_empty() => {
@@ -211,7 +211,7 @@ impl Lookups {
     fn value(&self, axis: &Axis, seen: &Seen) -> u32 {
         match axis {
             Axis::Actor(values) => values.place(seen.actor),
-            Axis::Peer(values) => values.place(seen.peer),
+            Axis::Peer(values) | Axis::Host(values) => values.place(seen.peer),
             Axis::Lport => self.lport(seen),
             Axis::Rport => self.rport(seen),
             Axis::Pid => self.pid(seen),

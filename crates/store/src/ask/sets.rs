@@ -73,6 +73,8 @@ impl Test {
 pub(super) struct Sets {
     pub(super) actors: Option<Ids>,
     pub(super) peers: Option<Ids>,
+    /// Not only by their addresses and names.
+    ends: bool,
     pub(super) lport: Option<Test>,
     pub(super) rport: Option<Test>,
     pub(super) pid: Option<Test>,
@@ -152,7 +154,7 @@ fn port(column: &str, test: Test, loose: Loose, peers: &mut Conditions) -> Optio
 impl Sets {
     /// True if there is something that has to be asked of each row.
     pub(super) fn ask_rows(&self) -> bool {
-        let Self { actors: _, peers: _, lport, rport, pid, outcome, time } = self;
+        let Self { actors: _, peers: _, ends: _, lport, rport, pid, outcome, time } = self;
         [lport, rport, pid, outcome].iter().any(|test| test.is_some()) || !time.is_empty()
     }
 
@@ -167,12 +169,16 @@ impl Sets {
         for (dimension, choice) in choices(filters).into_values() {
             match dimension.source().party() {
                 Party::Actor => actors.add(&choice, users)?,
-                Party::Peer => peers.add(&choice, users)?,
+                Party::Peer => {
+                    sets.ends |= !dimension.source().is_of_host();
+                    peers.add(&choice, users)?;
+                }
                 Party::Row => {
                     let numbers = |filters: &[&Filter]| {
                         filters.iter().filter_map(|filter| filter.numbers()).collect()
                     };
                     let test = Test { any: numbers(&choice.any), none: numbers(&choice.none) };
+                    sets.ends |= matches!(dimension, Dimension::Lport | Dimension::Rport);
                     match dimension {
                         Dimension::Lport => {
                             sets.lport = port("lport", test, Loose::Local, &mut peers);
@@ -198,6 +204,7 @@ impl Sets {
     pub(super) fn need(&self, need: &mut Need) {
         need.actor |= self.actors.is_some();
         need.peer |= self.peers.is_some();
+        need.ends |= self.ends;
         need.lport |= self.lport.is_some();
         need.rport |= self.rport.is_some();
         need.run |= self.pid.is_some();

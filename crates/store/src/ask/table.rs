@@ -5,7 +5,7 @@ use crate::group::wire;
 
 use super::rows::Column;
 use super::rows::Rows;
-use super::rows::at;
+use super::rows::each_row;
 
 /// Bits of what was measured, and of whether anything was added.
 const WIRE_SEND: u8 = 1;
@@ -41,6 +41,10 @@ const EMPTY: Line = Line {
     bits: 0,
 };
 
+fn add(to: &mut u64, more: u64) {
+    *to = to.saturating_add(more);
+}
+
 /// Sums, by place.
 #[derive(Debug, Default)]
 pub(super) struct Table(Vec<Line>);
@@ -69,34 +73,53 @@ impl Table {
         self.0.get(place).copied().unwrap_or(EMPTY)
     }
 
-    /// Adds the rows of `batch` to the places beside them: of the columns that are loaded.
+    fn line_mut(&mut self, places: &[u32], nth: usize) -> Option<&mut Line> {
+        let place = usize::try_from(*places.get(nth)?).ok()?;
+        self.0.get_mut(place)
+    }
+
+    /// Adds the rows of `batch` to the places beside them: all columns.
     pub(super) fn add(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
-        let [send, recv, wire_send, wire_recv, events, connections, failed, retrans, rtt] =
-            Column::ALL.map(|column| batch.sums(column));
-        for (row, place) in rows.iter().zip(places) {
-            let Some(line) = self.0.get_mut(usize::try_from(*place).unwrap_or(usize::MAX)) else {
-                continue;
-            };
-            let (row, sent, received) = (*row, at(send, *row), at(recv, *row));
-            let add = |to: &mut u64, more: u64| *to = to.saturating_add(more);
+        each_row!((batch, rows), |nth,
+                                  send: Send,
+                                  recv: Recv,
+                                  wire_send: WireSend,
+                                  wire_recv: WireRecv,
+                                  events: Events,
+                                  connections: Connections,
+                                  failed: Failed,
+                                  retrans: Retrans,
+                                  rtt: Rtt| {
+            let Some(line) = self.line_mut(places, nth) else { continue };
             line.bits |= ANY;
-            add(&mut line.send, sent);
-            add(&mut line.recv, received);
-            add(&mut line.events, at(events, row));
-            add(&mut line.connections, at(connections, row));
-            add(&mut line.failed, at(failed, row));
-            add(&mut line.retrans, at(retrans, row));
-            if let Some(bytes) = wire(at(wire_send, row), sent) {
+            add(&mut line.send, send);
+            add(&mut line.recv, recv);
+            add(&mut line.events, events);
+            add(&mut line.connections, connections);
+            add(&mut line.failed, failed);
+            add(&mut line.retrans, retrans);
+            if let Some(bytes) = wire(wire_send, send) {
                 add(&mut line.wire_send, bytes);
                 line.bits |= WIRE_SEND;
             }
-            if let Some(bytes) = wire(at(wire_recv, row), received) {
+            if let Some(bytes) = wire(wire_recv, recv) {
                 add(&mut line.wire_recv, bytes);
                 line.bits |= WIRE_RECV;
             }
             // None, which is 0, becomes the largest number.
-            line.rtt = line.rtt.min(at(rtt, row).wrapping_sub(1));
-        }
+            line.rtt = line.rtt.min(rtt.wrapping_sub(1));
+        });
+    }
+
+    /// Likewise no more than what groups are ranked by.
+    pub(super) fn add_ranks(&mut self, batch: &Rows, (rows, places): (&[u32], &[u32])) {
+        each_row!((batch, rows), |nth, send: Send, recv: Recv, connections: Connections| {
+            let Some(line) = self.line_mut(places, nth) else { continue };
+            line.bits |= ANY;
+            add(&mut line.send, send);
+            add(&mut line.recv, recv);
+            add(&mut line.connections, connections);
+        });
     }
 
     /// What groups are ranked by, as [`Sums::size`].

@@ -23,9 +23,13 @@ pub(super) fn which(code: u8, key: i64, tell: Option<String>) -> String {
         SUMS => {
             let (level, cube) = rollups::which(key);
             let level = ["minute", "hour", "day"].get(usize::try_from(level).unwrap_or(9)).copied();
-            let by = ["program", "other end", "program and other end"]
-                .get(usize::try_from(cube).unwrap_or(9))
-                .copied();
+            let by = match cube {
+                0 => Some("program"),
+                1 => Some("other end"),
+                2 => Some("program and other end"),
+                8 => Some("host"),
+                _ => None,
+            };
             format!("the sum of this {} by {}", level.unwrap_or("time"), by.unwrap_or("something"))
         }
         GAPS => format!("the gap that began at {key}{told}"),

@@ -136,7 +136,7 @@ impl Cut {
             block.each(|row| {
                 if time.contains(&row.contime) {
                     // Pairs ask for no ports.
-                    rows.push(Summand::new(row, (0, 0, 0)));
+                    rows.push(Summand::new(row, (0, 0, 0), row.peer));
                 }
             })
         })?;

@@ -10,6 +10,7 @@ use super::Series;
 use super::Span;
 use super::lines::Lines;
 use super::ranked::Ranked;
+use super::steps::steps;
 use crate::Answer;
 use crate::Cancel;
 use crate::Dimension;
@@ -89,7 +90,8 @@ impl Reader {
             let Some(span) = span else { return Err(Stop::TooMany) };
             let series = match bucket {
                 Some(bucket) => {
-                    let mut lines = Lines::new(Vec::new(), &[Vec::new()], bucket.within(span))?;
+                    let steps = steps(question, bucket, span, |_| ())?;
+                    let mut lines = Lines::new(Vec::new(), &[Vec::new()], steps)?;
                     question.ask(&mut lines, cancel)?;
                     Some(lines.finish())
                 }

@@ -1,8 +1,6 @@
 //! How it went over time.
 
-use super::Bucket;
 use super::Series;
-use super::Span;
 use super::points::Points;
 use super::points::Steps;
 use crate::ask::Axis;
@@ -13,51 +11,6 @@ use crate::ask::Rows;
 use crate::ask::Sink;
 use crate::ask::Stop;
 use crate::ask::SumColumns;
-
-/// The widths, in seconds, that a series may have if none is asked for.
-const WIDTHS: [i64; 12] =
-    [60, 300, 900, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
-/// Points that are good to look at.
-const POINTS: i64 = 120;
-const HOUR: i64 = 3_600;
-const DAY: i64 = 86_400;
-const WEEK: i64 = 7 * DAY;
-/// The first Monday, 1970-01-05.
-const MONDAY: i64 = 4 * DAY;
-const WEEKS: i64 = 14 * DAY;
-
-impl Bucket {
-    /// The steps of a time.
-    pub(super) fn within(self, span: Span) -> Steps {
-        let (width, offset) = match self {
-            Self::Seconds { width, offset } => (width.max(1), offset),
-            Self::Auto { offset } => {
-                let long = span.until.saturating_sub(span.since);
-                // Of some weeks days are enough, and all dimensions have sums by day.
-                let least = if long >= WEEKS { DAY } else { 0 };
-                let fits = |width: &&i64| **width >= least && long / **width < POINTS;
-                let width = WIDTHS.iter().find(fits).copied().unwrap_or(31_536_000);
-                (width, begins(width, offset))
-            }
-        };
-        let start = span.since.saturating_sub(offset).div_euclid(width) * width + offset;
-        let long = span.until.saturating_sub(start).max(0);
-        let count = long / width + i64::from(long % width > 0);
-        Steps { start, width, count: usize::try_from(count).unwrap_or(usize::MAX) }
-    }
-}
-
-/// Where steps of this width begin that sums tell as quickly as possible, if local midnight is
-/// `offset` seconds after that of UTC.
-fn begins(width: i64, offset: i64) -> i64 {
-    let offset = match width {
-        WEEK => MONDAY,
-        DAY.. => 0,
-        HOUR.. => offset - offset.rem_euclid(HOUR),
-        _ => offset,
-    };
-    offset.rem_euclid(width)
-}
 
 fn series(steps: Steps, points: Points, places: &[usize]) -> Series {
     let (lines, others) = points.finish(places);
@@ -149,35 +102,5 @@ impl Sink for Both<'_> {
         self.groups.take(lookups, batch, source)?;
         let Each { points, lines, .. } = self.each;
         points.add((batch, source), self.groups.placed(), *lines)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn steps_of_hours_are_local_and_those_of_days_are_not() {
-        // In Berlin, and in India.
-        for (ahead, hours) in [(7_200, 1), (19_800, 0)] {
-            // From a Friday on.
-            let since = 19_000 * DAY + 5 * HOUR + 59;
-            let step = |long: i64| {
-                let span = Span { since, until: since + long, coarse_before: None };
-                let Steps { start, width, count: steps } =
-                    Bucket::Auto { offset: -ahead }.within(span);
-                assert!((start..start + width).contains(&since));
-                let end = start + width * i64::try_from(steps).unwrap_or(0);
-                assert!((end - width..=end).contains(&(since + long)));
-                (width, start)
-            };
-            assert_eq!(step(HOUR), (60, since - 59));
-            let (width, start) = step(7 * DAY);
-            assert_eq!((width, start.rem_euclid(width)), (3 * HOUR, hours * HOUR));
-            let (width, start) = step(30 * DAY);
-            assert_eq!((width, start.rem_euclid(width)), (DAY, 0));
-            let (width, start) = step(400 * DAY);
-            assert_eq!((width, start), (WEEK, 18_995 * DAY));
-        }
     }
 }

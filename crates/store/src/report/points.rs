@@ -6,7 +6,7 @@ use crate::ask::Column;
 use crate::ask::Rows;
 use crate::ask::Stop;
 use crate::ask::SumColumns;
-use crate::ask::at;
+use crate::ask::each_row;
 use crate::group::wire;
 
 /// Points over all lines.
@@ -82,26 +82,30 @@ impl Points {
     ) -> Result<(), Stop> {
         batch.load(source, &COLUMNS)?;
         batch.times((self.steps.width, self.steps.start), rows, &mut self.times);
-        let [send, recv, wire_send, wire_recv, connections] =
-            COLUMNS.map(|column| batch.sums(column));
         let last = self.steps.count.saturating_sub(1);
-        for ((row, place), step) in rows.iter().zip(places).zip(&self.times) {
+        let Self { lines, points, times, .. } = self;
+        each_row!((&*batch, rows), |nth,
+                                    send: Send,
+                                    recv: Recv,
+                                    wire_send: WireSend,
+                                    wire_recv: WireRecv,
+                                    connections: Connections| {
+            let (Some(place), Some(step)) = (places.get(nth), times.get(nth)) else { continue };
             let line = usize::try_from(*place).map_or(other, |place| place.min(other));
             // A sum that is coarser than the steps counts where it begins.
             let step = usize::try_from(*step).unwrap_or(usize::MAX).min(last);
-            if let Some(point) = self.points.get_mut(step * self.lines + line) {
-                let (sent, received) = (at(send, *row), at(recv, *row));
-                add(&mut point.send, sent);
-                add(&mut point.recv, received);
-                add(&mut point.connections, at(connections, *row));
-                if let Some(bytes) = wire(at(wire_send, *row), sent) {
+            if let Some(point) = points.get_mut(step * *lines + line) {
+                add(&mut point.send, send);
+                add(&mut point.recv, recv);
+                add(&mut point.connections, connections);
+                if let Some(bytes) = wire(wire_send, send) {
                     add(point.wire_send.get_or_insert(0), bytes);
                 }
-                if let Some(bytes) = wire(at(wire_recv, *row), received) {
+                if let Some(bytes) = wire(wire_recv, recv) {
                     add(point.wire_recv.get_or_insert(0), bytes);
                 }
             }
-        }
+        });
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Columns of numbers in few bytes, and quickly read: 64 numbers at a time have as many bits each as
 //! the largest of them needs. Columns of one and the same number are that number once.
 
+mod unpack;
+
 /// Bytes that are no packed column: the database is damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a rollup is not what was written")]
@@ -105,6 +107,13 @@ impl<'a> Unpack<'a> {
     fn group(&mut self, into: &mut [u64], room: &mut [u8; ROOM]) -> Result<(), BadPack> {
         let (width, _) = self.take(1)?.split_first().ok_or(BadPack)?;
         let width = usize::from(*width);
+        if let Ok(whole) = into.try_into()
+            && let Some(bytes) = self.0.get(..width * (GROUP / 8))
+            && unpack::whole(width, bytes, whole)
+        {
+            self.0 = self.0.get(bytes.len()..).unwrap_or_default();
+            return Ok(());
+        }
         let mask = match width {
             0 => {
                 into.fill(0);

@@ -72,13 +72,13 @@ pub(crate) fn repack(tx: &Transaction<'_>, becomes: impl Fn(i64, [u64; 2]) -> [u
 pub(crate) fn fold(tx: &Transaction<'_>, now: i64) -> Sql<bool> {
     for level in [Level::Hour, Level::Day] {
         let begin = now.div_euclid(level.span()) * level.span();
-        for cube in level.lasting().iter().chain(level.passing()) {
-            let before = keys(level, *cube, &(i64::MIN..begin));
+        for cube in level.cubes() {
+            let before = keys(level, cube, &(i64::MIN..begin));
             let newest: Option<i64> = tx
                 .prepare_cached("SELECT max(key) FROM rollups WHERE key >= ?1 AND key < ?2")?
                 .query_row([before.start, before.end], |row| row.get(0))?;
             let Some(newest) = newest else { continue };
-            let whole = key(level, *cube, start(newest));
+            let whole = key(level, cube, start(newest));
             if newest > whole {
                 merge(tx, whole, newest)?;
                 return Ok(true);

@@ -148,7 +148,7 @@ pub(super) fn take(
                 if blind < MOST_BLIND {
                     // Quickly done, and has to come to an end in one step.
                     step.work -= 1;
-                } else if kind == Kind::Sums && position >> 40 < 24 {
+                } else if kind == Kind::Sums && position >> 40 < rollups::LAST_CODE {
                     blind = 0;
                     step.taken.position = ((position >> 40) + 1) << 40;
                 } else {
@@ -365,7 +365,9 @@ impl Step<'_> {
             to.push((cube, rollups::key(Level::Day, cube, day)));
             if cube == Cube::Pair {
                 // Hours have none by peer alone.
-                to.push((Cube::Peer, rollups::key(Level::Day, Cube::Peer, day)));
+                for cube in [Cube::Peer, Cube::Host] {
+                    to.push((cube, rollups::key(Level::Day, cube, day)));
+                }
             }
         }
         let sql = "SELECT sums FROM rollups WHERE key = ?1";
@@ -387,14 +389,17 @@ impl Step<'_> {
             let [first, second] = cell.map(u64::cast_signed);
             let cell = match cube {
                 Cube::Actor => [self.names.actor(self.it, first)?, second],
-                Cube::Peer => [self.names.peer(self.it, first)?, second],
+                Cube::Peer | Cube::Host => [self.names.peer(self.it, first)?, second],
                 _ => [self.names.actor(self.it, first)?, self.names.peer(self.it, second)?],
             };
             for (into, key) in &to {
                 let [first, second] = cell.map(i64::cast_unsigned);
-                // Of a pair its peer alone: what became of it is not told.
-                let only = *into == Cube::Peer && cube == Cube::Pair;
-                let cell = if only { [second, UNKNOWN_OUTCOME] } else { [first, second] };
+                let cell = match (cube, into) {
+                    // What became of it is not told.
+                    (Cube::Pair, Cube::Peer) => [second, UNKNOWN_OUTCOME],
+                    (Cube::Pair, Cube::Host) => [second, 0],
+                    _ => [first, second],
+                };
                 self.sums.entry(*key).or_default().entry(cell).or_default().add(sums);
             }
         }

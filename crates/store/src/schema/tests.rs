@@ -207,11 +207,21 @@ proptest! {
 
 type Cells = BTreeMap<[u64; 2], Sums>;
 
-/// All sums, by level, cube and time.
+/// All sums, by level, cube and time. Of the peers that may stand for a host it is the first.
 fn sums(conn: &Connection) -> BTreeMap<(Level, Cube, i64), Cells> {
+    let hosts: BTreeMap<u64, u64> = conn
+        .prepare("SELECT id, min(id) OVER (PARTITION BY raddr_id, domain_id) FROM peers")
+        .unwrap()
+        .query_map([], |row| {
+            let id = |at: usize| row.get(at).map(i64::cast_unsigned);
+            Ok((id(0)?, id(1)?))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     let mut found: BTreeMap<_, Cells> = BTreeMap::new();
     for (level, cube) in
-        Level::ALL.into_iter().flat_map(|level| Cube::ALL.map(|cube| (level, cube)))
+        Level::ALL.into_iter().flat_map(|level| level.cubes().map(move |cube| (level, cube)))
     {
         rollups::scan(conn, (level, cube), &(i64::MIN..i64::MAX), |start, mut cells| {
             let mut chunk = rollups::Chunk::default();
@@ -219,7 +229,11 @@ fn sums(conn: &Connection) -> BTreeMap<(Level, Cube, i64), Cells> {
                 chunk.read_sums().unwrap();
                 for at in 0..chunk.len() {
                     let all = found.entry((level, cube, start)).or_default();
-                    all.entry(chunk.cell(at)).or_default().add(chunk.sums(at));
+                    let mut cell = chunk.cell(at);
+                    if cube == Cube::Host {
+                        cell[0] = hosts[&cell[0]];
+                    }
+                    all.entry(cell).or_default().add(chunk.sums(at));
                 }
             }
             Ok::<(), rusqlite::Error>(())
@@ -253,13 +267,17 @@ proptest! {
         let row = gone * 7_200;
         tx.execute("UPDATE levels SET since = ?1 WHERE name = 'row'", [row]).unwrap();
         let newer = Level::Hour.passing().iter().map(|cube| (Level::Hour, *cube));
-        for (level, cube) in newer.chain([(Level::Day, Cube::Loose), (Level::Day, Cube::Peer)]) {
+        let days = [Cube::Loose, Cube::Run, Cube::Peer, Cube::Host].map(|cube| (Level::Day, cube));
+        for (level, cube) in newer.chain(days) {
             let keys = rollups::keys(level, cube, &(i64::MIN..i64::MAX));
             tx.execute("DELETE FROM rollups WHERE key >= ?1 AND key < ?2", [keys.start, keys.end])
                 .unwrap();
         }
         let hour = rollups::key(Level::Hour, Cube::Peer, 0);
-        rollups::add_cells(&tx, hour, &[([1, 0], Sums::default())]).unwrap();
+        let run = rollups::key(Level::Day, Cube::Run, 0);
+        for key in [hour, run] {
+            rollups::add_cells(&tx, key, &[([1, 0], Sums::default())]).unwrap();
+        }
         for ((level, cube, start), cells) in &mut expected {
             if (*level, *cube) != (Level::Day, Cube::Peer) {
                 continue;

@@ -1,5 +1,6 @@
 //! Other sums: of hours by ports and processes while there are rows, in place of those by peer, which
-//! pairs tell about as quickly; of days by peer and what became of it; all in fewer bytes.
+//! pairs tell about as quickly; of days by peer and what became of it, by host, and by processes and
+//! who they were; all in fewer bytes.
 
 use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
@@ -14,13 +15,18 @@ use crate::rollups;
 use crate::rollups::Cube;
 use crate::rollups::Floors;
 use crate::rollups::Level;
-use crate::rollups::Summand;
 
 const DAY: i64 = Level::Day.span();
 
-/// Level 1, cube 1.
+/// Sums of level 1, cube 1, and level 2, cube 5. Whoever scans all ports of this machine makes as many
+/// peers that differ in nothing else.
 pub(super) const V6: Step = Step {
-    sql: "DELETE FROM rollups WHERE key >= 9 << 40 AND key < 10 << 40;",
+    sql: "DELETE FROM rollups WHERE key >= 9 << 40 AND key < 10 << 40
+            OR key >= 21 << 40 AND key < 22 << 40;
+          DROP INDEX peers_by_key;
+          CREATE INDEX peers_by_key ON peers(raddr_id, domain_id, rport, lport);
+          DROP INDEX actors_by_key;
+          CREATE INDEX actors_by_key ON actors(exe_id, pexe_id, place_id, laddr_id, netns);",
     then: Some(change_sums),
 };
 
@@ -31,6 +37,12 @@ fn change_sums(tx: &Transaction<'_>) -> Sql<()> {
     let by_peer = rollups::keys(Level::Day, Cube::Peer, &(whole..i64::MAX));
     tx.execute("DELETE FROM rollups WHERE key >= ?1 AND key < ?2", [by_peer.start, by_peer.end])?;
     let by_peer = rollups::keys(Level::Day, Cube::Peer, &(i64::MIN..whole));
+    // Each peer is one of its host; that there are several takes no more than time.
+    let [from, to] = [Cube::Peer, Cube::Host].map(|cube| rollups::key(Level::Day, cube, 0));
+    tx.execute(
+        "INSERT INTO rollups SELECT key + ?3, sums FROM rollups WHERE key >= ?1 AND key < ?2",
+        [by_peer.start, by_peer.end, to - from],
+    )?;
     rollups::repack(tx, |key, cell| match by_peer.contains(&key) {
         true => [cell[0], UNKNOWN_OUTCOME],
         false => cell,
@@ -67,15 +79,14 @@ fn add_sums(tx: &Transaction<'_>, whole: i64) -> Sql<()> {
             join(tx, day)?;
         }
         day = this;
-        let rows = stored
-            .iter()
-            .map(|row| Ok(Summand::new(row, interner.ports(tx, row.peer)?)))
-            .collect::<Sql<Vec<_>>>()?;
+        let rows = stored.iter().map(|row| interner.summand(tx, row)).collect::<Sql<Vec<_>>>()?;
         let hours = Level::Hour.passing().iter().map(|cube| (Level::Hour, *cube));
-        for which in hours.chain([(Level::Day, Cube::Loose)]) {
+        for which in hours.chain([(Level::Day, Cube::Loose), (Level::Day, Cube::Run)]) {
             rollups::add_to(tx, which, &rows, |_| true)?;
         }
-        rollups::add_to(tx, (Level::Day, Cube::Peer), &rows, |start| start >= whole)?;
+        for cube in [Cube::Peer, Cube::Host] {
+            rollups::add_to(tx, (Level::Day, cube), &rows, |start| start >= whole)?;
+        }
         from = time.end;
     }
     join(tx, day)
@@ -84,6 +95,6 @@ fn add_sums(tx: &Transaction<'_>, whole: i64) -> Sql<()> {
 /// Makes one of the parts of a day, which is counted from 1970.
 fn join(tx: &Transaction<'_>, day: Option<i64>) -> Sql<()> {
     let Some(day) = day else { return Ok(()) };
-    let mut cubes = [Cube::Loose, Cube::Peer].into_iter();
+    let mut cubes = [Cube::Loose, Cube::Run, Cube::Peer, Cube::Host].into_iter();
     cubes.try_for_each(|cube| rollups::join(tx, (Level::Day, cube), day * DAY))
 }

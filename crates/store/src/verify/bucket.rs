@@ -115,6 +115,7 @@ impl Differences {
             let by = match cube {
                 Cube::Actor => "program",
                 Cube::Peer => "other end",
+                Cube::Host => "host",
                 Cube::Pair => "program and other end",
                 Cube::Lport => "local port",
                 Cube::Rport => "remote port",
@@ -194,7 +195,7 @@ fn scan(
 
 /// Shows `each` cell of a part of the cells of a stored sum, once; false if there is no such sum.
 fn read(
-    conn: &Connection,
+    (conn, known): (&Connection, &Known),
     which: (Level, Cube),
     start: i64,
     part: Part,
@@ -202,13 +203,14 @@ fn read(
 ) -> Result<Result<bool, BadPack>, Stop> {
     let mut cells: Vec<([u64; 2], Sums)> = Vec::new();
     let found = scan(conn, which, start, |cell, sums| {
+        let cell = known.cell(which.1, cell);
         if part.has(cell) {
             cells.push((cell, sums));
         }
         Ok(())
     })?;
-    // Of a sum in parts, cells may be in several.
-    if !matches!(found, Ok(0 | 1)) {
+    // Of a sum in parts, cells may be in several; of a host there may be several in one.
+    if !matches!(found, Ok(0 | 1)) || which.1 == Cube::Host {
         cells.sort_by_key(|(cell, _)| *cell);
     }
     for same in cells.chunk_by(|(one, _), (other, _)| one == other) {
@@ -243,7 +245,7 @@ impl Against<'_> {
         let mut expected = expected;
         let known = expected.is_some();
         let part = self.part;
-        let read = read(conn, which, start, part, |cell, sums| {
+        let read = read((conn, self.known), which, start, part, |cell, sums| {
             // Processes go with the rows.
             if known || which.1 != Cube::Run {
                 found.lost += u64::from(self.known.lacks_cell(which.1, cell));
@@ -291,17 +293,16 @@ fn words(should: Option<&Sums>, is: Option<&Sums>) -> String {
     format!("{} where it should be {}", say(is), say(should))
 }
 
-/// Adds up a stored sum by the first or the second of its two numbers.
+/// Adds up a stored sum by what `number` makes of a cell.
 pub(super) fn margin(
     conn: &Connection,
     which: (Level, Cube),
     start: i64,
-    second: bool,
+    number: impl Fn([u64; 2]) -> u64,
 ) -> Result<Option<HashMap<u64, Sums>>, Stop> {
     let mut sums: HashMap<u64, Sums> = HashMap::new();
     let found = scan(conn, which, start, |cell, more| {
-        let number = if second { cell[1] } else { cell[0] };
-        sums.entry(number).or_default().add(more);
+        sums.entry(number(cell)).or_default().add(more);
         Ok(())
     })?;
     Ok(found.is_ok().then_some(sums))

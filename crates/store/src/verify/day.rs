@@ -247,12 +247,18 @@ impl Look<'_> {
         let hours = hours.filter(|hour| *hour >= self.floors.hour && *hour < self.floors.row);
         all.extend(hours.map(|hour| (Level::Hour, hour)));
         for (level, start) in all {
-            for (cube, second) in [(Cube::Actor, false), (Cube::Peer, true)] {
+            for cube in [Cube::Actor, Cube::Peer, Cube::Host] {
                 if !level.lasting().contains(&cube) {
                     continue;
                 }
-                let single = bucket::margin(self.conn, (level, cube), start, false)?;
-                let pairs = bucket::margin(self.conn, (level, Cube::Pair), start, second)?;
+                let own = |cell: [u64; 2]| self.known.cell(cube, cell)[0];
+                let of_pair = |[actor, peer]: [u64; 2]| match cube {
+                    Cube::Actor => actor,
+                    Cube::Host => self.known.host(peer),
+                    _ => peer,
+                };
+                let single = bucket::margin(self.conn, (level, cube), start, own)?;
+                let pairs = bucket::margin(self.conn, (level, Cube::Pair), start, of_pair)?;
                 if let (Some(single), Some(pairs)) = (single, pairs)
                     && !bucket::agree(&single, &pairs)
                 {

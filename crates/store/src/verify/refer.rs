@@ -1,11 +1,13 @@
 //! Whether what numbers refer to is there.
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 use rusqlite::Connection;
 
 use crate::blocks::Stored;
 use crate::classify::Sql;
+use crate::parties::Host;
 use crate::parties::Ports;
 use crate::rollups::Cube;
 use crate::rollups::Summand;
@@ -61,6 +63,8 @@ pub(super) struct Known {
     processes: Ids,
     /// By peer: local port, remote port, which of them is the row's own.
     ports: Vec<Ports>,
+    /// By peer: the first with its address and name.
+    hosts: Vec<i64>,
 }
 
 impl Known {
@@ -70,8 +74,12 @@ impl Known {
             peers: Ids::read(conn, "peers")?,
             processes: Ids::read(conn, "processes")?,
             ports: Vec::new(),
+            hosts: Vec::new(),
         };
-        let mut stmt = conn.prepare("SELECT id, lport, rport, loose FROM peers")?;
+        let mut first: HashMap<Host, i64> = HashMap::new();
+        let mut stmt = conn.prepare(
+            "SELECT id, lport, rport, loose, raddr_id, domain_id FROM peers ORDER BY id",
+        )?;
         let mut rows = stmt.query([])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
@@ -80,6 +88,11 @@ impl Known {
             };
             if at >= known.ports.len() {
                 known.ports.resize(at + 1, (0, 0, 0));
+                known.hosts.resize(at + 1, 0);
+            }
+            let host = *first.entry((row.get(4)?, row.get(5)?)).or_insert(id);
+            if let Some(slot) = known.hosts.get_mut(at) {
+                *slot = host;
             }
             if let Some(slot) = known.ports.get_mut(at) {
                 *slot = (row.get(1)?, row.get(2)?, row.get(3)?);
@@ -99,18 +112,33 @@ impl Known {
     pub(super) fn lacks_cell(&self, cube: Cube, [first, second]: [u64; 2]) -> bool {
         match cube {
             Cube::Actor => !self.actors.has(first),
-            Cube::Peer => !self.peers.has(first),
+            Cube::Peer | Cube::Host => !self.peers.has(first),
             Cube::Pair => !self.actors.has(first) || !self.peers.has(second),
             Cube::Loose => !self.actors.has(first) || !self.peers.has(Cube::ends(second).0),
-            Cube::Run => !self.processes.has(first),
+            Cube::Run => !self.processes.has(first) || !self.actors.has(Cube::moved_by(second).1),
             Cube::Lport | Cube::Rport | Cube::Clock => false,
         }
     }
 
-    /// A row as sums have it.
+    /// A row as sums have it, but for the peer that stands for its host: always the first.
     pub(super) fn summand(&self, row: &Stored) -> Summand {
         let at = usize::try_from(row.peer).unwrap_or(usize::MAX);
-        Summand::new(row, self.ports.get(at).copied().unwrap_or((0, 0, 0)))
+        let host = self.hosts.get(at).copied().unwrap_or(row.peer);
+        Summand::new(row, self.ports.get(at).copied().unwrap_or((0, 0, 0)), host)
+    }
+
+    /// A cell as [`Known::summand`] would have it.
+    pub(super) fn cell(&self, cube: Cube, [first, second]: [u64; 2]) -> [u64; 2] {
+        if cube != Cube::Host {
+            return [first, second];
+        }
+        [self.host(first), second]
+    }
+
+    /// The peer that stands for the host of this one.
+    pub(super) fn host(&self, peer: u64) -> u64 {
+        let host = usize::try_from(peer).ok().and_then(|at| self.hosts.get(at));
+        host.map_or(peer, |host| host.cast_unsigned())
     }
 }
 

@@ -8,6 +8,7 @@ pub mod runs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use femtosnitch_model::Image;
 use femtosnitch_model::Row;
@@ -19,6 +20,7 @@ use femtosnitch_store::NoUsers;
 use femtosnitch_store::Options;
 use femtosnitch_store::Query;
 use femtosnitch_store::Reader;
+use femtosnitch_store::StoreError;
 use femtosnitch_store::Writer;
 use rusqlite::Connection;
 
@@ -41,7 +43,14 @@ pub fn open_chained(path: &Path) -> Writer {
 }
 
 pub fn open(path: &Path) -> Writer {
-    Writer::open(path, &Options::default()).unwrap().0
+    for _ in 0..500 {
+        match Writer::open(path, &Options::default()) {
+            // A child of another test has the lock as well, from its fork(2) to its execve(2).
+            Err(StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(10)),
+            other => return other.unwrap().0,
+        }
+    }
+    panic!("somebody else has it");
 }
 
 pub fn by(dimensions: &[Dimension]) -> Query {

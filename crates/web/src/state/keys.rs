@@ -63,6 +63,12 @@ pub fn open_key(state_dir: &Path, life: Duration) -> io::Result<String> {
     Ok(format!("{message}.{}", hex(&mac.finalize().into_bytes())))
 }
 
+/// Whether a server has ever run with this state directory.
+#[must_use]
+pub fn has_token(state_dir: &Path) -> bool {
+    state_dir.join(super::TOKEN).exists()
+}
+
 /// Keys that were used.
 #[derive(Debug, Default)]
 pub(crate) struct UsedKeys(HashMap<String, i64>);

@@ -8,13 +8,16 @@ use serde_json::Value;
 /// Seconds that Now shows.
 const RECENT: i64 = 180;
 
+/// How what stands for the largest things of a dimension begins: `{largest 9 exe}`.
+const LARGEST: &str = "{largest ";
+
 /// A view, and what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) name: String,
     /// Asked at once.
     pub(super) first: Vec<String>,
-    /// Asked when the first report has come.
+    /// Asked when the answers to those have come.
     pub(super) then: Vec<String>,
 }
 
@@ -22,6 +25,8 @@ pub(super) struct View {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
     known: Vec<(&'static str, String)>,
+    /// By dimension, what is largest first.
+    largest: Vec<(String, Vec<String>)>,
 }
 
 /// Reads the record. Live data and the state of the daemon are no questions to the history.
@@ -33,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Vec<View>> {
             continue;
         };
         let view = views.last_mut().context("a question before the first view")?;
-        let is_later = ["{began}", "{ended}", "{before}", "{width}", "{aligned}"]
+        let is_later = ["{began}", "{ended}", "{before}", "{width}", "{aligned}", LARGEST]
             .iter()
             .any(|name| question.contains(name));
         match question {
@@ -52,23 +57,18 @@ pub(super) fn read(text: &str) -> Result<Vec<View>> {
 impl Answers {
     /// About the time from `since` to `until`, and this program.
     pub(super) fn new(since: i64, until: i64, exe: &str) -> Self {
-        let exe = exe.bytes().map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        });
         let known = vec![
             ("since", since.to_string()),
             ("recent", (until - RECENT).to_string()),
             ("offset", "3600".to_owned()),
-            ("exe", exe.collect()),
+            ("exe", encoded(exe)),
         ];
-        Self { known }
+        Self { known, largest: Vec::new() }
     }
 
-    /// With what the first report tells.
-    pub(super) fn with(&self, report: &Value) -> Result<Self> {
+    /// With what the first reports tell: questions and their answers.
+    pub(super) fn with(&self, reports: &[(&str, Value)]) -> Result<Self> {
+        let (_, report) = reports.first().context("no report first")?;
         let number = |at: &str| report.pointer(at).and_then(Value::as_i64);
         let (began, ended) = number("/span/since")
             .zip(number("/span/until"))
@@ -84,12 +84,36 @@ impl Answers {
             let aligned = -(start - (ended - began)).rem_euclid(width);
             known.extend([("width", width.to_string()), ("aligned", aligned.to_string())]);
         }
-        Ok(Self { known })
+        let largest = reports.iter().filter_map(|(question, report)| {
+            let by = question.split(['?', '&']).find_map(|part| part.strip_prefix("by="))?;
+            let answers = report.get("answers")?.as_array()?;
+            let key = |answer: &Value| match answer.pointer("/keys/0") {
+                Some(Value::String(text)) => Some(text.clone()),
+                other => other.map(Value::to_string),
+            };
+            Some((by.to_owned(), answers.iter().filter_map(key).collect()))
+        });
+        Ok(Self { known, largest: largest.collect() })
+    }
+
+    /// With filters for the largest things in place of what stands for them.
+    fn filled(&self, mut text: String) -> Option<String> {
+        while let Some((before, rest)) = text.split_once(LARGEST) {
+            let (named, after) = rest.split_once('}')?;
+            let (most, dimension) = named.split_once(' ')?;
+            let (_, values) = self.largest.iter().find(|(by, _)| by == dimension)?;
+            let values = values.iter().take(most.parse().ok()?);
+            let filters: Vec<String> =
+                values.map(|value| format!("filter={dimension}%3D{}", encoded(value))).collect();
+            text = format!("{}{}{after}", before.strip_suffix("filter=")?, filters.join("&"));
+        }
+        Some(text)
     }
 
     /// A question as it is asked. What has no end ends at `until`, since the history does.
     pub(super) fn fill(&self, question: &str, until: i64) -> Result<String> {
-        let mut text = question.to_owned();
+        let text = self.filled(question.to_owned());
+        let mut text = text.with_context(|| format!("no report told the largest of {question}"))?;
         for (name, value) in &self.known {
             text = text.replace(&format!("{{{name}}}"), value);
         }
@@ -101,6 +125,17 @@ impl Answers {
         }
         Ok(text)
     }
+}
+
+/// As an address has it.
+fn encoded(text: &str) -> String {
+    let one = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(one).collect()
 }
 
 #[cfg(test)]
@@ -135,12 +170,35 @@ mod tests {
             "span": { "since": 1_000, "until": 9_000 },
             "series": { "start": 960, "width": 60 },
         });
-        let answers = answers.with(&report).unwrap();
+        let answers = answers.with(&[("/report?by=exe", report)]).unwrap();
         let asked = "/report?since={before}&until={began}&bucket={width}&offset={aligned}";
         assert_eq!(
             answers.fill(asked, 9_000).unwrap(),
             "/report?since=-7000&until=1000&bucket=60&offset=-40"
         );
+    }
+
+    #[test]
+    fn the_largest_are_filters() {
+        let span = serde_json::json!({ "since": 1, "until": 9 });
+        let told = |keys: &[Value]| {
+            let answers: Vec<Value> =
+                keys.iter().map(|key| serde_json::json!({ "keys": [key] })).collect();
+            serde_json::json!({ "span": span, "answers": answers })
+        };
+        let reports = [
+            ("/report?by=exe&since={since}", told(&["/a b".into(), "/c".into(), "/d".into()])),
+            ("/report?since={since}&by=rport", told(&[443.into()])),
+        ];
+        let answers = Answers::new(1, 9, "/a").with(&reports).unwrap();
+        let asked = "/report?by=exe,rport&since={began}&until={ended}&filter={largest 2 exe}\
+                     &filter={largest 14 rport}";
+        assert_eq!(
+            answers.fill(asked, 9).unwrap(),
+            "/report?by=exe,rport&since=1&until=9&filter=exe%3D/a%20b&filter=exe%3D/c\
+             &filter=rport%3D443"
+        );
+        assert!(answers.fill("/report?filter={largest 2 org}", 9).is_err());
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Dashboard {
         let (config, _) = Config::load(paths)?;
         let mut command = Command::new(OURSELVES);
         command.arg("--root").arg(paths.root()).args(["web", "--child"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        // It ends with its input: signals may not reach what runs as another user.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         if io::stdout().is_terminal() {
             // The table has the screen to itself.
             command.stderr(super::log_file(paths)?);
@@ -65,7 +66,7 @@ impl Dashboard {
 
 impl Drop for Dashboard {
     fn drop(&mut self) {
-        // It may have ended by the same Ctrl-C.
+        // It may have ended by the same Ctrl-C. Waiting closes its input first.
         drop(signal::terminate(self.child.id()));
         drop(self.child.wait());
     }
