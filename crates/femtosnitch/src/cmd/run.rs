@@ -1,4 +1,4 @@
-//! `femtosnitch run`: the daemon, the dashboard and a live table together, for trying it out.
+//! `femtosnitch run`: the daemon, the dashboard and the live view together, for trying it out.
 
 mod dashboard;
 

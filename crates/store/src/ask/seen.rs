@@ -81,6 +81,8 @@ pub(crate) struct Lookups {
     ports: Vec<(u16, u16, u8)>,
     /// By process.
     pids: Vec<u32>,
+    /// State of the history (`PRAGMA data_version`) that they are of.
+    version: Option<i64>,
 }
 
 /// Puts `value` at `id` of a list that grows as it has to.
@@ -110,8 +112,13 @@ impl Lookups {
         Ok(())
     }
 
-    /// Reads those of processes. Their ids may be given again.
+    /// Reads those of processes, once anything was written: their ids may be given again.
     pub(super) fn read_pids(&mut self, conn: &Connection) -> Sql<()> {
+        let version = conn.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if self.version == Some(version) {
+            return Ok(());
+        }
+        self.version = None;
         self.pids.clear();
         let mut stmt = conn.prepare_cached("SELECT id, pid FROM processes")?;
         let mut rows = stmt.query([])?;
@@ -119,6 +126,7 @@ impl Lookups {
             let pid = u32::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
             put_at(&mut self.pids, row.get(0)?, pid);
         }
+        self.version = Some(version);
         Ok(())
     }
 
