@@ -26,7 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_readers: 16, reader_buffer: 1 << 20 }
+        Self { max_readers: 16, reader_buffer: 8 << 20 }
     }
 }
 

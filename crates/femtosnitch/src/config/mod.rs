@@ -294,7 +294,7 @@ pub struct Live {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { max_readers: 32, reader_buffer: 1 << 20 }
+        Self { max_readers: 32, reader_buffer: 8 << 20 }
     }
 }
 
