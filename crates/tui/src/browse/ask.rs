@@ -221,8 +221,8 @@ fn serve(shared: &Shared, source: &Source, tell: &impl Fn(Reply)) {
             if cancel.is_cancelled() {
                 break;
             }
-            // Without a history the others have no answer either.
-            let over = matches!(told, Err(Trouble::History(_)));
+            // Without a history, or with a filter that makes no sense, the others have none either.
+            let over = told.is_err();
             tell(Reply { ticket, left: if over { 0 } else { left }, told });
             if over {
                 break;

@@ -95,11 +95,12 @@ impl Browse {
             Done::Ask => self.ask_values(),
             Done::Left => {
                 self.over = None;
-                Vec::new()
+                vec![self.withdraw_values()]
             }
             Done::This(filter) => {
                 self.over = None;
-                self.add_filter(filter)
+                let withdraw = self.withdraw_values();
+                self.add_filter(filter).into_iter().chain([withdraw]).collect()
             }
         }
     }

@@ -184,6 +184,10 @@ impl Page {
             Ok(Told::System(system)) => known.system = Some(system),
             // It belongs to a list to choose from.
             Ok(Told::Values(_)) => {}
+            // What was known answers another question.
+            Err(trouble @ Trouble::Question(_)) => {
+                *known = Known { trouble: Some(trouble), at: now, ..Known::default() };
+            }
             Err(trouble) => known.trouble = Some(trouble),
         }
     }

@@ -64,9 +64,9 @@ pub(crate) struct Notice {
 /// What is to be done outside.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// For the page.
+    /// For the page; in place of what was asked before. None: only withdraws that.
     Ask(u64, Vec<Question>),
-    /// For what lies over it.
+    /// For what lies over it, likewise.
     AskAside(u64, Vec<Question>),
     Copy(String),
     Save {
@@ -166,8 +166,13 @@ impl Browse {
     pub(crate) fn pop(&mut self) -> Vec<Effect> {
         let Some(page) = self.above.pop() else { return Vec::new() };
         self.page = page;
-        // Its questions were withdrawn by those of the level below.
-        if self.page.waits.is_some() { self.ask() } else { self.tick() }
+        // Its questions were withdrawn by those of the level below, which nobody waits for any more.
+        let mut effects = if self.page.waits.is_some() { self.ask() } else { self.tick() };
+        if effects.is_empty() {
+            self.tickets += 1;
+            effects.push(Effect::Ask(self.tickets, Vec::new()));
+        }
+        effects
     }
 
     /// Takes in what time it is. To be called at [`Browse::wakes`].
@@ -212,16 +217,9 @@ impl Browse {
         if self.page.waits != Some(reply.ticket) {
             return;
         }
-        let wrong = match &reply.told {
-            Err(Trouble::Question(why)) => Some(why.clone()),
-            _ => None,
-        };
         self.page.take(reply.told, self.now);
         if reply.left == 0 {
             self.page.waits = None;
-        }
-        if let Some(why) = wrong {
-            self.complain(why);
         }
         self.settle();
     }
@@ -239,6 +237,13 @@ impl Browse {
         self.aside = self.tickets;
         let question = Question::Values { dimension, prefix, query };
         vec![Effect::AskAside(self.aside, vec![question])]
+    }
+
+    /// Nobody waits for values any more.
+    pub(crate) fn withdraw_values(&mut self) -> Effect {
+        self.tickets += 1;
+        self.aside = self.tickets;
+        Effect::AskAside(self.aside, Vec::new())
     }
 
     fn aside(&mut self, reply: Reply) -> Vec<Effect> {

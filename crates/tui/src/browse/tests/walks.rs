@@ -68,6 +68,40 @@ fn filters_stack_turn_around_and_go() {
 }
 
 #[test]
+fn a_question_that_makes_no_sense_shows_no_other_answer() {
+    let mut desk = Desk::new();
+    desk.press("Right");
+    for keys in ["", "Esc Backspace Enter"] {
+        desk.press(keys);
+        assert!(desk.shows("MiB"));
+        desk.press("/");
+        desk.type_in("user=nobody-here");
+        desk.press("Enter");
+        assert!(desk.shows("user=nobody-here") && desk.shows("This cannot be asked"));
+        assert!(desk.shows("there is no user `nobody-here`"), "{}", desk.screen());
+        assert!(!desk.shows("MiB") && !desk.shows("/usr/bin/curl"), "{}", desk.screen());
+        assert!(desk.state.page.waits.is_none() && desk.state.len() == 0);
+    }
+    desk.press("Backspace");
+    assert!(desk.shows("MiB") && !desk.shows("This cannot be asked"));
+}
+
+#[test]
+fn what_nobody_waits_for_is_withdrawn() {
+    let mut desk = Desk::new();
+    desk.press("Enter");
+    assert_eq!((desk.asked, desk.withdrawn), (2, 0));
+    desk.press("Esc");
+    assert_eq!((desk.asked, desk.withdrawn), (2, 1), "the page above is known already");
+    desk.press("Esc");
+    assert_eq!(desk.withdrawn, 1, "there is no level above");
+    desk.press("/ Esc");
+    assert_eq!(desk.withdrawn, 2, "values to choose from");
+    desk.press("/ Enter");
+    assert_eq!((desk.asked, desk.withdrawn), (3, 3));
+}
+
+#[test]
 fn the_type_ahead_offers_what_there_is() {
     let mut desk = Desk::new();
     desk.press("/");
