@@ -1,5 +1,7 @@
 //! What inputs do.
 
+use femtosnitch_model::escape_harmful;
+use femtosnitch_model::is_harmful;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::EventKind;
 use femtosnitch_store::Filter;
@@ -327,12 +329,16 @@ impl Browse {
             self.complain("there is nothing to copy here");
             return Vec::new();
         }
+        // Pasted into a shell, a line's end would run it, and others end the paste first.
+        let harmful = text.chars().any(is_harmful);
+        let text = if harmful { escape_harmful(&text) } else { text };
         let Some(sequence) = clipboard::sequence(&text) else {
             self.complain("that is more than terminals copy");
             return Vec::new();
         };
         let shown = clip(&shown(&text, false), 36, "…");
-        self.say(format!("copied {shown} (OSC 52: some terminals refuse it)"));
+        let escaped = if harmful { ", escaped" } else { "" };
+        self.say(format!("copied{escaped}: {shown} (OSC 52: some terminals refuse it)"));
         vec![Effect::Copy(sequence)]
     }
 
