@@ -19,6 +19,7 @@ use super::page::Page;
 use super::page::Pointer;
 use super::page::Subject;
 use super::panes;
+use super::panes::Pane;
 use super::panes::Target;
 use super::picker::Choice;
 use super::picker::Picker;
@@ -89,8 +90,9 @@ impl Browse {
             Action::Help => self.show(Over::Help(0)),
             Action::Again => self.ask(),
             Action::Pane(forth) => {
-                let count = panes::of(&self.page).len();
-                self.focus(turn(self.page.pane, count, forth))
+                let all = panes::of(&self.page);
+                let next = turn(panes::focus(&self.page, &all), all.len(), forth);
+                all.get(next).map_or_else(Vec::new, |pane| self.focus(*pane))
             }
             Action::Pointer(right) => self.point(right),
             Action::Mark => {
@@ -183,8 +185,8 @@ impl Browse {
         shown.0.iter().filter_map(|(at, ..)| Column::ALL.get(*at).copied()).collect()
     }
 
-    pub(crate) fn focus(&mut self, pane: usize) -> Vec<Effect> {
-        self.page.pane = pane;
+    pub(crate) fn focus(&mut self, pane: Pane) -> Vec<Effect> {
+        self.page.pane = Some(pane);
         self.page.cursor = Cursor::default();
         Vec::new()
     }

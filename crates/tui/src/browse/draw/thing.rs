@@ -51,7 +51,7 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, places: Places) {
         }
         return;
     }
-    let focus = page.pane.min(all.len() - 1);
+    let focus = panes::focus(page, &all);
     let grid = panes::is_grid(places.list, all.len());
     if !grid {
         tabs(ink, buf, Rect { height: 1, ..places.list }, focus);
