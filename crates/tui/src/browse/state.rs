@@ -293,17 +293,24 @@ impl Browse {
     }
 
     fn saved(&mut self, name: &str, result: io::Result<()>) {
-        let Some(Over::Save(save)) = &mut self.over else { return };
-        match result {
-            Ok(()) => {
-                self.over = None;
+        // The box may have been left, or tell of another file by now.
+        let own = match &mut self.over {
+            Some(Over::Save(save)) if save.editor.text().trim() == name => Some(save),
+            _ => None,
+        };
+        match (result, own) {
+            (Ok(()), own) => {
+                if own.is_some() {
+                    self.over = None;
+                }
                 self.say(format!("saved as {name}, readable for you alone"));
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            (Err(error), Some(save)) if error.kind() == io::ErrorKind::AlreadyExists => {
                 save.replaces = true;
                 save.wrong = Some(format!("{name} is there: Enter again replaces it"));
             }
-            Err(error) => save.wrong = Some(format!("cannot write {name}: {error}")),
+            (Err(error), Some(save)) => save.wrong = Some(format!("cannot write {name}: {error}")),
+            (Err(error), None) => self.complain(format!("cannot write {name}: {error}")),
         }
     }
 

@@ -2,9 +2,13 @@
 
 use femtosnitch_store::Dimension;
 
+use super::super::Answered;
 use super::super::page::Subject;
+use super::super::state::Answer;
+use super::super::state::Over;
 use super::desk::Desk;
 use super::history::NOW;
+use crate::input::Input;
 
 #[test]
 fn a_program_is_told_from_all_sides() {
@@ -126,7 +130,18 @@ fn what_is_shown_is_saved_and_nothing_replaced_unasked() {
     desk.type_in("a.csv");
     desk.press("Enter");
     assert!(desk.shows("Enter again replaces it"));
-    desk.press("Esc s Ctrl-U");
+    // It may take its time: what is typed meanwhile is another name, which nobody agreed to replace.
+    for (name, replaces) in [("a.csv", true), ("b.csv", false)] {
+        desk.press("Esc s Ctrl-U");
+        desk.type_in(name);
+        let there = Err(std::io::ErrorKind::AlreadyExists.into());
+        desk.input(Input::Answer(Answered(Answer::Saved("a.csv".to_owned(), there))));
+        assert!(matches!(&desk.state.over, Some(Over::Save(it)) if it.replaces == replaces));
+    }
+    desk.press("Esc");
+    desk.input(Input::Answer(Answered(Answer::Saved("c.csv".to_owned(), Ok(())))));
+    assert!(desk.shows("saved as c.csv"), "though the box was left");
+    desk.press("s Ctrl-U");
     desk.type_in("b.json");
     desk.press("Enter");
     let saved = std::fs::read_to_string(desk.dir.path().join("b.json")).unwrap();
