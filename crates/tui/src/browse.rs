@@ -80,6 +80,8 @@ pub struct Setup {
     pub by: Dimension,
     /// From this unix second on; `None` from the beginning.
     pub since: Option<i64>,
+    /// Whether that is so long ago, and goes along with the time, or stays where it is.
+    pub ago: bool,
     /// Until this one, not included; `None` until now, whenever that is.
     pub until: Option<i64>,
     /// Of these, as `query --where` takes them.
@@ -164,7 +166,10 @@ pub fn run(
 fn begin(setup: &Setup, now: i64) -> Browse {
     let range = match (setup.since, setup.until) {
         (None, until) => Range { since: Since::All, until },
-        (Some(since), None) => Range::last(now.saturating_sub(since).max(range::SHORTEST)),
+        (Some(since), None) if setup.ago => {
+            Range::last(now.saturating_sub(since).max(range::SHORTEST))
+        }
+        (Some(since), None) => Range { since: Since::At(since), until: None },
         (Some(since), Some(until)) => Range::between(since, until),
     };
     let page = Page::new(Subject::History { by: setup.by }, range, setup.filters.clone());

@@ -45,6 +45,7 @@ pub fn run(paths: &Paths, args: &TuiArgs) -> anyhow::Result<ExitCode> {
         read_time: |text, now| text.parse::<When>().map(|when| when.seconds(now)),
         by: args.by.dimension,
         since,
+        ago: matches!(args.since, When::Ago(_)),
         until,
         filters: args.filters.clone(),
         theme: Theme::from_env(),

@@ -129,7 +129,7 @@ pub(crate) fn draw(state: &Browse, theme: &Theme, frame: &mut Frame<'_>) {
             match &state.page.subject {
                 Subject::History { by } => table::draw(ink, buf, places, *by),
                 Subject::Thing { .. } => thing::draw(ink, buf, places),
-                Subject::Events => lists::events(ink, buf, places.list),
+                Subject::Events => lists::events(ink, buf, places),
                 Subject::System => lists::system(ink, buf, places.list),
             }
         }

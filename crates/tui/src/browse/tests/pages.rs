@@ -67,6 +67,24 @@ fn events_lead_to_their_moment() {
 }
 
 #[test]
+fn events_that_are_left_out_take_no_line_from_the_list() {
+    let mut desk = Desk::new();
+    desk.press("E");
+    let one = desk.state.page.known.events.clone().unwrap().remove(0);
+    let events =
+        (0..40).map(|at| femtosnitch_store::Event { detail: format!("no {at}"), ..one.clone() });
+    desk.state.page.known.events = Some(events.collect());
+    desk.state.page.known.events_left_out = 7;
+    desk.press("End");
+    assert!(desk.shows("7 earlier events") && desk.shows("no 39"), "{}", desk.screen());
+    assert_eq!(desk.state.page.cursor.at, 39);
+    let list = desk.state.places().list;
+    assert_eq!(desk.state.room(), usize::from(list.height) - 1);
+    let below = desk.screen().lines().position(|line| line.contains("7 earlier")).unwrap();
+    assert_eq!(usize::from(list.bottom()), below);
+}
+
+#[test]
 fn times_without_a_watch_are_told() {
     let mut desk = Desk::new();
     let note = desk.line("Not watched");

@@ -84,6 +84,33 @@ fn the_pointer_stays_at_its_time() {
 }
 
 #[test]
+fn a_program_has_one_layer_at_a_time() {
+    let mut desk = Desk::new();
+    desk.press("Enter");
+    let payload = desk.line("www.example.org");
+    desk.press("w");
+    let wire = desk.line("www.example.org");
+    assert_ne!(payload, wire);
+    assert!(!desk.line(" 0 ─").contains("Payload"));
+    let mut detail = desk.state.page.known.detail.clone().unwrap();
+    let series = detail.series.as_mut().unwrap();
+    for point in series.lines.iter_mut().chain([&mut series.others]).flatten() {
+        (point.wire_send, point.wire_recv) = (None, None);
+    }
+    let other = &mut detail.breakdowns[0].answers[1];
+    (other.wire_send, other.wire_recv) = (None, None);
+    tell(&mut desk, Told::Detail(detail));
+    // What was not measured is not nothing, and not the other layer.
+    assert!(desk.line("cdn.example.net").ends_with("          –"), "{}", desk.screen());
+    assert!(desk.screen().lines().any(|line| line.trim_start().starts_with("Payload ")));
+    // Who launched it, too.
+    desk.press("BackTab");
+    let tree = desk.line("systemd");
+    desk.press("w");
+    assert_ne!(desk.line("systemd"), tree);
+}
+
+#[test]
 fn a_side_is_known_by_what_it_is_of() {
     let mut desk = Desk::new();
     desk.press("Enter Tab");

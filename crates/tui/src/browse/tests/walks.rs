@@ -2,6 +2,8 @@
 
 use femtosnitch_store::Dimension;
 
+use super::super::Setup;
+use super::super::begin;
 use super::super::page::Subject;
 use super::super::range::Range;
 use super::desk::Desk;
@@ -99,6 +101,44 @@ fn what_nobody_waits_for_is_withdrawn() {
     assert_eq!(desk.withdrawn, 2, "values to choose from");
     desk.press("/ Enter");
     assert_eq!((desk.asked, desk.withdrawn), (3, 3));
+}
+
+#[test]
+fn many_filters_scroll() {
+    let mut desk = Desk::new();
+    desk.state.page.filters =
+        (1..=30).map(|port| format!("rport={port}").parse().unwrap()).collect();
+    desk.press("F");
+    assert!(desk.shows("rport=1 ") && desk.shows("Enter turns it around"));
+    for _ in 0..40 {
+        desk.press("Down");
+        let at = desk.state.page.filters.len();
+        assert!(desk.shows("Enter turns it around"), "{at}");
+    }
+    assert!(desk.shows("│ rport=30 ") && !desk.shows("│ rport=1 "), "{}", desk.screen());
+}
+
+#[test]
+fn a_moment_stays_and_so_long_ago_goes_along() {
+    let desk = Desk::new();
+    let begins = |ago| {
+        let setup = Setup {
+            database: desk.database(),
+            live_socket: desk.dir.path().join("live.sock"),
+            users: std::sync::Arc::new(super::history::People),
+            read_time: |_, _| Ok(None),
+            by: Dimension::Exe,
+            since: Some(NOW - 7_200),
+            ago,
+            until: None,
+            filters: Vec::new(),
+            theme: desk.theme,
+            home: None,
+        };
+        begin(&setup, NOW).page.range
+    };
+    assert_eq!(begins(true), Range::last(7_200));
+    assert_eq!(begins(false).bounds(NOW + 60), (Some(NOW - 7_200), NOW + 61));
 }
 
 #[test]
