@@ -104,6 +104,27 @@ fn what_nobody_waits_for_is_withdrawn() {
 }
 
 #[test]
+fn keys_that_find_nothing_are_not_offered() {
+    let mut desk = Desk::new();
+    assert!(desk.shows("Enter open") && desk.shows("i only"));
+    desk.press("/");
+    desk.type_in("rport=9");
+    desk.press("Enter");
+    assert!(desk.shows("No traffic in this time passes the filters"));
+    for hint in ["Enter open", "i only", "x all but", "y copy"] {
+        assert!(!desk.shows(hint), "{hint}");
+    }
+    let filters = desk.state.page.filters.clone();
+    desk.press("Enter i x y");
+    assert_eq!(desk.state.page.filters, filters);
+    assert!(desk.copied.is_empty() && desk.state.above.is_empty());
+    desk.press("E");
+    let units = desk.state.units;
+    desk.press("u");
+    assert_eq!(desk.state.units, units, "events have no bytes");
+}
+
+#[test]
 fn many_filters_scroll() {
     let mut desk = Desk::new();
     desk.state.page.filters =
