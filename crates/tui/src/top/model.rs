@@ -141,7 +141,7 @@ impl Model {
 
     /// No sample has come for a while: nothing moves.
     pub fn quiet(&mut self) {
-        self.clock = Clock::default();
+        self.clock.quiet();
         (self.interval, self.flows) = (0.0, 0);
         self.samples += 1;
         let groups = self.groups.iter_mut().map(|it| &mut it.traffic);

@@ -74,6 +74,15 @@ fn what_is_quiet_has_no_rates_and_keeps_its_sums() {
     view.update(Input::Tick);
     assert_eq!(view.rows()[0].rates, [[Some(0.0); 2]; 3]);
     assert_eq!(view.rows()[0].total, [Some(65_000_000), Some(6_000)]);
+    assert_eq!(view.peers()[0].rates[0], Some(0.0));
+    // Nothing of the time before counts when it goes on.
+    view.update(sample(1_020.0, vec![flow("/usr/bin/curl", 77, 1, 5, 5)]));
+    let curl = view.rows().iter().find(|row| &*row.exe == "/usr/bin/curl").unwrap();
+    assert_eq!(curl.rates, [[Some(5.0), Some(5.0)]; 3]);
+    let clock = view.model().clock();
+    let mut bars = vec![[0.0; 2]; clock.samples().count()];
+    view.model().all().bars(clock, false, &mut bars);
+    assert_eq!(bars, [[5.0, 5.0]]);
 }
 
 #[test]
@@ -101,6 +110,7 @@ fn connections_of_a_daemon_that_went_are_forgotten_when_it_is_back() {
     view.update(sample(1_020.0, vec![flow("/usr/bin/curl", 77, 1, 5, 5)]));
     assert_eq!(view.rows().iter().map(|row| row.open).sum::<u32>(), 1);
     assert_eq!(view.rows()[0].total, [Some(65_000_005), Some(6_005)]);
+    assert_eq!(view.rows()[0].rates[0], [Some(5.0), Some(5.0)]);
     for second in 0..6 {
         view.update(sample(1_021.0 + f64::from(second), Vec::new()));
     }
