@@ -4,7 +4,7 @@ mod flow;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl Sample {
 pub fn listen<A: Send + 'static>(
     socket: &Path,
     flows: bool,
-    tell: Sender<Input<A>>,
+    tell: SyncSender<Input<A>>,
 ) -> io::Result<()> {
     let socket: PathBuf = socket.to_owned();
     let listen = move || {
@@ -160,7 +160,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("live.sock");
         let server = LiveServer::start(&path, "9", Limits::default(), 0o600, None).unwrap();
-        let (send, receive) = mpsc::channel::<Input<()>>();
+        let (send, receive) = mpsc::sync_channel::<Input<()>>(4);
         listen(&path, true, send).unwrap();
         let next = || match receive.recv().unwrap() {
             Input::Feed(feed) => feed,
