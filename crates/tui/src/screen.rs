@@ -1,6 +1,7 @@
 //! The whole terminal for a while, given back however it ends.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,7 +27,9 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 /// before comes back when this is dropped, and before a panic prints its message.
 #[derive(Debug)]
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would write once more, and panic where both the terminal and standard error
+    /// are gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
 }
 
 impl Screen {
@@ -55,7 +58,7 @@ impl Screen {
         take()?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(PICTURE, io::stdout()));
         match Terminal::new(backend) {
-            Ok(terminal) => Ok(Some(Self { terminal })),
+            Ok(terminal) => Ok(Some(Self { terminal: ManuallyDrop::new(terminal) })),
             Err(error) => {
                 leave();
                 Err(error)
