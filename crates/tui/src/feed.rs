@@ -1,6 +1,7 @@
 //! The daemon's live feed as inputs: one sample a time, not one flow, so that a view wakes up once.
 
 mod flow;
+mod warnings;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use femtosnitch_api::{ClientError, Event, LiveClient, Status};
 use crate::input::Input;
 
 pub use flow::{Direction, End, Flow, Reader, Who};
+pub use warnings::Warnings;
 
 /// How often a daemon that is away is looked for.
 const RETRY: Duration = Duration::from_secs(1);
