@@ -38,7 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -106,7 +106,7 @@ pub struct Answered(pub(crate) Answer);
 struct Hands {
     page: Lane,
     aside: Lane,
-    tell: Sender<Input<Answered>>,
+    tell: SyncSender<Input<Answered>>,
     home: Option<PathBuf>,
     /// Each tells of a file that is written, or is gone once it is.
     saves: Vec<Receiver<()>>,
@@ -179,7 +179,7 @@ fn begin(setup: &Setup, now: i64) -> Browse {
 }
 
 impl Hands {
-    fn new(setup: Setup, tell: Sender<Input<Answered>>) -> io::Result<Self> {
+    fn new(setup: Setup, tell: SyncSender<Input<Answered>>) -> io::Result<Self> {
         let Setup { database, live_socket, users, home, .. } = setup;
         let source = Arc::new(Source { database, live_socket, users });
         let say = |wrap: fn(Reply) -> Answer| {
