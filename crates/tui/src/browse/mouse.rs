@@ -53,10 +53,11 @@ impl Browse {
     }
 
     fn wheel(&mut self, by: isize) -> Vec<Effect> {
+        let last = self.help_beyond();
         match &mut self.over {
             None => self.act(Action::Go(Step::By(by))),
             Some(Over::Help(line)) => {
-                *line = line.saturating_add_signed(by);
+                *line = line.saturating_add_signed(by).min(last);
                 Vec::new()
             }
             Some(_) => Vec::new(),

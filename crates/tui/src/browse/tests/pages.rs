@@ -168,6 +168,22 @@ fn what_is_shown_is_saved_and_nothing_replaced_unasked() {
 }
 
 #[test]
+fn help_ends_where_its_text_does() {
+    let mut desk = Desk::new();
+    desk.resize(60, 20);
+    desk.press("?");
+    let first = desk.screen();
+    desk.press("Down Down Down Down Down Down Down Down Down Down Down Down Down");
+    assert!(desk.shows("quit") && desk.screen() != first);
+    let last = desk.state.help_beyond();
+    assert!(matches!(desk.state.over, Some(Over::Help(line)) if line == last));
+    for _ in 0..last.div_ceil(5) {
+        desk.press("Up");
+    }
+    assert_eq!(desk.screen(), first);
+}
+
+#[test]
 fn help_shows_what_works_here() {
     let mut desk = Desk::new();
     desk.resize(100, 60);
