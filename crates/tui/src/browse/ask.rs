@@ -290,10 +290,10 @@ fn asked(
         Question::Program(exe) => Told::Program(reader.program(&exe)?),
         Question::Tree(query) => Told::Tree(reader.tree(&query, users, cancel)?),
         Question::Events { since, until, kinds, exe } => {
-            let mut events = reader.events(since, until, &kinds)?;
-            if let Some(exe) = exe {
-                events.retain(|event| event.exe == exe);
-            }
+            let mut events = match exe {
+                Some(exe) => reader.events_of(&exe, since, until, &kinds)?,
+                None => reader.events(since, until, &kinds)?,
+            };
             let left_out = events.len().saturating_sub(MOST_EVENTS);
             events.drain(..left_out);
             events.reverse();
