@@ -5,7 +5,7 @@ use femtosnitch_tui::screen::Screen;
 
 #[expect(clippy::panic, reason = "that is what it is for")]
 fn main() -> std::io::Result<()> {
-    let Some(mut screen) = Screen::enter()? else { return Ok(()) };
+    let Some(mut screen) = Screen::enter(|| ())? else { return Ok(()) };
     let inputs = Inputs::<()>::new();
     inputs.listen()?;
     screen.draw(|frame| {
