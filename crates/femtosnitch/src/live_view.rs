@@ -1,22 +1,17 @@
 //! What moves now, printed: as a table, or as JSON. Pure: a model in, text out.
 
-use std::collections::VecDeque;
-
 use femtosnitch_model::printable;
-use femtosnitch_tui::feed::{Feed, Sample};
+use femtosnitch_tui::feed::{Feed, Sample, Warnings};
 use femtosnitch_tui::top::{Badge, Executable, Model, News, Rates, executables};
 use serde_json::{Value, json};
 
 use crate::text::{self, Column, Style, Table};
 
-/// Warnings that are repeated with each table.
-const MAX_WARNINGS: usize = 3;
-
 /// What the feed has said since the view was started.
 #[derive(Debug, Default)]
 pub struct LiveView {
     model: Model,
-    warnings: VecDeque<String>,
+    warnings: Warnings,
     wire: bool,
 }
 
@@ -41,10 +36,17 @@ impl LiveView {
                 self.sample(&sample);
                 return true;
             }
-            Feed::Status(status) => status.warnings.into_iter().for_each(|text| self.warn(text)),
-            Feed::Warning(text) => self.warn(text),
+            Feed::Status(status) => {
+                self.warnings.status(status.warnings);
+            }
+            Feed::Warning(text) => {
+                self.warnings.tell(text);
+            }
             Feed::Down(_) => self.model.quiet(),
-            Feed::Up { .. } => self.model.forget_connections(),
+            Feed::Up { .. } => {
+                self.model.forget_connections();
+                self.warnings.clear();
+            }
         }
         false
     }
@@ -80,7 +82,7 @@ impl LiveView {
             let missed = text::count(self.model.missed);
             format!("{missed} events did not reach this view: the totals below are too low")
         });
-        let warnings = self.warnings.iter().map(|text| printable(text));
+        let warnings = self.warnings.newest().map(printable);
         for line in missed.into_iter().chain(warnings) {
             head.push(style.warning(&clip(&line, width)));
         }
@@ -154,16 +156,6 @@ impl LiveView {
             add("wire_", it.wire_rates, false);
         }
         object
-    }
-
-    fn warn(&mut self, text: String) {
-        if self.warnings.contains(&text) {
-            return;
-        }
-        if self.warnings.len() >= MAX_WARNINGS {
-            self.warnings.pop_front();
-        }
-        self.warnings.push_back(text);
     }
 
     fn summary(&self, all: &[Executable]) -> String {
@@ -301,6 +293,9 @@ mod tests {
         assert!(text.contains("1,234 events did not reach"), "{text}");
         assert_eq!(text.matches("full").count(), 1);
         assert!(!text.contains('\x1b'));
+        // What is over is said no more.
+        view.apply(Feed::Status(Box::default()));
+        assert!(!view.render(None, Style::plain()).contains("full"));
     }
 
     #[test]

@@ -191,17 +191,44 @@ impl Reader {
         until: Option<i64>,
         kinds: &[EventKind],
     ) -> Result<Vec<Event>, StoreError> {
+        self.select_events((since, until), kinds, None)
+    }
+
+    /// Events of the program at this path, as [`Reader::events`] has them.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn events_of(
+        &self,
+        exe: &str,
+        since: Option<i64>,
+        until: Option<i64>,
+        kinds: &[EventKind],
+    ) -> Result<Vec<Event>, StoreError> {
+        self.select_events((since, until), kinds, Some(exe))
+    }
+
+    fn select_events(
+        &self,
+        (since, until): (Option<i64>, Option<i64>),
+        kinds: &[EventKind],
+        exe: Option<&str>,
+    ) -> Result<Vec<Event>, StoreError> {
         let mut values: Vec<Value> =
             vec![since.unwrap_or(i64::MIN).into(), until.unwrap_or(i64::MAX).into()];
         let kinds = if kinds.is_empty() { &EventKind::ALL } else { kinds };
         values.extend(kinds.iter().map(|kind| Value::from(kind.name().to_owned())));
         let places: Vec<String> = (3..values.len() + 1).map(|at| format!("?{at}")).collect();
         let places = places.join(", ");
+        let of_exe = exe.map_or_else(String::new, |exe| {
+            values.push(exe.to_owned().into());
+            format!("AND exe = ?{}", values.len())
+        });
         let sql = format!(
             "SELECT at, until, kind, exe, name, cmdline, sha256, old_sha256, package, version,
                state, old_version, written_by, container, realm, detail, process_id
              FROM events
-             WHERE coalesce(until > ?1, at >= ?1) AND at < ?2 AND kind IN ({places})
+             WHERE coalesce(until > ?1, at >= ?1) AND at < ?2 AND kind IN ({places}) {of_exe}
              ORDER BY at"
         );
         self.consistently(|conn| {

@@ -328,6 +328,9 @@ fn gaps_and_losses_are_events_in_their_place() {
     assert_eq!(told(Some(13), Some(15), &[]), all[..2]);
     assert_eq!(told(Some(14), None, &[]), all[2..]);
     assert_eq!(told(None, None, &[EventKind::Gap, EventKind::Lost]).len(), 2);
+    let of = |exe: &str, kinds: &[EventKind]| reader.events_of(exe, None, None, kinds).unwrap();
+    assert_eq!(of(TOOL, &[]), reader.events(None, None, &[EventKind::FirstSeen]).unwrap());
+    assert!(of(TOOL, &[EventKind::Gap]).is_empty() && of("' OR 1", &[]).is_empty());
     assert_eq!("lost".parse(), Ok(EventKind::Lost));
     let error = "changed".parse::<EventKind>().unwrap_err().to_string();
     assert!(error.contains("modified, upgraded"), "{error}");

@@ -36,7 +36,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 use std::time::Instant;
@@ -78,6 +80,8 @@ pub struct Setup {
     pub by: Dimension,
     /// From this unix second on; `None` from the beginning.
     pub since: Option<i64>,
+    /// Whether that is so long ago, and goes along with the time, or stays where it is.
+    pub ago: bool,
     /// Until this one, not included; `None` until now, whenever that is.
     pub until: Option<i64>,
     /// Of these, as `query --where` takes them.
@@ -102,8 +106,20 @@ pub struct Answered(pub(crate) Answer);
 struct Hands {
     page: Lane,
     aside: Lane,
-    tell: Sender<Input<Answered>>,
+    tell: SyncSender<Input<Answered>>,
     home: Option<PathBuf>,
+    /// Each tells of a file that is written, or is gone once it is.
+    saves: Vec<Receiver<()>>,
+}
+
+impl Drop for Hands {
+    /// Files are written to their ends.
+    fn drop(&mut self) {
+        for saved in &self.saves {
+            // There is nothing to hear but that it is over.
+            saved.recv().ok();
+        }
+    }
 }
 
 /// Shows the history until the reader has had enough, or a signal comes. `stop` stops this process
@@ -120,11 +136,11 @@ pub fn run(
     let theme = setup.theme;
     let mut state = begin(&setup, now());
     state.size = screen.size()?;
-    let hands = Hands::new(setup, inputs.sender())?;
+    let mut hands = Hands::new(setup, inputs.sender())?;
     // The frame first: what is in it comes as soon as it is known.
     let effects = state.ask();
     screen.draw(|frame| draw::draw(&state, &theme, frame))?;
-    if carry_out(effects, &hands, screen, stop)? {
+    if carry_out(effects, &mut hands, screen, stop)? {
         return Ok(());
     }
     loop {
@@ -135,7 +151,7 @@ pub fn run(
             // A mouse that moves about changes nothing.
             changed |= !matches!(&input, Input::Mouse(it) if it.kind == MouseEventKind::Moved);
             let effects = state.update(input, now());
-            if carry_out(effects, &hands, screen, stop)? {
+            if carry_out(effects, &mut hands, screen, stop)? {
                 return Ok(());
             }
             next = inputs.waiting();
@@ -150,7 +166,10 @@ pub fn run(
 fn begin(setup: &Setup, now: i64) -> Browse {
     let range = match (setup.since, setup.until) {
         (None, until) => Range { since: Since::All, until },
-        (Some(since), None) => Range::last(now.saturating_sub(since).max(range::SHORTEST)),
+        (Some(since), None) if setup.ago => {
+            Range::last(now.saturating_sub(since).max(range::SHORTEST))
+        }
+        (Some(since), None) => Range { since: Since::At(since), until: None },
         (Some(since), Some(until)) => Range::between(since, until),
     };
     let page = Page::new(Subject::History { by: setup.by }, range, setup.filters.clone());
@@ -160,7 +179,7 @@ fn begin(setup: &Setup, now: i64) -> Browse {
 }
 
 impl Hands {
-    fn new(setup: Setup, tell: Sender<Input<Answered>>) -> io::Result<Self> {
+    fn new(setup: Setup, tell: SyncSender<Input<Answered>>) -> io::Result<Self> {
         let Setup { database, live_socket, users, home, .. } = setup;
         let source = Arc::new(Source { database, live_socket, users });
         let say = |wrap: fn(Reply) -> Answer| {
@@ -170,14 +189,14 @@ impl Hands {
         };
         let page = Lane::start("history", Arc::clone(&source), say(Answer::Page))?;
         let aside = Lane::start("values", source, say(Answer::Aside))?;
-        Ok(Self { page, aside, tell, home })
+        Ok(Self { page, aside, tell, home, saves: Vec::new() })
     }
 }
 
 /// Does what is to be done; true if it is over.
 fn carry_out(
     effects: Vec<Effect>,
-    hands: &Hands,
+    hands: &mut Hands,
     screen: &mut Screen,
     stop: &dyn Fn(),
 ) -> io::Result<bool> {
@@ -196,11 +215,15 @@ fn carry_out(
 }
 
 /// Writes a file without having the screen wait: it may be on a disk that sleeps.
-fn save(hands: &Hands, name: String, text: String, replace: bool) -> io::Result<()> {
+fn save(hands: &mut Hands, name: String, text: String, replace: bool) -> io::Result<()> {
     let path = save::path(&name, hands.home.as_deref());
     let tell = hands.tell.clone();
+    let (written, saved) = mpsc::channel();
+    hands.saves.push(saved);
     let write = move || {
         let result = save::write(&path, &text, replace);
+        // Before it is told: at the end nobody hears that any more.
+        drop(written);
         drop(tell.send(Input::Answer(Answered(Answer::Saved(name, result)))));
     };
     thread::Builder::new().name("save".to_owned()).spawn(write).map(drop)

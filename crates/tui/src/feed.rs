@@ -1,10 +1,11 @@
 //! The daemon's live feed as inputs: one sample a time, not one flow, so that a view wakes up once.
 
 mod flow;
+mod warnings;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use femtosnitch_api::{ClientError, Event, LiveClient, Status};
 use crate::input::Input;
 
 pub use flow::{Direction, End, Flow, Reader, Who};
+pub use warnings::Warnings;
 
 /// How often a daemon that is away is looked for.
 const RETRY: Duration = Duration::from_secs(1);
@@ -76,7 +78,7 @@ impl Sample {
 pub fn listen<A: Send + 'static>(
     socket: &Path,
     flows: bool,
-    tell: Sender<Input<A>>,
+    tell: SyncSender<Input<A>>,
 ) -> io::Result<()> {
     let socket: PathBuf = socket.to_owned();
     let listen = move || {
@@ -160,7 +162,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("live.sock");
         let server = LiveServer::start(&path, "9", Limits::default(), 0o600, None).unwrap();
-        let (send, receive) = mpsc::channel::<Input<()>>();
+        let (send, receive) = mpsc::sync_channel::<Input<()>>(4);
         listen(&path, true, send).unwrap();
         let next = || match receive.recv().unwrap() {
             Input::Feed(feed) => feed,

@@ -1,7 +1,8 @@
 //! Everything that can happen to a view, in one stream. Who reads it sleeps until something does.
 
+use std::cell::Cell;
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,17 +33,25 @@ pub enum Input<A> {
     Hangup,
 }
 
+/// Inputs that wait at most. Who has more waits while a terminal takes no output, in the end the
+/// daemon, which has a bound and says how much it left out.
+const MOST: usize = 4;
+/// How long inputs that pour in are taken before there is a picture of them.
+const SHORTEST_PICTURE: Duration = Duration::from_millis(16);
+
 /// The receiving end.
 #[derive(Debug)]
 pub struct Inputs<A> {
-    send: Sender<Input<A>>,
+    send: SyncSender<Input<A>>,
     receive: Receiver<Input<A>>,
+    /// When [`Inputs::next`] gave one.
+    given: Cell<Instant>,
 }
 
 impl<A> Default for Inputs<A> {
     fn default() -> Self {
-        let (send, receive) = mpsc::channel();
-        Self { send, receive }
+        let (send, receive) = mpsc::sync_channel(MOST);
+        Self { send, receive, given: Cell::new(Instant::now()) }
     }
 }
 
@@ -53,9 +62,9 @@ impl<A: Send + 'static> Inputs<A> {
         Self::default()
     }
 
-    /// For a thread that has something to tell.
+    /// For a thread that has something to tell. It waits while there is too much already.
     #[must_use]
-    pub fn sender(&self) -> Sender<Input<A>> {
+    pub fn sender(&self) -> SyncSender<Input<A>> {
         self.send.clone()
     }
 
@@ -85,6 +94,12 @@ impl<A: Send + 'static> Inputs<A> {
 
     /// The next thing that happens; [`Input::Tick`] at `until` (`None`: never).
     pub fn next(&self, until: Option<Instant>) -> Input<A> {
+        let input = self.wait(until);
+        self.given.set(Instant::now());
+        input
+    }
+
+    fn wait(&self, until: Option<Instant>) -> Input<A> {
         let Some(until) = until else {
             // There is a sender as long as there is this.
             return self.receive.recv().unwrap_or(Input::Hangup);
@@ -97,14 +112,12 @@ impl<A: Send + 'static> Inputs<A> {
     }
 
     /// What has happened already, without waiting. To be asked before a screen is drawn, so that a
-    /// key that is held down is not answered picture by picture.
+    /// key that is held down is not answered picture by picture. Nothing once it is time for one.
     pub fn waiting(&self) -> Option<Input<A>> {
-        self.receive.try_recv().ok()
+        let is_time = self.given.get().elapsed() >= SHORTEST_PICTURE;
+        if is_time { None } else { self.receive.try_recv().ok() }
     }
 }
-
-/// How often a screen is drawn at most while inputs pour in.
-pub const SHORTEST_PICTURE: Duration = Duration::from_millis(16);
 
 fn translate<A>(event: Event) -> Option<Input<A>> {
     match event {
@@ -130,6 +143,31 @@ mod tests {
         assert!(matches!(inputs.next(Some(Instant::now())), Input::Answer(2)));
         assert!(matches!(inputs.next(Some(Instant::now())), Input::Tick));
         assert!(inputs.waiting().is_none());
+    }
+
+    #[test]
+    fn what_is_too_much_waits_where_it_is() {
+        let inputs = Inputs::<usize>::new();
+        let send = inputs.sender();
+        for n in 0..MOST {
+            send.try_send(Input::Answer(n)).unwrap();
+        }
+        assert!(send.try_send(Input::End).is_err());
+        assert!(matches!(inputs.next(None), Input::Answer(0)));
+        send.try_send(Input::End).unwrap();
+    }
+
+    #[test]
+    fn inputs_that_pour_in_do_not_keep_the_screen_from_being_drawn() {
+        let inputs = Inputs::<u8>::new();
+        let send = inputs.sender();
+        let pour = thread::spawn(move || while send.send(Input::Answer(1)).is_ok() {});
+        inputs.next(None);
+        let begun = Instant::now();
+        while inputs.waiting().is_some() || begun.elapsed() < SHORTEST_PICTURE {}
+        assert!(inputs.waiting().is_none());
+        drop(inputs);
+        pour.join().unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The whole terminal for a while, given back however it ends.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,16 +27,20 @@ static ENTERED: AtomicBool = AtomicBool::new(false);
 /// before comes back when this is dropped, and before a panic prints its message.
 #[derive(Debug)]
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    /// Never dropped: it would write once more, and panic where both the terminal and standard error
+    /// are gone.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<BufWriter<Stdout>>>>,
 }
 
 impl Screen {
     /// Takes over the terminal; `None` if standard input or output is none. Ctrl-C and Ctrl-Z are
-    /// keys from then on.
+    /// keys from then on. When another thread panics, the terminal is given back for its message,
+    /// nothing can be drawn any more ([`Screen::check`]), and `end` is called (once for the process:
+    /// that of the first screen), which has to end the view.
     ///
     /// # Errors
     /// When the terminal does not take its settings or does not take output.
-    pub fn enter() -> io::Result<Option<Self>> {
+    pub fn enter(end: impl Fn() + Send + Sync + 'static) -> io::Result<Option<Self>> {
         if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
             return Ok(None);
         }
@@ -43,14 +48,17 @@ impl Screen {
         HOOK.call_once(|| {
             let previous = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                leave();
+                let was_ours = leave();
                 previous(info);
+                if was_ours {
+                    end();
+                }
             }));
         });
         take()?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(PICTURE, io::stdout()));
         match Terminal::new(backend) {
-            Ok(terminal) => Ok(Some(Self { terminal })),
+            Ok(terminal) => Ok(Some(Self { terminal: ManuallyDrop::new(terminal) })),
             Err(error) => {
                 leave();
                 Err(error)
@@ -67,11 +75,25 @@ impl Screen {
         Ok((size.width, size.height))
     }
 
+    /// Whether the terminal is still ours.
+    ///
+    /// # Errors
+    /// When a part of the program failed, and its message is on the terminal now.
+    pub fn check(&self) -> io::Result<()> {
+        if ENTERED.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "a part of the program failed; its message is above: please report it",
+        ))
+    }
+
     /// Shows what `paint` paints; only what differs from before is written.
     ///
     /// # Errors
-    /// When the terminal is gone.
+    /// When the terminal is gone, or as [`Screen::check`].
     pub fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.check()?;
         // A terminal that knows it shows nothing half done; others pass over it.
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         self.terminal.draw(paint)?;
@@ -94,6 +116,7 @@ impl Screen {
     /// # Errors
     /// When the terminal does not take its settings or does not take output.
     pub fn suspend(&mut self, stopped: impl FnOnce()) -> io::Result<()> {
+        self.check()?;
         leave();
         stopped();
         take()?;
@@ -107,6 +130,14 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         leave();
+    }
+}
+
+/// Has the terminal take keys as usual, without a word to it: for the end of a process that is stuck
+/// because the terminal takes no output.
+pub fn abandon() {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        disable_raw_mode().ok();
     }
 }
 
@@ -126,9 +157,10 @@ fn take() -> io::Result<()> {
     taken
 }
 
-fn leave() {
+/// Gives the terminal back; whether it was ours.
+fn leave() -> bool {
     if !ENTERED.swap(false, Ordering::SeqCst) {
-        return;
+        return false;
     }
     // Nobody is left to tell if the terminal is gone.
     execute!(
@@ -141,6 +173,7 @@ fn leave() {
     )
     .ok();
     disable_raw_mode().ok();
+    true
 }
 
 #[cfg(test)]
@@ -150,7 +183,8 @@ mod tests {
     #[test]
     fn without_a_terminal_there_is_no_screen() {
         // The test harness may have a terminal; then entering must work and end.
-        if let Some(screen) = Screen::enter().unwrap() {
+        if let Some(screen) = Screen::enter(|| ()).unwrap() {
+            screen.check().unwrap();
             drop(screen);
         }
         assert!(!ENTERED.load(Ordering::SeqCst));

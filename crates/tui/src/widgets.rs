@@ -8,6 +8,6 @@ mod table;
 
 pub use cursor::{Cursor, Step};
 pub use line::LineEditor;
-pub use popup::{help, hints, popup};
+pub use popup::{help, help_beyond, hints, popup};
 pub use spark::{share, spark};
 pub use table::{Align, Column, Layout, Row, Sort, Table};

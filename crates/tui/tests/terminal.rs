@@ -25,6 +25,8 @@ impl Terminal {
         let shell = ["env", "PS1=$ ", "sh"];
         let args = [&["-f", "/dev/null", "new-session", "-d"][..], &size, &shell].concat();
         assert!(it.tmux(&args).status.success());
+        // What is typed before that stands where it does not belong.
+        it.until("$");
         Some(it)
     }
 
@@ -68,7 +70,12 @@ fn example(name: &str) -> PathBuf {
 
 #[test]
 fn whatever_happens_the_terminal_is_given_back() {
-    for (key, said) in [("x", ""), ("p", "as it was asked to")] {
+    let cases = [
+        ("x", [""; 2]),
+        ("p", ["as it was asked to"; 2]),
+        ("t", ["as another thread was asked to", "a part of the program failed"]),
+    ];
+    for (key, said) in cases {
         let Some(terminal) = Terminal::start(key) else {
             println!("skipped: there is no tmux here");
             return;
@@ -82,7 +89,9 @@ fn whatever_happens_the_terminal_is_given_back() {
         assert_eq!(terminal.flag("mouse_any_flag"), "1");
         terminal.tmux(&["send-keys", key]);
         let picture = terminal.until("\nended");
-        assert!(picture.contains("before") && picture.contains(said), "{picture}");
+        for text in said.into_iter().chain(["before"]) {
+            assert!(picture.contains(text), "{text}: {picture}");
+        }
         assert!(!picture.contains("on the screen"), "{picture}");
         let flags = ["alternate_on", "mouse_any_flag", "cursor_flag"].map(|it| terminal.flag(it));
         assert_eq!(flags, ["0", "0", "1"]);

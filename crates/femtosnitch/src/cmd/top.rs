@@ -1,10 +1,10 @@
 //! `femtosnitch top`: what is moving right now, on a whole screen or printed.
 
 mod places;
+mod signals;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -22,6 +22,7 @@ use crate::config::Paths;
 use crate::live_view::LiveView;
 use crate::text::{Style, terminal_width};
 use places::Countries;
+pub(super) use signals::listen as listen_to_signals;
 
 use super::query::SystemUsers;
 
@@ -50,11 +51,11 @@ pub(super) fn watch(
     // Whoever cannot be listened to at all is told so before the screen is taken.
     drop(LiveClient::connect(&paths.live_socket()).map_err(super::status::explain)?);
     let inputs = Inputs::new();
-    listen_to_signals(signals, &inputs)?;
-    feed::listen(&paths.live_socket(), true, inputs.sender())?;
     // Whoever asks for JSON or for a number of refreshes wants them to stay.
     let full_screen = !args.json && args.refreshes().is_none();
-    let screen = if full_screen { Screen::enter()? } else { None };
+    let screen = if full_screen { Screen::enter(end)? } else { None };
+    listen_to_signals(signals, screen.is_some().then(io::stdin), &inputs)?;
+    feed::listen(&paths.live_socket(), true, inputs.sender())?;
     let Some(mut screen) = screen else { return print(args, &inputs, is_over, dashboard) };
     inputs.listen()?;
     top::listen_to_news(paths.database(), inputs.sender())?;
@@ -70,23 +71,13 @@ pub(super) fn watch(
         signal::suspend().ok();
     };
     top::run(&mut screen, &inputs, &mut view, &Around { is_over, suspend: &suspend })?;
+    screen.check()?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has signals come in among the other inputs, in a thread that ends with the process.
-pub(super) fn listen_to_signals<A: Send + 'static>(
-    signals: Signals,
-    inputs: &Inputs<A>,
-) -> io::Result<()> {
-    let tell = inputs.sender();
-    let listen = move || {
-        while let Ok(signal) = signals.wait(None) {
-            if signal.is_some() && tell.send(Input::End).is_err() {
-                return;
-            }
-        }
-    };
-    thread::Builder::new().name("signals".to_owned()).spawn(listen).map(drop)
+/// Ends the view from any thread, as a signal does.
+pub(super) fn end() {
+    signal::terminate(std::process::id()).ok();
 }
 
 /// Prints a block for each sample.

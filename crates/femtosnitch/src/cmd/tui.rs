@@ -1,6 +1,7 @@
 //! `femtosnitch tui`: the history on a whole screen.
 
 use std::env;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use femtosnitch_tui::screen::Screen;
 use femtosnitch_tui::theme::Theme;
 
 use super::query::{SystemUsers, now};
-use super::top::listen_to_signals;
+use super::top::{end, listen_to_signals};
 use crate::cli::{TuiArgs, Usage, When};
 use crate::config::Paths;
 
@@ -32,11 +33,11 @@ pub fn run(paths: &Paths, args: &TuiArgs) -> anyhow::Result<ExitCode> {
     }
     let signals = Signals::block().context("cannot receive signals")?;
     let inputs = Inputs::new();
-    let Some(mut screen) = Screen::enter()? else {
+    let Some(mut screen) = Screen::enter(end)? else {
         let message = "tui needs a terminal; use `femtosnitch query` for scripts";
         return Err(Usage(message.to_owned()).into());
     };
-    listen_to_signals(signals, &inputs)?;
+    listen_to_signals(signals, Some(io::stdin()), &inputs)?;
     inputs.listen()?;
     let setup = Setup {
         database: paths.database(),
@@ -45,6 +46,7 @@ pub fn run(paths: &Paths, args: &TuiArgs) -> anyhow::Result<ExitCode> {
         read_time: |text, now| text.parse::<When>().map(|when| when.seconds(now)),
         by: args.by.dimension,
         since,
+        ago: matches!(args.since, When::Ago(_)),
         until,
         filters: args.filters.clone(),
         theme: Theme::from_env(),
@@ -55,5 +57,6 @@ pub fn run(paths: &Paths, args: &TuiArgs) -> anyhow::Result<ExitCode> {
         signal::suspend().ok();
     };
     browse::run(&mut screen, &inputs, setup, &stop)?;
+    screen.check()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,7 @@
 //! What inputs do.
 
+use femtosnitch_model::escape_harmful;
+use femtosnitch_model::is_harmful;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::EventKind;
 use femtosnitch_store::Filter;
@@ -17,6 +19,7 @@ use super::page::Page;
 use super::page::Pointer;
 use super::page::Subject;
 use super::panes;
+use super::panes::Pane;
 use super::panes::Target;
 use super::picker::Choice;
 use super::picker::Picker;
@@ -87,8 +90,9 @@ impl Browse {
             Action::Help => self.show(Over::Help(0)),
             Action::Again => self.ask(),
             Action::Pane(forth) => {
-                let count = panes::of(&self.page).len();
-                self.focus(turn(self.page.pane, count, forth))
+                let all = panes::of(&self.page);
+                let next = turn(panes::focus(&self.page, &all), all.len(), forth);
+                all.get(next).map_or_else(Vec::new, |pane| self.focus(*pane))
             }
             Action::Pointer(right) => self.point(right),
             Action::Mark => {
@@ -181,8 +185,8 @@ impl Browse {
         shown.0.iter().filter_map(|(at, ..)| Column::ALL.get(*at).copied()).collect()
     }
 
-    pub(crate) fn focus(&mut self, pane: usize) -> Vec<Effect> {
-        self.page.pane = pane;
+    pub(crate) fn focus(&mut self, pane: Pane) -> Vec<Effect> {
+        self.page.pane = Some(pane);
         self.page.cursor = Cursor::default();
         Vec::new()
     }
@@ -327,12 +331,16 @@ impl Browse {
             self.complain("there is nothing to copy here");
             return Vec::new();
         }
+        // Pasted into a shell, a line's end would run it, and others end the paste first.
+        let harmful = text.chars().any(is_harmful);
+        let text = if harmful { escape_harmful(&text) } else { text };
         let Some(sequence) = clipboard::sequence(&text) else {
             self.complain("that is more than terminals copy");
             return Vec::new();
         };
         let shown = clip(&shown(&text, false), 36, "…");
-        self.say(format!("copied {shown} (OSC 52: some terminals refuse it)"));
+        let escaped = if harmful { ", escaped" } else { "" };
+        self.say(format!("copied{escaped}: {shown} (OSC 52: some terminals refuse it)"));
         vec![Effect::Copy(sequence)]
     }
 

@@ -221,8 +221,8 @@ fn serve(shared: &Shared, source: &Source, tell: &impl Fn(Reply)) {
             if cancel.is_cancelled() {
                 break;
             }
-            // Without a history the others have no answer either.
-            let over = matches!(told, Err(Trouble::History(_)));
+            // Without a history, or with a filter that makes no sense, the others have none either.
+            let over = told.is_err();
             tell(Reply { ticket, left: if over { 0 } else { left }, told });
             if over {
                 break;
@@ -290,10 +290,10 @@ fn asked(
         Question::Program(exe) => Told::Program(reader.program(&exe)?),
         Question::Tree(query) => Told::Tree(reader.tree(&query, users, cancel)?),
         Question::Events { since, until, kinds, exe } => {
-            let mut events = reader.events(since, until, &kinds)?;
-            if let Some(exe) = exe {
-                events.retain(|event| event.exe == exe);
-            }
+            let mut events = match exe {
+                Some(exe) => reader.events_of(&exe, since, until, &kinds)?,
+                None => reader.events(since, until, &kinds)?,
+            };
             let left_out = events.len().saturating_sub(MOST_EVENTS);
             events.drain(..left_out);
             events.reverse();

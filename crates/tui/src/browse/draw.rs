@@ -121,14 +121,15 @@ pub(crate) fn draw(state: &Browse, theme: &Theme, frame: &mut Frame<'_>) {
     };
     // What was known before is worth more than why it is not known anew.
     let nothing = state.page.told().is_none() && state.page.known.events.is_none();
-    match trouble {
-        Some(why) if nothing => unreadable(ink, buf, places, why),
+    match (trouble, &state.page.known.trouble) {
+        (Some(why), _) if nothing => unreadable(ink, buf, places, why),
+        (_, Some(Trouble::Question(why))) => senseless(ink, buf, places.list, why),
         _ => {
             chart::draw(ink, buf, places);
             match &state.page.subject {
                 Subject::History { by } => table::draw(ink, buf, places, *by),
                 Subject::Thing { .. } => thing::draw(ink, buf, places),
-                Subject::Events => lists::events(ink, buf, places.list),
+                Subject::Events => lists::events(ink, buf, places),
                 Subject::System => lists::system(ink, buf, places.list),
             }
         }
@@ -197,6 +198,14 @@ fn unreadable(ink: Ink<'_>, buf: &mut Buffer, places: Places, why: &str) {
     lines.extend(wrapped(&ink.safe(why), room).into_iter().map(|line| (line, ink.theme.text())));
     lines.push((String::new(), Style::new()));
     lines.push(("It is looked for again every two seconds.".to_owned(), ink.theme.dim()));
+    say(ink, buf, area, &lines);
+}
+
+/// A question that has no answer.
+fn senseless(ink: Ink<'_>, buf: &mut Buffer, area: Rect, why: &str) {
+    let room = usize::from(area.width.saturating_sub(8)).min(90);
+    let mut lines = vec![("This cannot be asked".to_owned(), ink.theme.bad())];
+    lines.extend(wrapped(&ink.safe(why), room).into_iter().map(|line| (line, ink.theme.text())));
     say(ink, buf, area, &lines);
 }
 

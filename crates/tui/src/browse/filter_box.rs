@@ -41,6 +41,19 @@ pub(crate) enum Offer {
     },
 }
 
+impl Offer {
+    /// Whether it is of the same, whatever moved meanwhile.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Value { dimension, operator, value, .. },
+                Self::Value { dimension: of, operator: by, value: same, .. },
+            ) => (dimension, operator, value) == (of, by, same),
+            _ => self == other,
+        }
+    }
+}
+
 /// What was typed, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Typed {
@@ -90,6 +103,8 @@ pub(crate) enum Done {
 pub(crate) struct FilterBox {
     pub(crate) editor: LineEditor,
     pub(crate) cursor: Cursor,
+    /// Whether the reader went to a line since something was typed.
+    moved: bool,
     /// Why Enter did nothing.
     pub(crate) wrong: Option<String>,
     /// Values are looked up if no dimension was typed.
@@ -105,6 +120,7 @@ impl FilterBox {
         let mut new = Self {
             editor: LineEditor::default(),
             cursor: Cursor::default(),
+            moved: false,
             wrong: None,
             by,
             largest: None,
@@ -139,12 +155,20 @@ impl FilterBox {
     /// Takes in values. True if more are to be asked for.
     pub(crate) fn take(&mut self, report: Report) -> bool {
         let Some((dimension, prefix)) = self.asked.clone() else { return false };
+        let chosen = self.offers().into_iter().nth(self.cursor.at).filter(|_| self.moved);
         if prefix.is_empty() {
             self.largest = Some((dimension, report));
         } else {
             self.begin = Some((dimension, prefix, report));
         }
-        self.settle();
+        let offers = self.offers();
+        // Enter takes the line that the reader went to, wherever it is now.
+        let again =
+            chosen.and_then(|chosen| offers.iter().position(|offer| offer.is_same(&chosen)));
+        match again {
+            Some(at) => self.cursor.step(Step::To(at), offers.len(), ROOM),
+            None => self.settle(),
+        }
         !self.typed().value.is_empty()
     }
 
@@ -226,6 +250,7 @@ impl FilterBox {
             Some(Choose::Go(step)) => {
                 let len = self.offers().len();
                 self.cursor.step(step, len, ROOM);
+                self.moved = true;
                 Done::Nothing
             }
             None if self.editor.key(key) => self.changed(),
@@ -293,6 +318,7 @@ impl FilterBox {
             _ => 0,
         };
         self.cursor = Cursor::default();
+        self.moved = false;
         self.cursor.step(Step::To(at), offers.len(), ROOM);
     }
 }
@@ -406,6 +432,25 @@ mod tests {
         filter.take(report(&["a.organic", "a.org"]));
         let taken = press(&mut filter, KeyCode::Enter);
         assert_eq!(taken, Done::This("domain=a.org".parse().unwrap()));
+    }
+
+    #[test]
+    fn enter_takes_the_line_that_was_gone_to_though_values_come_in() {
+        let mut filter = FilterBox::new(Dimension::Exe);
+        filter.wanted();
+        filter.take(report(&["/bin/a", "/bin/b", "/bin/c"]));
+        type_in(&mut filter, "/b");
+        filter.wanted();
+        press(&mut filter, KeyCode::Down);
+        filter.take(report(&["/bad", "/bin/c", "/bin/b"]));
+        assert_eq!(
+            press(&mut filter, KeyCode::Enter),
+            Done::This("exe=/bin/b".parse().unwrap()),
+            "not what has its place now"
+        );
+        // What is typed leads to the best again.
+        type_in(&mut filter, "a");
+        assert_eq!(press(&mut filter, KeyCode::Enter), Done::This("exe=/bad".parse().unwrap()));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use femtosnitch_store::Dimension;
 
 use super::page::Page;
 use super::page::Subject;
+use super::panes;
 use super::range::PRESETS;
 use crate::keys::Binding;
 use crate::keys::Chord;
@@ -136,10 +137,26 @@ pub(crate) const KEYS: Keys<Action> = Keys(&[
     bind(&[key(KeyCode::End), ch('G')], Action::Go(Step::Last), "to the last", ""),
     bind(&[key(KeyCode::F(5)), ch('R')], Action::Again, "ask again", ""),
     bind(&[Chord::ctrl('l')], Action::Redraw, "draw the screen anew", ""),
-    bind(&[Chord::ctrl('z')], Action::Suspend, "", ""),
+    bind(&[Chord::ctrl('z')], Action::Suspend, "to the shell; fg comes back", ""),
     bind(&[ch('?'), key(KeyCode::F(1))], Action::Help, "these keys", "keys"),
     bind(&[ch('q'), Chord::ctrl('c')], Action::Quit, "quit", "quit"),
 ]);
+
+/// Whether there is a line that keys could act on.
+fn has_line(page: &Page) -> bool {
+    let known = &page.known;
+    match page.subject {
+        Subject::History { .. } => {
+            known.report.as_ref().is_some_and(|report| !report.answers.is_empty())
+        }
+        Subject::Thing { .. } => {
+            let all = panes::of(page);
+            all.get(panes::focus(page, &all)).is_some_and(|pane| panes::len(page, *pane) > 0)
+        }
+        Subject::Events => known.events.as_ref().is_some_and(|events| !events.is_empty()),
+        Subject::System => known.system.is_some(),
+    }
+}
 
 /// Whether an action makes sense on a page, `depth` levels down.
 pub(crate) fn works(action: Action, page: &Page, depth: usize) -> bool {
@@ -156,10 +173,10 @@ pub(crate) fn works(action: Action, page: &Page, depth: usize) -> bool {
         | Action::Redraw
         | Action::Help
         | Action::Again
-        | Action::Units
-        | Action::Copy
         | Action::Save => true,
-        Action::Open => has_time,
+        Action::Units => !is_events,
+        Action::Copy => has_line(page),
+        Action::Open => has_time && has_line(page),
         Action::Back => depth > 1 || page.pointer.is_some(),
         Action::Pane(_) => is_thing,
         Action::Pointer(_) => has_chart,
@@ -168,8 +185,9 @@ pub(crate) fn works(action: Action, page: &Page, depth: usize) -> bool {
         Action::Further | Action::Shift(_) | Action::Times => has_time,
         Action::Preset(at) => has_time && at < PRESETS.len(),
         Action::Group | Action::By(_) | Action::Sort(_) | Action::Reverse => is_history,
-        Action::Filter | Action::Measure | Action::Layer => has_traffic,
-        Action::Include | Action::Exclude => is_history,
+        Action::Measure => is_history || has_chart,
+        Action::Filter | Action::Layer => has_traffic,
+        Action::Include | Action::Exclude => is_history && has_line(page),
         Action::Filters | Action::Unfilter => has_traffic && !page.filters.is_empty(),
         Action::Kinds => is_events,
         Action::More => {

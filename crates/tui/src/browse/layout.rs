@@ -29,7 +29,7 @@ pub(crate) struct Places {
     pub(crate) plot: Rect,
     pub(crate) times: Rect,
     pub(crate) list: Rect,
-    /// Below a table: all others, and all.
+    /// Below a table: all others, and all; below events, how many are not shown.
     pub(crate) foot: Rect,
     pub(crate) notes: Rect,
     pub(crate) hints: Rect,
@@ -70,7 +70,8 @@ pub(crate) fn of(page: &Page, (width, height): (u16, u16), notes: usize) -> Plac
     };
     places.hints = from_below(1);
     places.notes = from_below(u16::try_from(notes.min(2)).unwrap_or(2));
-    places.foot = from_below(u16::from(is_history) * 2);
+    let left_out = page.known.events_left_out > 0 && matches!(page.subject, Subject::Events);
+    places.foot = from_below(u16::from(is_history) * 2 + u16::from(left_out));
     places.list = Rect::new(0, y, width, bottom.saturating_sub(y));
     places
 }

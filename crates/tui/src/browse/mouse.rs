@@ -53,10 +53,11 @@ impl Browse {
     }
 
     fn wheel(&mut self, by: isize) -> Vec<Effect> {
+        let last = self.help_beyond();
         match &mut self.over {
             None => self.act(Action::Go(Step::By(by))),
             Some(Over::Help(line)) => {
-                *line = line.saturating_add_signed(by);
+                *line = line.saturating_add_signed(by).min(last);
                 Vec::new()
             }
             Some(_) => Vec::new(),
@@ -116,19 +117,20 @@ impl Browse {
 
     fn press_pane(&mut self, area: Rect, at: Position) -> Vec<Effect> {
         let all = panes::of(&self.page);
-        let focus = self.page.pane.min(all.len().saturating_sub(1));
+        let focus = panes::focus(&self.page, &all);
         if !panes::is_grid(area, all.len()) && at.y == area.y {
             let titles = draw::tab_places(&self.page, area.width, focus);
             let pressed =
                 titles.into_iter().find(|(_, from, wide)| (*from..from + wide).contains(&at.x));
-            return pressed.map_or_else(Vec::new, |(pane, ..)| self.focus(pane));
+            let pane = pressed.and_then(|(at, ..)| all.get(at).copied());
+            return pane.map_or_else(Vec::new, |pane| self.focus(pane));
         }
         let places = panes::places(area, all.len(), focus);
-        let Some((pane, place)) = places.into_iter().find(|(_, place)| place.contains(at)) else {
+        let Some((found, place)) = places.into_iter().find(|(_, place)| place.contains(at)) else {
             return Vec::new();
         };
-        if pane != focus {
-            self.focus(pane);
+        if let Some(pane) = all.get(found).filter(|_| found != focus) {
+            self.focus(*pane);
         }
         let Some(row) = usize::from(at.y - place.y).checked_sub(1) else { return Vec::new() };
         let (len, room) = (self.len(), self.room());
@@ -137,7 +139,7 @@ impl Browse {
             return Vec::new();
         }
         // The list that the keys came to has its first line chosen, not by this press.
-        if pane != focus { self.act(Action::Go(Step::To(row))) } else { self.press_row(Some(row)) }
+        if found != focus { self.act(Action::Go(Step::To(row))) } else { self.press_row(Some(row)) }
     }
 
     fn press_over(&mut self, at: Position) -> Vec<Effect> {

@@ -3,9 +3,12 @@
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
 use femtosnitch_store::EventKind;
+use ratatui::layout::Rect;
 
 use super::filter_box::Done;
 use super::filter_box::turned;
+use super::keys::KEYS;
+use super::keys::works;
 use super::picker::Picked;
 use super::range;
 use super::save;
@@ -17,6 +20,7 @@ use super::state::Over;
 use crate::keys::Chord;
 use crate::widgets::Cursor;
 use crate::widgets::Step;
+use crate::widgets::help_beyond;
 
 /// Lines of help that a key goes on.
 const HELP_STEP: usize = 5;
@@ -79,13 +83,23 @@ impl Browse {
     }
 
     fn key_help(&mut self, line: usize, key: &KeyEvent) -> Vec<Effect> {
+        let last = self.help_beyond();
         let line = match key.code {
-            KeyCode::Down | KeyCode::PageDown | KeyCode::Char('j') => line + HELP_STEP,
-            KeyCode::Up | KeyCode::PageUp | KeyCode::Char('k') => line.saturating_sub(HELP_STEP),
+            KeyCode::Down | KeyCode::PageDown | KeyCode::Char('j') => (line + HELP_STEP).min(last),
+            KeyCode::Up | KeyCode::PageUp | KeyCode::Char('k') => {
+                line.min(last).saturating_sub(HELP_STEP)
+            }
             // Any other key has been understood.
             _ => return Vec::new(),
         };
         self.show(Over::Help(line))
+    }
+
+    /// Lines of help that there is no room for.
+    pub(crate) fn help_beyond(&self) -> usize {
+        let depth = self.above.len() + 1;
+        let keys = KEYS.help(|action| works(action, &self.page, depth));
+        help_beyond(Rect::new(0, 0, self.size.0, self.size.1), &keys)
     }
 
     /// What came of a key in the box of filters.
@@ -95,11 +109,12 @@ impl Browse {
             Done::Ask => self.ask_values(),
             Done::Left => {
                 self.over = None;
-                Vec::new()
+                vec![self.withdraw_values()]
             }
             Done::This(filter) => {
                 self.over = None;
-                self.add_filter(filter)
+                let withdraw = self.withdraw_values();
+                self.add_filter(filter).into_iter().chain([withdraw]).collect()
             }
         }
     }

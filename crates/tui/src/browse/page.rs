@@ -21,6 +21,7 @@ use super::ask::System;
 use super::ask::Told;
 use super::ask::Trouble;
 use super::ask::Unwatched;
+use super::panes::Pane;
 use super::range::Range;
 use super::rows::Sort;
 use super::words;
@@ -87,8 +88,11 @@ pub(crate) struct Page {
     /// Place in [`LIMITS`].
     pub(crate) limit: usize,
     pub(crate) cursor: Cursor,
-    /// The pane of a thing that has the keys.
-    pub(crate) pane: usize,
+    /// The pane of a thing that has the keys; none chosen yet: the first.
+    pub(crate) pane: Option<Pane>,
+    /// Whether what is known answers another question than the one that was asked last, so that the
+    /// cursor is to stay where it is and not with the line that it is at.
+    pub(crate) anew: bool,
     pub(crate) pointer: Option<Pointer>,
     pub(crate) known: Known,
     /// Of the answers that are waited for; `None` if none are.
@@ -105,7 +109,8 @@ impl Page {
             sort: None,
             limit: 0,
             cursor: Cursor::default(),
-            pane: 0,
+            pane: None,
+            anew: false,
             pointer: None,
             known: Known::default(),
             waits: None,
@@ -173,8 +178,16 @@ impl Page {
         known.at = now;
         known.trouble = None;
         match told {
-            Ok(Told::Report(report)) => known.report = Some(report),
-            Ok(Told::Detail(detail)) => known.detail = Some(detail),
+            Ok(Told::Report(report)) => {
+                let before = known.report.as_ref().and_then(|report| report.series.as_ref());
+                self.pointer = moved(self.pointer, before, report.series.as_ref());
+                known.report = Some(report);
+            }
+            Ok(Told::Detail(detail)) => {
+                let before = known.detail.as_ref().and_then(|detail| detail.series.as_ref());
+                self.pointer = moved(self.pointer, before, detail.series.as_ref());
+                known.detail = Some(detail);
+            }
             Ok(Told::Program(program)) => known.program = Some(program),
             Ok(Told::Tree(nodes)) => known.tree = Some(nodes),
             Ok(Told::Events(events, left_out)) => {
@@ -184,6 +197,11 @@ impl Page {
             Ok(Told::System(system)) => known.system = Some(system),
             // It belongs to a list to choose from.
             Ok(Told::Values(_)) => {}
+            // What was known answers another question.
+            Err(trouble @ Trouble::Question(_)) => {
+                self.pointer = None;
+                *known = Known { trouble: Some(trouble), at: now, ..Known::default() };
+            }
             Err(trouble) => known.trouble = Some(trouble),
         }
     }
@@ -222,6 +240,27 @@ impl Page {
         };
         after.map(|after| self.known.at.saturating_add(after))
     }
+}
+
+/// A pointer at the same time in the series that takes the place of another; none if it is not in it,
+/// or has other steps.
+fn moved(pointer: Option<Pointer>, old: Option<&Series>, new: Option<&Series>) -> Option<Pointer> {
+    let (Some(old), Some(new)) = (old, new) else { return None };
+    if old.width != new.width || new.width <= 0 {
+        return None;
+    }
+    let by = old.start.checked_sub(new.start)?.checked_div(new.width)?;
+    let place = |at: usize| {
+        let at = usize::try_from(i64::try_from(at).ok()?.checked_add(by)?).ok()?;
+        (at < new.others.len()).then_some(at)
+    };
+    let Pointer { at, from } = pointer?;
+    // What was marked is not to become another part of it.
+    let from = match from {
+        Some(from) => Some(place(from)?),
+        None => None,
+    };
+    Some(Pointer { at: place(at)?, from })
 }
 
 /// Seconds until a history that was not there is looked for again.

@@ -14,8 +14,8 @@ use super::tree;
 /// One list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pane {
-    /// A breakdown, by its place among those of the answer.
-    Side(usize),
+    /// A breakdown.
+    Side(Dimension),
     /// Contents that were seen at the path.
     Contents,
     /// Events of the program.
@@ -46,8 +46,8 @@ pub(crate) fn of(page: &Page) -> Vec<Pane> {
                     .iter()
                     .any(|it| first_key(it).is_some_and(|key| !text_of(key).is_empty()))
         };
-        let sides = detail.breakdowns.iter().enumerate().filter(|(_, side)| tells(side));
-        panes.extend(sides.map(|(at, _)| Pane::Side(at)));
+        let sides = detail.breakdowns.iter().filter(|side| tells(side));
+        panes.extend(sides.map(|side| Pane::Side(side.by)));
     }
     if page.known.program.is_some() {
         panes.push(Pane::Contents);
@@ -62,10 +62,16 @@ pub(crate) fn of(page: &Page) -> Vec<Pane> {
     panes
 }
 
+/// The place of the list with the keys among `all`: the first, if the one that had them is not
+/// there (any more).
+pub(crate) fn focus(page: &Page, all: &[Pane]) -> usize {
+    all.iter().position(|pane| Some(*pane) == page.pane).unwrap_or(0)
+}
+
 /// The breakdown that a pane shows.
 pub(crate) fn side(page: &Page, pane: Pane) -> Option<&Breakdown> {
     match pane {
-        Pane::Side(at) => page.known.detail.as_ref()?.breakdowns.get(at),
+        Pane::Side(by) => page.known.detail.as_ref()?.breakdowns.iter().find(|side| side.by == by),
         _ => None,
     }
 }
@@ -102,6 +108,30 @@ pub(crate) fn target(page: &Page, pane: Pane, at: usize) -> Option<Target> {
             Some(Target::Value(Dimension::Exe, line.exe))
         }
     }
+}
+
+/// For each line of a pane whether `target` is at it.
+pub(crate) fn same(page: &Page, pane: Pane, target: &Target) -> Vec<bool> {
+    let known = &page.known;
+    let lines: Option<Vec<bool>> = match (pane, target) {
+        (Pane::Side(_), Target::Value(_, value)) => side(page, pane).map(|side| {
+            let key = |answer| first_key(answer).map(text_of);
+            side.answers.iter().map(|answer| key(answer).as_ref() == Some(value)).collect()
+        }),
+        (Pane::Contents, Target::Digest(digest)) => known
+            .program
+            .as_ref()
+            .map(|program| program.versions.iter().map(|it| it.sha256 == *digest).collect()),
+        (Pane::Happened, Target::Event(event)) => {
+            known.events.as_ref().map(|events| events.iter().map(|it| *it == **event).collect())
+        }
+        (Pane::Lineage, Target::Value(_, exe)) => known
+            .tree
+            .as_ref()
+            .map(|nodes| tree::lines(nodes).0.iter().map(|line| line.exe == *exe).collect()),
+        _ => None,
+    };
+    lines.unwrap_or_default()
 }
 
 /// What a pane is called.

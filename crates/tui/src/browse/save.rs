@@ -198,38 +198,50 @@ pub(crate) fn path(name: &str, home: Option<&Path>) -> PathBuf {
 /// # Errors
 /// As the file system has them.
 pub(crate) fn write(path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    let exists = match fs::symlink_metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(meta) if !meta.is_file() => {
             return Err(io::Error::other("it is there and is no file; give another name"));
         }
         Ok(_) if !replace => return Err(io::ErrorKind::AlreadyExists.into()),
-        Ok(_) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(MODE);
-    if !exists {
-        let mut file = options.open(path)?;
-        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        if written.is_err() {
-            // Ours, made a moment ago, and of no use.
-            fs::remove_file(path).ok();
-        }
-        return written;
     }
     let mut part = path.as_os_str().to_owned();
-    part.push(".part");
+    part.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(part);
-    let mut file = options.open(&part)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&part, path));
+    put(&part, text).map_err(|error| match error.kind() {
+        // Not to be taken for the file itself.
+        io::ErrorKind::AlreadyExists => {
+            io::Error::other(format!("{} is in the way; remove it", part.display()))
+        }
+        _ => error,
+    })?;
+    let named = if replace { fs::rename(&part, path) } else { name(&part, path, text) };
+    // With a new name it is gone, or one of two.
+    fs::remove_file(&part).ok();
+    named
+}
+
+/// Makes a file with this text; nothing of it is left if that fails.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(MODE).open(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     if written.is_err() {
-        fs::remove_file(&part).ok();
+        // Ours, made a moment ago, and of no use.
+        fs::remove_file(path).ok();
     }
     written
+}
+
+/// Gives a complete file its name, unless there is one of that name by now.
+fn name(part: &Path, path: &Path, text: &str) -> io::Result<()> {
+    match fs::hard_link(part, path) {
+        // Some file systems have no links.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => put(path, text),
+        linked => linked,
+    }
 }
 
 #[cfg(test)]
@@ -276,6 +288,20 @@ mod tests {
         symlink(&file, &link).unwrap();
         assert!(write(&link, "three", true).is_err());
         assert!(write(dir.path(), "three", true).is_err());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+        // What an attempt left that was cut short is not the file itself.
+        let new = dir.path().join("new.csv");
+        let part = dir.path().join(format!("new.csv.{}.part", std::process::id()));
+        fs::write(&part, "half").unwrap();
+        let error = write(&new, "four", false).unwrap_err();
+        assert!(error.to_string().contains("in the way") && !new.exists(), "{error}");
+        assert_ne!(error.kind(), io::ErrorKind::AlreadyExists);
+        fs::remove_file(&part).unwrap();
+        write(&new, "four", false).unwrap();
+        assert_eq!(fs::read_to_string(&new).unwrap(), "four");
+        // One that came meanwhile is not replaced either.
+        assert_eq!(name(&new, &file, "four").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&file).unwrap(), "two");
     }
 

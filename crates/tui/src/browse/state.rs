@@ -25,6 +25,7 @@ use super::page::Subject;
 use super::page::first_key;
 use super::page::text_of;
 use super::panes;
+use super::panes::Pane;
 use super::panes::Target;
 use super::picker::Picker;
 use super::range::Range;
@@ -34,6 +35,7 @@ use super::save_box::SaveBox;
 use super::system;
 use crate::text::Units;
 use crate::widgets::Cursor;
+use crate::widgets::Step;
 
 /// Levels that one can go back; the first is never forgotten.
 const DEEPEST: usize = 50;
@@ -64,9 +66,9 @@ pub(crate) struct Notice {
 /// What is to be done outside.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    /// For the page.
+    /// For the page; in place of what was asked before. None: only withdraws that.
     Ask(u64, Vec<Question>),
-    /// For what lies over it.
+    /// For what lies over it, likewise.
     AskAside(u64, Vec<Question>),
     Copy(String),
     Save {
@@ -144,6 +146,7 @@ impl Browse {
     pub(crate) fn ask_anew(&mut self) -> Vec<Effect> {
         self.page.cursor = Cursor::default();
         self.page.pointer = None;
+        self.page.anew = true;
         self.ask()
     }
 
@@ -166,8 +169,13 @@ impl Browse {
     pub(crate) fn pop(&mut self) -> Vec<Effect> {
         let Some(page) = self.above.pop() else { return Vec::new() };
         self.page = page;
-        // Its questions were withdrawn by those of the level below.
-        if self.page.waits.is_some() { self.ask() } else { self.tick() }
+        // Its questions were withdrawn by those of the level below, which nobody waits for any more.
+        let mut effects = if self.page.waits.is_some() { self.ask() } else { self.tick() };
+        if effects.is_empty() {
+            self.tickets += 1;
+            effects.push(Effect::Ask(self.tickets, Vec::new()));
+        }
+        effects
     }
 
     /// Takes in what time it is. To be called at [`Browse::wakes`].
@@ -212,16 +220,31 @@ impl Browse {
         if self.page.waits != Some(reply.ticket) {
             return;
         }
-        let wrong = match &reply.told {
-            Err(Trouble::Question(why)) => Some(why.clone()),
-            _ => None,
-        };
+        // What was gone to is stayed at, wherever it is now.
+        let anew = self.page.anew && self.page.cursor.at == 0;
+        let (pane, target) = (self.pane(), self.target().filter(|_| !anew));
         self.page.take(reply.told, self.now);
         if reply.left == 0 {
             self.page.waits = None;
+            self.page.anew = false;
         }
-        if let Some(why) = wrong {
-            self.complain(why);
+        if self.dragged.is_some() {
+            self.dragged = self.page.pointer.map(|pointer| pointer.from.unwrap_or(pointer.at));
+        }
+        self.go_back_to(pane, target.as_ref());
+    }
+
+    /// Places the cursor on `target` of `pane` again, after the list may have changed.
+    fn go_back_to(&mut self, pane: Option<Pane>, target: Option<&Target>) {
+        if self.pane() != pane {
+            self.page.cursor = Cursor::default();
+        } else if let Some(target) = target
+            && self.target().as_ref() != Some(target)
+        {
+            let (len, room) = (self.len(), self.room());
+            if let Some(at) = self.place_of(target) {
+                self.page.cursor.step(Step::To(at), len, room);
+            }
         }
         self.settle();
     }
@@ -239,6 +262,13 @@ impl Browse {
         self.aside = self.tickets;
         let question = Question::Values { dimension, prefix, query };
         vec![Effect::AskAside(self.aside, vec![question])]
+    }
+
+    /// Nobody waits for values any more.
+    pub(crate) fn withdraw_values(&mut self) -> Effect {
+        self.tickets += 1;
+        self.aside = self.tickets;
+        Effect::AskAside(self.aside, Vec::new())
     }
 
     fn aside(&mut self, reply: Reply) -> Vec<Effect> {
@@ -263,17 +293,24 @@ impl Browse {
     }
 
     fn saved(&mut self, name: &str, result: io::Result<()>) {
-        let Some(Over::Save(save)) = &mut self.over else { return };
-        match result {
-            Ok(()) => {
-                self.over = None;
+        // The box may have been left, or tell of another file by now.
+        let own = match &mut self.over {
+            Some(Over::Save(save)) if save.editor.text().trim() == name => Some(save),
+            _ => None,
+        };
+        match (result, own) {
+            (Ok(()), own) => {
+                if own.is_some() {
+                    self.over = None;
+                }
                 self.say(format!("saved as {name}, readable for you alone"));
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            (Err(error), Some(save)) if error.kind() == io::ErrorKind::AlreadyExists => {
                 save.replaces = true;
                 save.wrong = Some(format!("{name} is there: Enter again replaces it"));
             }
-            Err(error) => save.wrong = Some(format!("cannot write {name}: {error}")),
+            (Err(error), Some(save)) => save.wrong = Some(format!("cannot write {name}: {error}")),
+            (Err(error), None) => self.complain(format!("cannot write {name}: {error}")),
         }
     }
 
@@ -290,9 +327,9 @@ impl Browse {
     }
 
     /// The pane that has the keys.
-    pub(crate) fn pane(&self) -> Option<panes::Pane> {
+    pub(crate) fn pane(&self) -> Option<Pane> {
         let panes = panes::of(&self.page);
-        panes.get(self.page.pane.min(panes.len().saturating_sub(1))).copied()
+        panes.get(panes::focus(&self.page, &panes)).copied()
     }
 
     /// Answers in the order in which they are shown.
@@ -324,6 +361,26 @@ impl Browse {
         }
     }
 
+    /// The line of the list with the keys that a target is at, the nearest to the cursor.
+    fn place_of(&self, target: &Target) -> Option<usize> {
+        let page = &self.page;
+        let same: Vec<bool> = match (&page.subject, target) {
+            (Subject::History { .. }, Target::Value(_, value)) => {
+                let answers = &page.known.report.as_ref()?.answers;
+                let key = |at: usize| answers.get(at).and_then(first_key).map(text_of);
+                self.order().into_iter().map(|at| key(at).as_ref() == Some(value)).collect()
+            }
+            (Subject::Thing { .. }, target) => panes::same(page, self.pane()?, target),
+            (Subject::Events, Target::Event(event)) => {
+                page.known.events.as_ref()?.iter().map(|it| *it == **event).collect()
+            }
+            // Facts keep their places, and their numbers change.
+            _ => return None,
+        };
+        let places = same.iter().enumerate().filter(|(_, same)| **same).map(|(at, _)| at);
+        places.min_by_key(|at| at.abs_diff(page.cursor.at))
+    }
+
     /// Filters with which something below a page is looked at.
     pub(crate) fn filters_below(&self) -> Vec<Filter> {
         let page = &self.page;
@@ -349,9 +406,9 @@ impl Browse {
         let lines = |area: ratatui::layout::Rect| usize::from(area.height);
         match &page.subject {
             Subject::Thing { .. } => {
-                let count = panes::of(page).len();
-                let focus = page.pane.min(count.saturating_sub(1));
-                let all = panes::places(places.list, count, focus);
+                let all = panes::of(page);
+                let focus = panes::focus(page, &all);
+                let all = panes::places(places.list, all.len(), focus);
                 let own = all.iter().find(|(at, _)| *at == focus);
                 own.map_or(0, |(_, area)| lines(*area).saturating_sub(1))
             }

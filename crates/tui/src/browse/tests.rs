@@ -7,4 +7,5 @@ mod lanes;
 mod mice;
 mod pages;
 mod pictures;
+mod refresh;
 mod walks;

@@ -88,7 +88,7 @@ pub fn key_text(dimension: &str, key: &str, ascii: bool) -> String {
     }
     match dimension {
         "country" => country_name(key),
-        _ if dimension.ends_with("sha256") => short_digest(key),
+        _ if dimension.ends_with("sha256") => short_digest(&shown(key, ascii)),
         _ => shown(key, ascii),
     }
 }
@@ -158,6 +158,7 @@ mod tests {
             ("country", "DE", "DE"),
             ("country", "(private)", "(private)"),
             ("sha256", "(pending)", "(pending)"),
+            ("psha256", "\x1b[2J", "\u{fffd}[2J"),
         ] {
             assert_eq!(key_text(dimension, key, false), told);
         }

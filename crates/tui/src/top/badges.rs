@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{io, thread};
 
@@ -76,7 +76,7 @@ impl News {
 ///
 /// # Errors
 /// If there can be no thread.
-pub fn listen(database: PathBuf, tell: Sender<Input<News>>) -> io::Result<()> {
+pub fn listen(database: PathBuf, tell: SyncSender<Input<News>>) -> io::Result<()> {
     let ask = move || {
         let mut told = News::default();
         loop {

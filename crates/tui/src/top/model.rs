@@ -52,6 +52,14 @@ pub struct Process {
     pub open: u32,
 }
 
+impl Process {
+    /// Whether it has a connection, or moved something in the last minute.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.open > 0 || self.traffic.moved_lately()
+    }
+}
+
 /// What makes two flows the same program's.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -141,7 +149,7 @@ impl Model {
 
     /// No sample has come for a while: nothing moves.
     pub fn quiet(&mut self) {
-        self.clock = Clock::default();
+        self.clock.quiet();
         (self.interval, self.flows) = (0.0, 0);
         self.samples += 1;
         let groups = self.groups.iter_mut().map(|it| &mut it.traffic);
@@ -228,7 +236,13 @@ impl Model {
             key = (0, number);
         }
         let process = self.processes.entry(key).or_insert_with(|| Process {
-            who: Arc::clone(&flow.who),
+            // Of several processes, no id and no arguments are right.
+            who: match key {
+                (0, _) if flow.who.pid != 0 => {
+                    Arc::new(Who { pid: 0, cmdline: "".into(), ..(*flow.who).clone() })
+                }
+                _ => Arc::clone(&flow.who),
+            },
             traffic: Traffic::default(),
             peers: HashSet::new(),
             open: 0,
@@ -303,9 +317,12 @@ impl Model {
                 || crowded && it.may_go(ends, time))
         });
         self.count_open();
+        // Which have ended is not told: those that do nothing go once there are many.
+        let crowded =
+            self.processes.len() > MOST_PROCESSES / 2 || self.peers > MOST_PEERS_OF_ALL / 2;
         let peers = &mut self.peers;
         self.processes.retain(|_, process| {
-            let kept = process.open > 0 || process.traffic.moved_lately();
+            let kept = !crowded || process.is_at_work();
             if !kept {
                 *peers = peers.saturating_sub(process.peers.len());
             }

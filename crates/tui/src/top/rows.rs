@@ -224,8 +224,8 @@ pub(super) fn tree(
 fn parts(model: &Model, shape: Shape) -> impl Iterator<Item = Part<'_>> {
     let groups = model.groups().iter().enumerate().filter(move |_| !shape.processes);
     let lately: HashMap<usize, u32> =
-        model.processes().fold(HashMap::new(), |mut count, (group, _)| {
-            *count.entry(group).or_default() += 1;
+        model.processes().fold(HashMap::new(), |mut count, (group, process)| {
+            *count.entry(group).or_default() += u32::from(process.is_at_work());
             count
         });
     let groups = groups.map(move |(group, it)| Part {

@@ -3,6 +3,7 @@
 mod bounds;
 mod keys;
 mod pictures;
+mod restart;
 mod sums;
 
 use std::sync::Arc;

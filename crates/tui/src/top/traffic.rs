@@ -88,6 +88,13 @@ impl Clock {
         }
     }
 
+    /// Nothing has come for a while: what was before is of no span. Numbers go on, so that no older
+    /// one is taken for a new one.
+    pub fn quiet(&mut self) {
+        self.now += 1;
+        self.samples.clear();
+    }
+
     /// The newest sample's number.
     #[must_use]
     pub fn now(&self) -> u64 {
@@ -167,6 +174,7 @@ impl Traffic {
 
     /// Nothing comes any more: rates are of nothing.
     pub fn quiet(&mut self) {
+        self.recent = VecDeque::new();
         self.smooth = 0.0;
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use femtosnitch_api::Status;
 
-use crate::feed::{End, Feed};
+use crate::feed::{End, Feed, Warnings};
 use crate::input::Input;
 use crate::text::Units;
 use crate::theme::Theme;
@@ -22,8 +22,6 @@ use super::peers::{Peer, PeerBy};
 use super::places::Places;
 use super::rows::{By, Row, RowId, Shape};
 
-/// Warnings that stay on the screen.
-const MOST_WARNINGS: usize = 3;
 /// Rows that can be frozen.
 const MOST_PINNED: usize = 64;
 /// Samples for which it is said that the daemon is back.
@@ -126,7 +124,7 @@ pub struct View {
     pub(super) link: Link,
     /// Until which sample it is said that the daemon is back.
     back_until: u64,
-    warnings: Vec<String>,
+    warnings: Warnings,
     news: News,
     /// The database of countries that the daemon uses.
     countries: String,
@@ -155,7 +153,7 @@ impl View {
             selected_peer: None,
             link: Link::Connecting,
             back_until: 0,
-            warnings: Vec::new(),
+            warnings: Warnings::default(),
             news: News::default(),
             countries: String::new(),
         }
@@ -225,7 +223,9 @@ impl View {
                 if matches!(self.link, Link::Down(_)) {
                     self.model.forget_connections();
                     self.back_until = self.model.samples + BACK;
+                    self.refresh();
                 }
+                self.warnings.clear();
                 self.link = Link::Up;
                 true
             }
@@ -244,7 +244,7 @@ impl View {
                 self.refresh()
             }
             Feed::Status(status) => self.status(*status),
-            Feed::Warning(text) => self.warn(text),
+            Feed::Warning(text) => self.warnings.tell(text),
         }
     }
 
@@ -257,21 +257,7 @@ impl View {
             self.model.locate_again(&mut |addr| locate(countries, addr));
             changed = self.refresh();
         }
-        for text in status.warnings {
-            changed |= self.warn(text);
-        }
-        changed
-    }
-
-    fn warn(&mut self, text: String) -> bool {
-        if self.warnings.contains(&text) {
-            return false;
-        }
-        if self.warnings.len() >= MOST_WARNINGS {
-            self.warnings.remove(0);
-        }
-        self.warnings.push(text);
-        true
+        self.warnings.status(status.warnings) || changed
     }
 
     /// What a person should know, the most urgent first; as it came: not made safe.
@@ -309,7 +295,7 @@ impl View {
         if beyond.peers {
             warn("too many peers: not all are counted".to_owned());
         }
-        self.warnings.iter().cloned().for_each(&mut warn);
+        self.warnings.newest().map(str::to_owned).for_each(&mut warn);
         if let Some(url) = &self.given.dashboard {
             all.insert(0, (Urgency::None, format!("dashboard: {url}")));
         }

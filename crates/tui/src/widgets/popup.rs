@@ -45,12 +45,8 @@ pub fn help(
     skip: usize,
     theme: &Theme,
 ) {
-    let names = keys.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
-    let longest = keys.iter().map(|(_, help)| text::width(help)).max().unwrap_or(0);
-    let one = names + 2 + longest;
-    let room = usize::from(area.height.saturating_sub(2)).max(1);
-    let columns = if keys.len() > room && 2 * one + 7 <= usize::from(area.width) { 2 } else { 1 };
-    let lines = keys.len().div_ceil(columns);
+    let (names, one) = help_widths(keys);
+    let (columns, lines) = help_lines(area, keys.len(), one);
     let size = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let wanted = (size(one * columns + 3 * (columns - 1) + 4), size(lines + 2));
     let inside = popup(buf, area, wanted, title, theme);
@@ -70,6 +66,28 @@ pub fn help(
             buf.set_stringn(x + 2, y, help, left, theme.text());
         }
     }
+}
+
+/// How many of the lines of [`help`] are more than there is room for: as far as it can be scrolled.
+#[must_use]
+pub fn help_beyond(area: Rect, keys: &[(String, &'static str)]) -> usize {
+    let (_, one) = help_widths(keys);
+    let (_, lines) = help_lines(area, keys.len(), one);
+    lines.saturating_sub(area.height.saturating_sub(2).into())
+}
+
+/// Cells for the names of keys, and for a key and what it does.
+fn help_widths(keys: &[(String, &'static str)]) -> (usize, usize) {
+    let names = keys.iter().map(|(name, _)| text::width(name)).max().unwrap_or(0);
+    let longest = keys.iter().map(|(_, help)| text::width(help)).max().unwrap_or(0);
+    (names, names + 2 + longest)
+}
+
+/// In how many columns so many keys are told, and in how many lines.
+fn help_lines(area: Rect, keys: usize, one: usize) -> (usize, usize) {
+    let room = usize::from(area.height.saturating_sub(2)).max(1);
+    let columns = if keys > room && 2 * one + 7 <= usize::from(area.width) { 2 } else { 1 };
+    (columns, keys.div_ceil(columns))
 }
 
 /// Keys and what they do in a word, as many as fit in a line.

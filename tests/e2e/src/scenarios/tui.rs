@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use anyhow::Result;
@@ -29,13 +27,6 @@ const SMALL: (u16, u16) = (80, 24);
 
 fn no_tmux() -> Outcome {
     Outcome::Skipped("tmux is not there: `scripts/setup test` installs it".to_owned())
-}
-
-/// Esc; what comes right after it would be taken for Alt and a key.
-fn escape(terminal: &Terminal<'_>) -> Result<()> {
-    terminal.key("Escape")?;
-    thread::sleep(Duration::from_millis(200));
-    Ok(())
 }
 
 /// It ends well, and the screen that was there before is back.
@@ -166,15 +157,38 @@ pub(super) fn hostile_names(world: &World) -> Result<Outcome> {
     programs.write_and_run(&path, Before::Nothing)?;
     programs.wait(&root, &path)?;
     terminal.run("tui --where 'exe~*hostile*'", &root.path(""))?;
-    let mut pictures = vec![terminal.shows("hostile")?];
-    for key in ["Enter", "Tab", "y", "E", "Escape", "Escape", "/", "Escape"] {
-        if key == "Escape" {
-            escape(&terminal)?
-        } else {
-            terminal.key(key)?
-        }
-        pictures.push(terminal.shows("hostile")?);
-    }
+    let row =
+        |picture: &str| picture.lines().any(|it| it.starts_with("█ ") && it.contains("100 %"));
+    let sides = |picture: &str| picture.contains("Domain  Remote address");
+    let events = |picture: &str| picture.lines().any(|it| it.starts_with("Time "));
+    let values = |picture: &str| picture.contains("or type:");
+    // Each key waits for what it leads to: right after Esc, another would be taken for Alt with it.
+    let mut pictures = Vec::new();
+    let mut see = |what: &str, right: &dyn Fn(&str) -> bool| -> Result<String> {
+        // Among events there is little room for it.
+        let named = |picture: &str| picture.contains("hostile") || events(picture);
+        let seen = |picture: &str| named(picture) && right(picture);
+        let picture = terminal.until(what, seen)?;
+        pictures.push(picture.clone());
+        Ok(picture)
+    };
+    see("the history", &row)?;
+    terminal.key("Enter")?;
+    let first = see("the program", &|it| sides(it) && row(it))?;
+    terminal.key("Tab")?;
+    see("another side", &|it| sides(it) && it != first)?;
+    terminal.key("y")?;
+    see("a word about it", &|it| it.contains("copied"))?;
+    terminal.key("E")?;
+    see("events", &events)?;
+    terminal.key("Escape")?;
+    see("the program again", &|it| sides(it) && !events(it))?;
+    terminal.key("Escape")?;
+    see("the history again", &|it| row(it) && !sides(it))?;
+    terminal.key("/")?;
+    see("values", &values)?;
+    terminal.key("Escape")?;
+    see("no values", &|it| row(it) && !values(it))?;
     for picture in &pictures {
         let harm = picture
             .chars()

@@ -204,6 +204,11 @@ fn scale(ink: Ink<'_>, buf: &mut Buffer, (plot, line): (Rect, u16), grid: &Grid,
     if grid.down.len() > 1 || (grid.up.is_empty() && !grid.down.is_empty()) {
         label(plot.bottom() - 1, &told(grid.down.len()));
     }
+    // The numbers around it may be of another layer than it could be drawn of.
+    let layer = drawn_layer(&ink.state.page, ink.state.layer);
+    if layer != ink.state.layer && !connections {
+        label(plot.bottom(), layer.title());
+    }
 }
 
 /// Below the chart: when it was, or what the pointer is at.

@@ -8,6 +8,7 @@ use ratatui::text::Line;
 use ratatui::text::Span;
 
 use super::super::events as words;
+use super::super::layout::Places;
 use super::super::notes::moment;
 use super::super::system;
 use super::super::system::Tone;
@@ -42,7 +43,8 @@ const EVENTS: [Column; 4] = [
 ];
 
 /// The newest first.
-pub(super) fn events(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
+pub(super) fn events(ink: Ink<'_>, buf: &mut Buffer, places: Places) {
+    let area = places.list;
     let page = &ink.state.page;
     let Some(events) = &page.known.events else {
         say(ink, buf, area, &[(ink.own("Looking…"), ink.theme.dim())]);
@@ -60,16 +62,12 @@ pub(super) fn events(ink: Ink<'_>, buf: &mut Buffer, area: Rect) {
         return;
     }
     let left_out = page.known.events_left_out;
-    let area = if left_out > 0 {
-        let line = Rect { y: area.bottom() - 1, height: 1, ..area };
+    if left_out > 0 {
         let left_out = count(u64::try_from(left_out).unwrap_or(0));
         let text =
             format!("{left_out} earlier events of this time are not shown: choose a shorter time.");
-        put(buf, line, &Line::styled(text, ink.theme.dim()));
-        Rect { height: area.height - 1, ..area }
-    } else {
-        area
-    };
+        put(buf, places.foot, &Line::styled(text, ink.theme.dim()));
+    }
     let table = Table { columns: &EVENTS, sort: None, focused: ink.state.over.is_none() };
     table.draw(buf, area, (page.cursor, events.len()), ink.theme, |at, widths| {
         let Some(event) = events.get(at) else { return Row::default() };

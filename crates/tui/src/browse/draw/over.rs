@@ -75,7 +75,11 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, area: Rect, over: &Over) {
             let filters = &ink.state.page.filters;
             let tall = u16::try_from(filters.len()).unwrap_or(u16::MAX).saturating_add(4);
             let inside = popup(buf, area, (LIST.0, tall), "Filters in force", theme);
-            for (at, (filter, y)) in filters.iter().zip(inside.y..inside.bottom()).enumerate() {
+            // An empty line and that of the keys are below them.
+            let room = inside.height.saturating_sub(2).max(1);
+            let first = (cursor.at + 1).saturating_sub(usize::from(room));
+            let lines = filters.iter().enumerate().skip(first);
+            for ((at, filter), y) in lines.zip(inside.y..inside.y + room) {
                 let row = Rect { y, height: 1, ..inside };
                 let text = ink.safe(&filter.to_string());
                 put(buf, row, &Line::raw(middle(&text, usize::from(row.width), ink.ellipsis())));

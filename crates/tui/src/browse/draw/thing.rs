@@ -4,6 +4,7 @@ use femtosnitch_store::Breakdown;
 use femtosnitch_store::Dimension;
 use femtosnitch_store::Event;
 use femtosnitch_store::ProgramVersion;
+use femtosnitch_store::Sums;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -12,10 +13,11 @@ use ratatui::text::Span;
 
 use super::super::events;
 use super::super::layout::Places;
-use super::super::measure::Layer;
 use super::super::measure::Measure;
 use super::super::measure::Summed;
 use super::super::measure::amount;
+use super::super::measure::received;
+use super::super::measure::sent;
 use super::super::notes::moment;
 use super::super::page::Page;
 use super::super::page::Subject;
@@ -29,7 +31,6 @@ use super::put;
 use super::put_right;
 use super::say;
 use super::table::value;
-use crate::text::bytes;
 use crate::text::clip;
 use crate::text::count;
 use crate::text::middle;
@@ -51,7 +52,7 @@ pub(super) fn draw(ink: Ink<'_>, buf: &mut Buffer, places: Places) {
         }
         return;
     }
-    let focus = page.pane.min(all.len() - 1);
+    let focus = panes::focus(page, &all);
     let grid = panes::is_grid(places.list, all.len());
     if !grid {
         tabs(ink, buf, Rect { height: 1, ..places.list }, focus);
@@ -222,13 +223,16 @@ fn entry(ink: Ink<'_>, buf: &mut Buffer, row: Rect, pane: Pane, at: usize) {
 /// Share and bytes at the right, the name where there is room.
 fn of_side(ink: Ink<'_>, buf: &mut Buffer, row: Rect, side: &Breakdown, at: usize) {
     let Some(answer) = side.answers.get(at) else { return };
-    let all = |sums: &femtosnitch_store::Sums| amount(sums, Measure::Total, Layer::Payload);
+    let layer = ink.state.layer;
+    let all = |sums: &Sums| amount(sums, Measure::Total, layer);
     let total = ink.state.page.known.detail.as_ref().map_or(0, |detail| all(&detail.total));
-    let own = all(&answer.sums());
+    let sums = answer.sums();
+    let own = all(&sums);
+    let measured = received(&sums, layer).or(sent(&sums, layer)).map(|_| own);
     let mark = ink.ellipsis();
     let right = vec![
         Span::styled(pad_left(&percent(own, total), 8, mark), ink.theme.dim()),
-        Span::raw(pad_left(&bytes(own, ink.state.units), 11, mark)),
+        Span::raw(pad_left(&ink.amount(measured), 11, mark)),
     ];
     put_right(buf, row, &Line::from(right));
     let room = usize::from(row.width).saturating_sub(8 + 11 + 3);
@@ -274,13 +278,15 @@ fn happened(ink: Ink<'_>, buf: &mut Buffer, row: Rect, event: &Event) {
 
 fn of_tree(ink: Ink<'_>, buf: &mut Buffer, row: Rect, line: &tree::Line) {
     let theme = ink.theme;
-    let units = ink.state.units;
     let mark = ink.ellipsis();
-    let amount =
-        |glyph: &str, amount: u64| format!("{glyph} {}", pad_left(&bytes(amount, units), 10, mark));
+    let layer = ink.state.layer;
+    let told = |glyph: &str, amount: Option<u64>| {
+        format!("{glyph} {}", pad_left(&ink.amount(amount), 10, mark))
+    };
+    let (received, sent) = (received(&line.total, layer), sent(&line.total, layer));
     let right = vec![
-        Span::styled(amount(theme.glyphs.received, line.total.recv), theme.received()),
-        Span::styled(format!("  {}", amount(theme.glyphs.sent, line.total.send)), theme.sent()),
+        Span::styled(told(theme.glyphs.received, received), theme.received()),
+        Span::styled(format!("  {}", told(theme.glyphs.sent, sent)), theme.sent()),
     ];
     let right = Line::from(right);
     let room = usize::from(row.width).saturating_sub(right.width() + 2);

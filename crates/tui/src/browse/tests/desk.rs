@@ -44,6 +44,8 @@ pub(super) struct Desk {
     pub(super) over: bool,
     /// Questions asked, one entry for each time.
     pub(super) asked: usize,
+    /// How often questions were withdrawn and none asked in their place.
+    pub(super) withdrawn: usize,
     pub(super) dir: TempDir,
     open: Open,
     source: Source,
@@ -77,6 +79,7 @@ impl Desk {
             copied: Vec::new(),
             over: false,
             asked: 0,
+            withdrawn: 0,
             dir,
             open: Open::default(),
             source,
@@ -99,17 +102,23 @@ impl Desk {
         for effect in effects {
             match effect {
                 Effect::Ask(ticket, questions) => {
-                    self.asked += 1;
+                    self.asked += usize::from(!questions.is_empty());
+                    self.withdrawn += usize::from(questions.is_empty());
                     let mut left = questions.len();
                     for question in questions {
                         left -= 1;
                         let cancel = femtosnitch_store::Cancel::default();
                         let told = self.open.answer(&self.source, question, &cancel);
-                        let reply = Reply { ticket, left, told };
+                        let over = told.is_err();
+                        let reply = Reply { ticket, left: if over { 0 } else { left }, told };
                         self.input(Input::Answer(Answered(Answer::Page(reply))));
+                        if over {
+                            break;
+                        }
                     }
                 }
                 Effect::AskAside(ticket, questions) => {
+                    self.withdrawn += usize::from(questions.is_empty());
                     for question in questions {
                         let cancel = femtosnitch_store::Cancel::default();
                         let told = self.open.answer(&self.source, question, &cancel);

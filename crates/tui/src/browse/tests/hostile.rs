@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::super::clipboard;
 use super::desk::Desk;
+use super::history::HOSTILE;
 use crate::theme::Depth;
 use crate::theme::Theme;
 
@@ -50,6 +52,16 @@ fn no_page_shows_them_as_they_are() {
             assert!(desk.screen().is_ascii(), "{}", desk.screen());
         }
     }
+}
+
+#[test]
+fn what_is_copied_does_nothing_where_it_is_pasted() {
+    let mut desk = Desk::new();
+    desk.press("End y");
+    assert!(desk.shows("copied, escaped: /tmp/"), "{}", desk.screen());
+    let escaped = femtosnitch_model::escape_harmful(HOSTILE);
+    assert!(!escaped.chars().any(|ch| ch.is_control()));
+    assert_eq!(desk.copied, [clipboard::sequence(&escaped).unwrap()]);
 }
 
 #[test]

@@ -2,9 +2,13 @@
 
 use femtosnitch_store::Dimension;
 
+use super::super::Answered;
 use super::super::page::Subject;
+use super::super::state::Answer;
+use super::super::state::Over;
 use super::desk::Desk;
 use super::history::NOW;
+use crate::input::Input;
 
 #[test]
 fn a_program_is_told_from_all_sides() {
@@ -60,6 +64,24 @@ fn events_lead_to_their_moment() {
     assert!(matches!(desk.state.page.subject, Subject::History { by: Dimension::Exe }));
     let lost = NOW - 7_200;
     assert_eq!(desk.state.page.range.bounds(NOW), (Some(lost - 900), lost + 900));
+}
+
+#[test]
+fn events_that_are_left_out_take_no_line_from_the_list() {
+    let mut desk = Desk::new();
+    desk.press("E");
+    let one = desk.state.page.known.events.clone().unwrap().remove(0);
+    let events =
+        (0..40).map(|at| femtosnitch_store::Event { detail: format!("no {at}"), ..one.clone() });
+    desk.state.page.known.events = Some(events.collect());
+    desk.state.page.known.events_left_out = 7;
+    desk.press("End");
+    assert!(desk.shows("7 earlier events") && desk.shows("no 39"), "{}", desk.screen());
+    assert_eq!(desk.state.page.cursor.at, 39);
+    let list = desk.state.places().list;
+    assert_eq!(desk.state.room(), usize::from(list.height) - 1);
+    let below = desk.screen().lines().position(|line| line.contains("7 earlier")).unwrap();
+    assert_eq!(usize::from(list.bottom()), below);
 }
 
 #[test]
@@ -126,12 +148,39 @@ fn what_is_shown_is_saved_and_nothing_replaced_unasked() {
     desk.type_in("a.csv");
     desk.press("Enter");
     assert!(desk.shows("Enter again replaces it"));
-    desk.press("Esc s Ctrl-U");
+    // It may take its time: what is typed meanwhile is another name, which nobody agreed to replace.
+    for (name, replaces) in [("a.csv", true), ("b.csv", false)] {
+        desk.press("Esc s Ctrl-U");
+        desk.type_in(name);
+        let there = Err(std::io::ErrorKind::AlreadyExists.into());
+        desk.input(Input::Answer(Answered(Answer::Saved("a.csv".to_owned(), there))));
+        assert!(matches!(&desk.state.over, Some(Over::Save(it)) if it.replaces == replaces));
+    }
+    desk.press("Esc");
+    desk.input(Input::Answer(Answered(Answer::Saved("c.csv".to_owned(), Ok(())))));
+    assert!(desk.shows("saved as c.csv"), "though the box was left");
+    desk.press("s Ctrl-U");
     desk.type_in("b.json");
     desk.press("Enter");
     let saved = std::fs::read_to_string(desk.dir.path().join("b.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&saved).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(5));
+}
+
+#[test]
+fn help_ends_where_its_text_does() {
+    let mut desk = Desk::new();
+    desk.resize(60, 20);
+    desk.press("?");
+    let first = desk.screen();
+    desk.press("Down Down Down Down Down Down Down Down Down Down Down Down Down");
+    assert!(desk.shows("quit") && desk.screen() != first);
+    let last = desk.state.help_beyond();
+    assert!(matches!(desk.state.over, Some(Over::Help(line)) if line == last));
+    for _ in 0..last.div_ceil(5) {
+        desk.press("Up");
+    }
+    assert_eq!(desk.screen(), first);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use femtosnitch_store::Dimension;
 
+use super::super::Setup;
+use super::super::begin;
 use super::super::page::Subject;
 use super::super::range::Range;
 use super::desk::Desk;
@@ -65,6 +67,99 @@ fn filters_stack_turn_around_and_go() {
     desk.press("Backspace");
     assert!(desk.state.page.filters.is_empty());
     assert!(desk.shows("/usr/lib/firefox/firefox"));
+}
+
+#[test]
+fn a_question_that_makes_no_sense_shows_no_other_answer() {
+    let mut desk = Desk::new();
+    desk.press("Right");
+    for keys in ["", "Esc Backspace Enter"] {
+        desk.press(keys);
+        assert!(desk.shows("MiB"));
+        desk.press("/");
+        desk.type_in("user=nobody-here");
+        desk.press("Enter");
+        assert!(desk.shows("user=nobody-here") && desk.shows("This cannot be asked"));
+        assert!(desk.shows("there is no user `nobody-here`"), "{}", desk.screen());
+        assert!(!desk.shows("MiB") && !desk.shows("/usr/bin/curl"), "{}", desk.screen());
+        assert!(desk.state.page.waits.is_none() && desk.state.len() == 0);
+    }
+    desk.press("Backspace");
+    assert!(desk.shows("MiB") && !desk.shows("This cannot be asked"));
+}
+
+#[test]
+fn what_nobody_waits_for_is_withdrawn() {
+    let mut desk = Desk::new();
+    desk.press("Enter");
+    assert_eq!((desk.asked, desk.withdrawn), (2, 0));
+    desk.press("Esc");
+    assert_eq!((desk.asked, desk.withdrawn), (2, 1), "the page above is known already");
+    desk.press("Esc");
+    assert_eq!(desk.withdrawn, 1, "there is no level above");
+    desk.press("/ Esc");
+    assert_eq!(desk.withdrawn, 2, "values to choose from");
+    desk.press("/ Enter");
+    assert_eq!((desk.asked, desk.withdrawn), (3, 3));
+}
+
+#[test]
+fn keys_that_find_nothing_are_not_offered() {
+    let mut desk = Desk::new();
+    assert!(desk.shows("Enter open") && desk.shows("i only"));
+    desk.press("/");
+    desk.type_in("rport=9");
+    desk.press("Enter");
+    assert!(desk.shows("No traffic in this time passes the filters"));
+    for hint in ["Enter open", "i only", "x all but", "y copy"] {
+        assert!(!desk.shows(hint), "{hint}");
+    }
+    let filters = desk.state.page.filters.clone();
+    desk.press("Enter i x y");
+    assert_eq!(desk.state.page.filters, filters);
+    assert!(desk.copied.is_empty() && desk.state.above.is_empty());
+    desk.press("E");
+    let units = desk.state.units;
+    desk.press("u");
+    assert_eq!(desk.state.units, units, "events have no bytes");
+}
+
+#[test]
+fn many_filters_scroll() {
+    let mut desk = Desk::new();
+    desk.state.page.filters =
+        (1..=30).map(|port| format!("rport={port}").parse().unwrap()).collect();
+    desk.press("F");
+    assert!(desk.shows("rport=1 ") && desk.shows("Enter turns it around"));
+    for _ in 0..40 {
+        desk.press("Down");
+        let at = desk.state.page.filters.len();
+        assert!(desk.shows("Enter turns it around"), "{at}");
+    }
+    assert!(desk.shows("│ rport=30 ") && !desk.shows("│ rport=1 "), "{}", desk.screen());
+}
+
+#[test]
+fn a_moment_stays_and_so_long_ago_goes_along() {
+    let desk = Desk::new();
+    let begins = |ago| {
+        let setup = Setup {
+            database: desk.database(),
+            live_socket: desk.dir.path().join("live.sock"),
+            users: std::sync::Arc::new(super::history::People),
+            read_time: |_, _| Ok(None),
+            by: Dimension::Exe,
+            since: Some(NOW - 7_200),
+            ago,
+            until: None,
+            filters: Vec::new(),
+            theme: desk.theme,
+            home: None,
+        };
+        begin(&setup, NOW).page.range
+    };
+    assert_eq!(begins(true), Range::last(7_200));
+    assert_eq!(begins(false).bounds(NOW + 60), (Some(NOW - 7_200), NOW + 61));
 }
 
 #[test]

@@ -67,6 +67,7 @@ impl View {
                 By::Busy => Line::default(),
                 By::Program => self.name_cell(row, usize::from(*width), base),
                 By::Pid => match row.pid {
+                    Some(0) => Line::styled(theme.glyphs.absent, theme.dim()),
                     Some(pid) => Line::styled(pid.to_string(), theme.dim()),
                     None => Line::default(),
                 },
@@ -162,6 +163,7 @@ impl View {
             parts.push(Span::styled(text, style));
         };
         match row.pid {
+            Some(0) => {}
             Some(pid) => add(format!("pid {pid}"), Style::new()),
             None if row.processes > 1 => {
                 add(format!("{} processes", text::count(row.processes.into())), Style::new());

@@ -18,6 +18,8 @@ fn programs_beyond_the_bound_are_summed_up() {
     view.update(sample(2.0, flows(5_000, 9_000)));
     assert!(view.model().processes().count() <= 8_192 + 4_097);
     assert!(view.model().beyond.processes);
+    let rest: Vec<_> = view.model().processes().filter(|(_, it)| it.who.pid == 0).collect();
+    assert!(!rest.is_empty() && rest.iter().all(|(_, it)| it.who.cmdline.is_empty()));
     let sum: u64 = view.model().groups().iter().map(|it| it.traffic.total.payload[0]).sum();
     assert_eq!(sum, 90_000);
     // Those that move nothing for a minute make room.
@@ -66,9 +68,31 @@ fn short_lived_processes_leave_their_bytes_and_nothing_else() {
         };
         view.update(sample(f64::from(second), (0..50).map(ended).collect()));
     }
-    assert!(view.model().processes().count() <= 62 * 50);
+    assert!(view.model().processes().count() <= 4_096);
+    assert!(view.rows()[0].processes <= 62 * 50);
     assert!(view.model().connections().count() <= 12 * 50);
     assert_eq!(view.rows()[0].total, [Some(70_000), Some(10_000)]);
+}
+
+#[test]
+fn a_process_that_was_idle_keeps_its_sums() {
+    let mut view = view((120, 40));
+    press(&mut view, 'e');
+    view.update(sample(0.0, vec![FlowEvent { ended: 1, ..flow("/bin/a", 7, 1, 1_000, 0) }]));
+    for second in 1..100_u32 {
+        view.update(sample(f64::from(second), Vec::new()));
+    }
+    view.update(sample(100.0, vec![flow("/bin/a", 7, 1, 5, 0), flow("/bin/b", 8, 1, 1, 0)]));
+    let row = view.rows().iter().find(|row| row.pid == Some(7)).unwrap();
+    assert_eq!((row.total, row.rates[0][0]), ([Some(1_005), Some(0)], Some(5.0)));
+    let ended = FlowEvent { ended: 1, ..flow("/bin/a", 7, 1, 0, 0) };
+    view.update(sample(101.0, vec![ended]));
+    for second in 102..200_u32 {
+        view.update(sample(f64::from(second), Vec::new()));
+    }
+    press(&mut view, 'e');
+    let row = view.rows().iter().find(|row| &*row.exe == "/bin/a").unwrap();
+    assert_eq!((row.processes, row.total[0]), (0, Some(1_005)), "none that does anything");
 }
 
 #[test]

@@ -227,6 +227,51 @@ fn the_mouse_selects_scrolls_and_sorts() {
 }
 
 #[test]
+fn a_line_is_gone_to_and_then_opened() {
+    let mut view = view((120, 24));
+    let flows = (0..40).map(|n| flow(&format!("/bin/{n:02}"), n + 1, 1, 1_000 - u64::from(n), 0));
+    view.update(sample(1.0, flows.collect()));
+    let click = MouseEventKind::Down(MouseButton::Left);
+    press(&mut view, 'G');
+    key(&mut view, KeyCode::Tab);
+    assert_eq!((view.focus, selected(&view).as_str()), (Focus::Peers, "/bin/39"));
+    // The list of programs is longer as soon as it is the one in use.
+    let place = view.places().unwrap().programs;
+    let shown = |view: &View, row: u16| {
+        let picture = text(view);
+        let line = picture.lines().nth(row.into()).unwrap().to_owned();
+        format!("/bin/{}", line.split_whitespace().nth(1).unwrap())
+    };
+    let pressed = shown(&view, place.y + 2);
+    mouse(&mut view, click, 5, place.y + 2);
+    assert_eq!((view.focus, selected(&view)), (Focus::Programs, pressed.clone()));
+    let place = view.places().unwrap().programs;
+    let row = (place.y + 1..place.bottom()).find(|row| shown(&view, *row) == pressed).unwrap();
+    mouse(&mut view, click, 5, row);
+    assert_eq!((view.focus, selected(&view)), (Focus::Peers, pressed));
+}
+
+#[test]
+fn help_ends_where_its_text_ends() {
+    let mut view = view((60, 12));
+    press(&mut view, '?');
+    let mut before = String::new();
+    let mut lines = 0;
+    while text(&view) != before {
+        before = text(&view);
+        press(&mut view, 'j');
+        lines += 1;
+        assert!(lines < 100);
+    }
+    for _ in 0..50 {
+        press(&mut view, 'j');
+    }
+    assert_eq!(text(&view), before);
+    press(&mut view, 'k');
+    assert_ne!(text(&view), before, "the first key back does something");
+}
+
+#[test]
 fn nothing_breaks_without_anything_to_show() {
     let all = [
         KeyCode::Up,

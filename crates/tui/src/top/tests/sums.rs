@@ -74,6 +74,15 @@ fn what_is_quiet_has_no_rates_and_keeps_its_sums() {
     view.update(Input::Tick);
     assert_eq!(view.rows()[0].rates, [[Some(0.0); 2]; 3]);
     assert_eq!(view.rows()[0].total, [Some(65_000_000), Some(6_000)]);
+    assert_eq!(view.peers()[0].rates[0], Some(0.0));
+    // Nothing of the time before counts when it goes on.
+    view.update(sample(1_020.0, vec![flow("/usr/bin/curl", 77, 1, 5, 5)]));
+    let curl = view.rows().iter().find(|row| &*row.exe == "/usr/bin/curl").unwrap();
+    assert_eq!(curl.rates, [[Some(5.0), Some(5.0)]; 3]);
+    let clock = view.model().clock();
+    let mut bars = vec![[0.0; 2]; clock.samples().count()];
+    view.model().all().bars(clock, false, &mut bars);
+    assert_eq!(bars, [[5.0, 5.0]]);
 }
 
 #[test]
@@ -90,6 +99,22 @@ fn scripts_get_sums_by_executable() {
 }
 
 #[test]
+fn warnings_go_with_what_they_warn_of() {
+    let mut view = view((120, 40));
+    let status = |warnings: &[&str]| {
+        let warnings = warnings.iter().map(|text| (*text).to_owned()).collect();
+        Input::Feed(Feed::Status(Box::new(Status { warnings, ..Status::default() })))
+    };
+    view.update(Input::Feed(Feed::Warning("the disk is full".into())));
+    assert!(view.update(status(&["the disk is full", "no geoip"])).0);
+    assert_eq!(text(&view).matches("the disk is full").count(), 1);
+    assert!(view.update(status(&["no geoip"])).0 && !text(&view).contains("full"));
+    view.update(Input::Feed(Feed::Down("the daemon ended".into())));
+    assert!(view.update(Input::Feed(Feed::Up { version: "2".into() })).0);
+    assert!(!text(&view).contains("no geoip"));
+}
+
+#[test]
 fn connections_of_a_daemon_that_went_are_forgotten_when_it_is_back() {
     let mut view = view((120, 40));
     busy(&mut view);
@@ -98,9 +123,11 @@ fn connections_of_a_daemon_that_went_are_forgotten_when_it_is_back() {
     assert_eq!(view.rows()[0].rates[0], [Some(0.0); 2]);
     view.update(Input::Feed(Feed::Up { version: "2".into() }));
     assert!(text(&view).contains("the daemon is back"));
+    assert_eq!((view.rows().iter().map(|row| row.open).sum::<u32>(), view.peers().len()), (0, 0));
     view.update(sample(1_020.0, vec![flow("/usr/bin/curl", 77, 1, 5, 5)]));
     assert_eq!(view.rows().iter().map(|row| row.open).sum::<u32>(), 1);
     assert_eq!(view.rows()[0].total, [Some(65_000_005), Some(6_005)]);
+    assert_eq!(view.rows()[0].rates[0], [Some(5.0), Some(5.0)]);
     for second in 0..6 {
         view.update(sample(1_021.0 + f64::from(second), Vec::new()));
     }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::top::actions::{Action, LISTS, READING, Reading, TYPING, Typing};
 use crate::top::list::Focus;
-use crate::widgets::{Layout, Step, Table};
+use crate::widgets::{Layout, Step, Table, help_beyond};
 
 use super::{Effect, MOST_PINNED, Over, View};
 
@@ -15,13 +15,19 @@ const WHEEL: isize = 3;
 impl View {
     pub(super) fn key(&mut self, key: &KeyEvent) -> (bool, Option<Effect>) {
         match self.over {
-            Over::Help(skip) => match READING.find(key, |_| true) {
-                Some(Reading::Quit) => return (false, Some(Effect::Quit)),
-                Some(Reading::Close) => self.over = Over::Nothing,
-                Some(Reading::Up) => self.over = Over::Help(skip.saturating_sub(1)),
-                Some(Reading::Down) => self.over = Over::Help((skip + 1).min(LISTS.0.len())),
-                None => return (false, None),
-            },
+            Over::Help(skip) => {
+                let (width, height) = self.size;
+                let keys = LISTS.help(|action| self.works(action));
+                let last = help_beyond(Rect::new(0, 0, width, height), &keys);
+                let skip = skip.min(last);
+                match READING.find(key, |_| true) {
+                    Some(Reading::Quit) => return (false, Some(Effect::Quit)),
+                    Some(Reading::Close) => self.over = Over::Nothing,
+                    Some(Reading::Up) => self.over = Over::Help(skip.saturating_sub(1)),
+                    Some(Reading::Down) => self.over = Over::Help((skip + 1).min(last)),
+                    None => return (false, None),
+                }
+            }
             Over::Filter => return self.type_filter(key),
             Over::Nothing => {
                 let Some(action) = LISTS.find(key, |action| self.works(action)) else {
@@ -265,11 +271,17 @@ impl View {
     }
 
     fn click(&mut self, focus: Focus, at: (u16, u16), (programs, peers): (Rect, Rect)) {
+        // Where things are on the screen as it was pressed: another focus changes that.
+        let row = match focus {
+            Focus::Programs => Table::row_at(programs, at, self.programs.cursor, self.rows.len()),
+            Focus::Peers => Table::row_at(peers, at, self.connections.cursor, self.peers.len()),
+        };
+        let is_again = focus == self.focus && row == Some(self.programs.cursor.at);
         if focus != self.focus {
             self.focus(focus);
         }
-        match focus {
-            Focus::Programs if at.1 == programs.y => {
+        match (focus, row) {
+            (Focus::Programs, _) if at.1 == programs.y => {
                 let columns = self.program_columns();
                 let shown: Vec<_> = columns.iter().map(|(column, _)| *column).collect();
                 let column = Layout::new(&shown, programs.width).column_at(at.0 - programs.x);
@@ -278,7 +290,7 @@ impl View {
                     self.refresh_now();
                 }
             }
-            Focus::Peers if at.1 == peers.y => {
+            (Focus::Peers, _) if at.1 == peers.y => {
                 let columns = self.peer_columns();
                 let shown: Vec<_> = columns.iter().map(|(column, _)| *column).collect();
                 let column = Layout::new(&shown, peers.width).column_at(at.0 - peers.x);
@@ -287,18 +299,9 @@ impl View {
                     self.refresh_now();
                 }
             }
-            Focus::Programs => {
-                let cursor = self.programs.cursor;
-                if let Some(row) = Table::row_at(programs, at, cursor, self.rows.len()) {
-                    self.step(Step::To(row));
-                }
-            }
-            Focus::Peers => {
-                let cursor = self.connections.cursor;
-                if let Some(row) = Table::row_at(peers, at, cursor, self.peers.len()) {
-                    self.step(Step::To(row));
-                }
-            }
+            (Focus::Programs, Some(_)) if is_again => self.focus(Focus::Peers),
+            (_, Some(row)) => self.step(Step::To(row)),
+            (_, None) => {}
         }
     }
 }
