@@ -90,6 +90,13 @@ pub(super) fn splices_at_the_end(world: &World) -> Result<Outcome> {
     let daemon = root.start()?;
     let mut steps = Steps::splicing(world, &mark)?;
     steps.go(10, 100_000)?;
+    // The end waits a second for digests, which is not enough in a guest that is slow just then.
+    command::until("the digests", world.patience(10), || {
+        let rows = root.query("cmdline,sha256")?;
+        let rows = expect::marked(&rows, &mark);
+        let known = |row: &&Value| Row(row).text("sha256") != "(pending)";
+        Ok(!rows.is_empty() && rows.iter().all(known))
+    })?;
     daemon.stop()?;
     expect::exactly(&root, &mark, &steps.finish()?)?;
     Ok(Outcome::Passed)

@@ -59,7 +59,7 @@ impl View {
             if self.theme.glyphs.ascii { ["in/s", "out/s"] } else { ["↓/s", "↑/s"] };
         let mut columns = vec![
             (Column::text("peer", 20), PeerBy::Peer),
-            (Column::word("country", 9, 60), PeerBy::Country),
+            (Column::word("country", 10, 60), PeerBy::Country),
             (Column::number("port", 5, 80), PeerBy::Port),
             (Column::word("proto", 6, 40), PeerBy::Protocol),
             (Column::word("dir", 3, 50), PeerBy::Direction),
