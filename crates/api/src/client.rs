@@ -106,6 +106,12 @@ impl LiveClient {
         Ok(client)
     }
 
+    /// True if it is certain that no daemon runs. Who may not ask does not know.
+    #[must_use]
+    pub fn is_absent(path: &Path) -> bool {
+        matches!(Self::connect(path), Err(ClientError::NotRunning { .. }))
+    }
+
     /// How the daemon introduced itself: always [`Event::Hello`].
     #[must_use]
     pub fn hello(&self) -> &Event {

@@ -113,6 +113,23 @@ impl Gap {
     }
 }
 
+/// A time in which nobody looked, as it is told: one may last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unwatched {
+    /// The first unix second of it.
+    pub began: i64,
+    /// The unix second in which somebody looked again; `None` if it lasts.
+    pub ended: Option<i64>,
+    /// Why.
+    pub reason: GapReason,
+}
+
+impl From<Gap> for Unwatched {
+    fn from(gap: Gap) -> Self {
+        Self { began: gap.began, ended: Some(gap.ended), reason: gap.reason }
+    }
+}
+
 /// A sign of life of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heartbeat {
@@ -182,6 +199,33 @@ impl Reader {
             .collect()
         })
         .at(self.path())
+    }
+
+    /// When nobody looked, [`Reader::gaps`] and what lasts at `now` (unix seconds): since a daemon
+    /// that said goodbye. The second answer is so only if no daemon runs, which the caller can find
+    /// out: since one that did not.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn unwatched(
+        &self,
+        (since, until): (Option<i64>, Option<i64>),
+        now: i64,
+    ) -> Result<(Vec<Unwatched>, Option<Unwatched>), StoreError> {
+        let mut gaps: Vec<Unwatched> =
+            self.gaps(since, until)?.into_iter().map(Unwatched::from).collect();
+        let last = self.heartbeat()?.filter(|last| {
+            last.at < until.unwrap_or(now).min(now) && since.is_none_or(|since| since < now)
+        });
+        let lasts = |began, reason| Unwatched { began, ended: None, reason };
+        match last {
+            Some(Heartbeat { at, clean: true }) => {
+                gaps.push(lasts(at, GapReason::Stopped));
+                Ok((gaps, None))
+            }
+            Some(Heartbeat { at, clean: false }) => Ok((gaps, Some(lasts(at, GapReason::Killed)))),
+            None => Ok((gaps, None)),
+        }
     }
 
     /// The last sign of life, `None` if no daemon of this or a later version has run yet.

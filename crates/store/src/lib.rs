@@ -63,7 +63,7 @@ pub use expire::{ExpireReport, Retention};
 pub use export::{ExportContainer, ExportExe, ExportRow, Exported, Slice};
 pub use facts::Described;
 pub use filter::{BadFilter, Filter};
-pub use gaps::{Gap, GapReason, Heartbeat};
+pub use gaps::{Gap, GapReason, Heartbeat, Unwatched};
 pub use group::Sums;
 pub use import::{Blank, CommandLine, Import, ImportError, ImportMark, Imported, Keep};
 pub use import::{Picosnitch, Skip, Survey};

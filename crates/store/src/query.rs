@@ -83,7 +83,9 @@ impl Answer {
         }
     }
 
-    pub(crate) fn sums(&self) -> Sums {
+    /// Its traffic, without whose it is.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
         Sums {
             send: self.send,
             recv: self.recv,

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use femtosnitch_model::printable;
-use femtosnitch_store::{Answer, Cancel, Dimension, Key, Query, Reader, StoreError, Users};
+use femtosnitch_store::{
+    Answer, Cancel, Dimension, Key, Query, Reader, StoreError, Unwatched, Users,
+};
 use jiff::tz::TimeZone;
 use nix::unistd::{Uid, User};
 
@@ -170,7 +172,7 @@ fn write_notes(out: &mut impl Write, notes: &[String]) -> io::Result<()> {
 }
 
 /// Below a table: when nobody looked.
-fn write_gaps(out: &mut impl Write, gaps: &[gaps::Unwatched], now: i64) -> io::Result<()> {
+fn write_gaps(out: &mut impl Write, gaps: &[Unwatched], now: i64) -> io::Result<()> {
     if let Some(line) = gaps::line(gaps, now, &TimeZone::system()) {
         writeln!(out, "{}", Style::for_stdout().warning(&printable(&line)))?;
     }
@@ -178,12 +180,7 @@ fn write_gaps(out: &mut impl Write, gaps: &[gaps::Unwatched], now: i64) -> io::R
 }
 
 /// Prints the gaps themselves, the latest `limit` of them.
-fn list(
-    format: QueryFormat,
-    all: &[gaps::Unwatched],
-    limit: Option<usize>,
-    now: i64,
-) -> io::Result<()> {
+fn list(format: QueryFormat, all: &[Unwatched], limit: Option<usize>, now: i64) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let gaps = print::last(all, limit.unwrap_or(usize::MAX));
     match format {

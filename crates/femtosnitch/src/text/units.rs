@@ -39,23 +39,13 @@ pub fn rate(per_second: f64) -> String {
 #[must_use]
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    let pair = |big: u64, big_unit: &str, small: u64, small_unit: &str| {
-        if small == 0 {
-            format!("{big}{big_unit}")
-        } else {
-            format!("{big}{big_unit} {small}{small_unit}")
-        }
-    };
     match seconds {
         0 => format!("{}ms", time.subsec_millis()),
         1..10 => match time.subsec_millis() / 100 {
             0 => format!("{seconds}s"),
             tenths => format!("{seconds}.{tenths}s"),
         },
-        10..60 => format!("{seconds}s"),
-        60..3_600 => pair(seconds / 60, "m", seconds % 60, "s"),
-        3_600..86_400 => pair(seconds / 3_600, "h", seconds % 3_600 / 60, "m"),
-        _ => pair(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+        _ => femtosnitch_tui::text::duration(seconds),
     }
 }
 

@@ -31,6 +31,7 @@ use femtosnitch_store::Reader;
 use femtosnitch_store::Report;
 use femtosnitch_store::Stats;
 use femtosnitch_store::StoreError;
+use femtosnitch_store::Unwatched;
 use femtosnitch_store::Users;
 
 /// A daemon that is up tells its status at once.
@@ -71,15 +72,6 @@ pub(crate) enum Question {
         query: Query,
     },
     System,
-}
-
-/// A time in which nobody looked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Unwatched {
-    pub(crate) began: i64,
-    /// `None` if it lasts.
-    pub(crate) ended: Option<i64>,
-    pub(crate) reason: String,
 }
 
 /// How the daemon and the history are doing.
@@ -300,7 +292,8 @@ fn asked(
             Told::Events(events, left_out)
         }
         Question::Gaps { since, until, now } => {
-            let gaps = gaps(reader, &source.live_socket, (since, until), now)?;
+            let (mut gaps, last) = reader.unwatched((since, Some(until)), now)?;
+            gaps.extend(last.filter(|_| LiveClient::is_absent(&source.live_socket)));
             Told::Gaps(gaps, reader.levels()?)
         }
         Question::Values { dimension, prefix, query } => {
@@ -308,37 +301,6 @@ fn asked(
         }
         Question::System => return Err(StoreError::Cancelled),
     })
-}
-
-/// What is known of that time, and what follows from the daemon's absence now.
-fn gaps(
-    reader: &Reader,
-    live_socket: &Path,
-    (since, until): (Option<i64>, i64),
-    now: i64,
-) -> Result<Vec<Unwatched>, StoreError> {
-    let recorded = reader.gaps(since, Some(until))?.into_iter();
-    let mut gaps: Vec<Unwatched> = recorded
-        .map(|gap| {
-            let reason = gap.reason().name().to_owned();
-            Unwatched { began: gap.began(), ended: Some(gap.ended()), reason }
-        })
-        .collect();
-    if let Some(last) = reader.heartbeat()?
-        && last.at < until.min(now)
-        && since.is_none_or(|since| since < now)
-    {
-        // Who may not ask does not know: nothing is claimed then.
-        let gone =
-            || matches!(LiveClient::connect(live_socket), Err(ClientError::NotRunning { .. }));
-        let reason = if last.clean { Some("stopped") } else { gone().then_some("killed") };
-        gaps.extend(reason.map(|reason| Unwatched {
-            began: last.at,
-            ended: None,
-            reason: reason.to_owned(),
-        }));
-    }
-    Ok(gaps)
 }
 
 /// What the daemon says of itself.

@@ -11,7 +11,6 @@ use super::keys::CHOOSE;
 use super::keys::Choose;
 use super::measure::Layer;
 use super::measure::Measure;
-use super::measure::Summed;
 use super::measure::amount;
 use super::page::first_key;
 use super::page::text_of;

@@ -1,7 +1,5 @@
 //! Which of the numbers is looked at.
 
-use femtosnitch_store::Answer;
-use femtosnitch_store::Others;
 use femtosnitch_store::Point;
 use femtosnitch_store::Sums;
 
@@ -60,39 +58,6 @@ impl Layer {
         match self {
             Self::Payload => Self::Wire,
             Self::Wire => Self::Payload,
-        }
-    }
-}
-
-/// Whatever has sums.
-pub(crate) trait Summed {
-    fn sums(&self) -> Sums;
-}
-
-impl Summed for Sums {
-    fn sums(&self) -> Sums {
-        *self
-    }
-}
-
-impl Summed for Others {
-    fn sums(&self) -> Sums {
-        self.sums
-    }
-}
-
-impl Summed for Answer {
-    fn sums(&self) -> Sums {
-        Sums {
-            send: self.send,
-            recv: self.recv,
-            wire_send: self.wire_send,
-            wire_recv: self.wire_recv,
-            events: self.events,
-            connections: self.connections,
-            failed: self.failed,
-            retrans: self.retrans,
-            rtt_us: self.rtt_us,
         }
     }
 }

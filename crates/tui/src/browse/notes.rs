@@ -1,10 +1,10 @@
 //! What somebody should know who reads an answer: where it tells less than one would think.
 
 use femtosnitch_store::Dimension;
+use femtosnitch_store::Unwatched;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::ask::Unwatched;
 use super::page::Page;
 use super::page::Subject;
 use super::words;
@@ -91,7 +91,7 @@ pub(crate) fn gaps(gaps: &[Unwatched], now: i64, zone: &TimeZone) -> Option<Stri
         .collect();
     let more = match earlier {
         0 => String::new(),
-        _ => format!(" and {earlier} times before"),
+        _ => format!(" and {earlier} before"),
     };
     (!named.is_empty()).then(|| format!("Not watched: {}{more}.", named.join(", ")))
 }
@@ -100,9 +100,10 @@ pub(crate) fn gaps(gaps: &[Unwatched], now: i64, zone: &TimeZone) -> Option<Stri
 mod tests {
     use super::super::range::Range;
     use super::*;
+    use femtosnitch_store::GapReason;
 
     fn gap(began: i64, ended: Option<i64>) -> Unwatched {
-        Unwatched { began, ended, reason: "stopped".to_owned() }
+        Unwatched { began, ended, reason: GapReason::Stopped }
     }
 
     #[test]
@@ -113,7 +114,7 @@ mod tests {
             gaps(&all, now, &TimeZone::UTC).as_deref(),
             Some(
                 "Not watched: 22:03:20 until 22:08:20 (stopped), 22:12:20 until now (stopped) and \
-                 1 times before."
+                 1 before."
             )
         );
         assert_eq!(gaps(&[], now, &TimeZone::UTC), None);

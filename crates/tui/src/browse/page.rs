@@ -15,12 +15,12 @@ use femtosnitch_store::Query;
 use femtosnitch_store::Report;
 use femtosnitch_store::Series;
 use femtosnitch_store::Span;
+use femtosnitch_store::Unwatched;
 
 use super::ask::Question;
 use super::ask::System;
 use super::ask::Told;
 use super::ask::Trouble;
-use super::ask::Unwatched;
 use super::panes::Pane;
 use super::range::Range;
 use super::rows::Sort;

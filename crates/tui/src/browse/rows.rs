@@ -8,7 +8,6 @@ use femtosnitch_store::Sums;
 
 use super::measure::Layer;
 use super::measure::Measure;
-use super::measure::Summed;
 use super::measure::amount;
 use super::measure::received;
 use super::measure::sent;

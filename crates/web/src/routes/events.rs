@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use femtosnitch_store::{Event, EventKind, GapReason};
+use femtosnitch_store::{Event, EventKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -111,46 +111,18 @@ pub(super) async fn acknowledge(State(app): Shared, request: Request) -> Answer 
     Ok(nothing())
 }
 
-/// A time in which nobody looked, the present one included.
-#[derive(Serialize)]
-struct Unwatched {
-    began: i64,
-    /// `None` if it lasts.
-    ended: Option<i64>,
-    reason: GapReason,
-}
-
 pub(super) async fn gaps(app: Arc<App>, mut params: Params) -> Answer {
     let (since, until) = params.span()?;
     drop(params.all("filter"));
     drop(params.all("limit"));
     params.end()?;
-    let ask = app.pool.ask(move |reader, _| {
-        let gaps = reader.gaps(since, until)?;
-        Ok((gaps, reader.heartbeat()?))
-    });
-    let (gaps, heartbeat) = ask.await?;
-    let mut all: Vec<Unwatched> = gaps
-        .into_iter()
-        .map(|gap| Unwatched {
-            began: gap.began(),
-            ended: Some(gap.ended()),
-            reason: gap.reason().clone(),
-        })
-        .collect();
-    let now = now();
-    if let Some(last) = heartbeat
-        && last.at < until.unwrap_or(now).min(now)
-        && since.is_none_or(|since| since < now)
+    let ask = app.pool.ask(move |reader, _| Ok(reader.unwatched((since, until), now())?));
+    let (mut all, last) = ask.await?;
+    if let Some(last) = last
+        // Who may not ask does not know: nothing is claimed then.
+        && matches!(super::status::daemon(&app).await?, Daemon::Absent(_))
     {
-        let reason = if last.clean {
-            Some(GapReason::Stopped)
-        } else {
-            // Who may not ask does not know: nothing is claimed then.
-            let gone = matches!(super::status::daemon(&app).await?, Daemon::Absent(_));
-            gone.then_some(GapReason::Killed)
-        };
-        all.extend(reason.map(|reason| Unwatched { began: last.at, ended: None, reason }));
+        all.push(last);
     }
     Ok(json(encode(&all)?))
 }

@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use femtosnitch_api::{ClientError, LiveClient};
-use femtosnitch_store::{Gap, GapReason, Query, Reader, StoreError};
+use femtosnitch_api::LiveClient;
+use femtosnitch_store::{Query, Reader, StoreError, Unwatched};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 
 use super::print::{last, quoted};
 use crate::config::Paths;
@@ -16,16 +15,6 @@ use crate::text::{Column, Table, count, duration};
 /// Gaps named below a table.
 const NAMED: usize = 3;
 
-/// A time in which nobody looked, the present one included.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Unwatched {
-    /// Unix seconds.
-    began: i64,
-    /// `None` (in JSON null) if it lasts.
-    ended: Option<i64>,
-    reason: GapReason,
-}
-
 /// What the history knows of the time asked for, and what follows from the daemon's absence now.
 pub(super) fn find(
     reader: &Reader,
@@ -33,28 +22,9 @@ pub(super) fn find(
     query: &Query,
     now: i64,
 ) -> Result<Vec<Unwatched>, StoreError> {
-    let recorded = reader.gaps(query.since, query.until)?;
-    let mut gaps: Vec<Unwatched> = recorded.into_iter().map(from_history).collect();
-    if let Some(last) = reader.heartbeat()?
-        && last.at < query.until.unwrap_or(now).min(now)
-        && query.since.is_none_or(|since| since < now)
-    {
-        let reason = if last.clean {
-            Some(GapReason::Stopped)
-        } else {
-            // Who may not ask does not know: nothing is claimed then.
-            let answer = LiveClient::connect(&paths.live_socket());
-            let gone = matches!(answer, Err(ClientError::NotRunning { .. }));
-            gone.then_some(GapReason::Killed)
-        };
-        gaps.extend(reason.map(|reason| Unwatched { began: last.at, ended: None, reason }));
-    }
+    let (mut gaps, last) = reader.unwatched((query.since, query.until), now)?;
+    gaps.extend(last.filter(|_| LiveClient::is_absent(&paths.live_socket())));
     Ok(gaps)
-}
-
-fn from_history(gap: Gap) -> Unwatched {
-    let (began, ended) = (gap.began(), Some(gap.ended()));
-    Unwatched { began, ended, reason: gap.reason().clone() }
 }
 
 /// Below a table: the latest gaps, and how many there were before; `None` if there are none.

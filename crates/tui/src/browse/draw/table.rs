@@ -11,7 +11,6 @@ use ratatui::text::Span;
 
 use super::super::layout;
 use super::super::layout::Places;
-use super::super::measure::Summed;
 use super::super::measure::amount;
 use super::super::page::first_key;
 use super::super::page::text_of;

@@ -14,7 +14,6 @@ use ratatui::text::Span;
 use super::super::events;
 use super::super::layout::Places;
 use super::super::measure::Measure;
-use super::super::measure::Summed;
 use super::super::measure::amount;
 use super::super::measure::received;
 use super::super::measure::sent;
